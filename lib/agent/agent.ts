@@ -1,0 +1,125 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as taskLib from 'azure-pipelines-task-lib/task.js';
+import { DeliveryError } from '../errors/delivery-error.ts';
+import { Inputs } from './inputs.ts';
+import { neutralise } from './neutralise.ts';
+import { ServiceConnections } from './service-connections.ts';
+
+/** Facts of a run that become the JSON attachment from which lineage is drawn. */
+export type Facts = Readonly<Record<string, unknown>>;
+
+/**
+ * The Azure Pipelines agent as a task sees it. Everything that a task prints goes through here, so that text
+ * from outside can never give the agent a command.
+ */
+export class Agent {
+  /** Name of the running task, such as `FetchLatestModel`. */
+  readonly taskName: string;
+  /** Aborts when the agent asks the task to stop; its reason is a {@link DeliveryError} `CANCELLED`. */
+  readonly signal: AbortSignal;
+  readonly inputs = new Inputs(taskLib.getInput);
+  readonly connections = new ServiceConnections({
+    url: (id) => taskLib.getEndpointUrl(id, true),
+    scheme: (id) => taskLib.getEndpointAuthorizationScheme(id, true),
+    parameter: (id, key) => taskLib.getEndpointAuthorizationParameter(id, key, true),
+    data: (id, key) => taskLib.getEndpointDataParameter(id, key, true),
+  });
+
+  constructor(taskName: string, signal: AbortSignal) {
+    this.taskName = taskName;
+    this.signal = signal;
+  }
+
+  /** A variable of the pipeline, such as `Build.SourceVersion`; undefined where it is not set or empty. */
+  variable(name: string): string | undefined {
+    const value = taskLib.getVariable(name);
+    return value === '' ? undefined : value;
+  }
+
+  /** One line, or several, for the log. */
+  log(text: string): void {
+    process.stdout.write(`${neutralise(text)}\n`);
+  }
+
+  /** Lines that the log shows folded under a title. */
+  logGroup(title: string, lines: readonly string[]): void {
+    process.stdout.write(`##[group]${oneLine(title)}\n`);
+    for (const line of lines) this.log(line);
+    process.stdout.write('##[endgroup]\n');
+  }
+
+  /** Shown only when the pipeline runs with `System.Debug`. */
+  debug(text: string): void {
+    for (const line of text.split('\n')) taskLib.debug(neutralise(line));
+  }
+
+  /** A warning that also stands on the run's page. */
+  warn(text: string): void {
+    taskLib.warning(neutralise(text), taskLib.IssueSource.TaskInternal);
+  }
+
+  /** How far the task is, from 0 to 1, and what it is doing. */
+  progress(fraction: number, doing: string): void {
+    taskLib.setProgress(Math.floor(Math.min(1, Math.max(0, fraction)) * 100), neutralise(doing));
+  }
+
+  /** Sets output variables; other steps read them as `$(stepName.key)`. */
+  setOutputs(outputs: Readonly<Record<string, string | number | boolean>>): void {
+    for (const [name, value] of Object.entries(outputs)) taskLib.setVariable(name, String(value), false, true);
+  }
+
+  /** Tells the agent to hide a value from now on. */
+  hide(secret: string): void {
+    taskLib.setSecret(secret);
+  }
+
+  /** Shows a Markdown page on the run's summary tab. */
+  uploadSummary(markdown: string): void {
+    taskLib.uploadSummary(this.#keep(`${this.taskName}.md`, neutralise(markdown)));
+  }
+
+  /** Keeps the run's facts as a JSON attachment of type `model-delivery.<task>`. */
+  attachFacts(facts: Facts): void {
+    const file = this.#keep(`${this.taskName}.json`, `${JSON.stringify(facts, null, 2)}\n`);
+    taskLib.addAttachment(`model-delivery.${this.taskName}`, this.taskName, file);
+  }
+
+  /** Ends the task as failed, with the one error that the user should read. */
+  fail(error: unknown): void {
+    const debugging = this.variable('System.Debug')?.toLowerCase() === 'true';
+    if (debugging && error instanceof Error) this.debug(traceOf(error));
+    taskLib.setResult(taskLib.TaskResult.Failed, neutralise(this.#explain(error)));
+  }
+
+  succeed(): void {
+    taskLib.setResult(taskLib.TaskResult.Succeeded, '');
+  }
+
+  #explain(error: unknown): string {
+    if (error instanceof DeliveryError) return `${error.code}: ${error.message} ${error.remedy}`;
+    const message = error instanceof Error ? error.message : String(error);
+    return (
+      `UNEXPECTED: ${this.taskName} met an error it does not know: ${message} ` +
+      'Run the pipeline with System.Debug set to true and report the log.'
+    );
+  }
+
+  /** Writes a file for the agent to take up after the task has ended; the agent empties its temp folder itself. */
+  #keep(name: string, content: string): string {
+    const file = join(mkdtempSync(join(this.variable('Agent.TempDirectory') ?? tmpdir(), 'model-delivery-')), name);
+    writeFileSync(file, content);
+    return file;
+  }
+}
+
+function oneLine(text: string): string {
+  return neutralise(text).replaceAll('\n', ' ');
+}
+
+/** The stack of an error and of all that caused it. */
+function traceOf(error: Error): string {
+  const own = error.stack ?? error.message;
+  return error.cause instanceof Error ? `${own}\ncaused by: ${traceOf(error.cause)}` : own;
+}

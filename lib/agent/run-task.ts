@@ -1,0 +1,34 @@
+import { DeliveryError } from '../errors/delivery-error.ts';
+import { Agent } from './agent.ts';
+
+/**
+ * Runs a task from its first line to its result: the only place where errors become results and where the
+ * agent's signals become an {@link AbortSignal}.
+ *
+ * @param name the task's name, as in task.json
+ * @param main the task; what it throws is its failure
+ */
+export async function runTask(name: string, main: (agent: Agent) => Promise<void>): Promise<never> {
+  const cancellation = new AbortController();
+  const agent = new Agent(name, cancellation.signal);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      cancellation.abort(
+        new DeliveryError('CANCELLED', {
+          message: `${name} was cancelled (${signal}).`,
+          remedy: 'Run it again when ready.',
+        }),
+      );
+    });
+  }
+  let failed = false;
+  try {
+    await main(agent);
+    agent.succeed();
+  } catch (error) {
+    failed = true;
+    agent.fail(error);
+  }
+  // Idle connections would keep the process alive for seconds; everything that matters has been awaited.
+  process.exit(failed ? 1 : 0);
+}

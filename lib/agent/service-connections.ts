@@ -1,0 +1,133 @@
+import { DeliveryError } from '../errors/delivery-error.ts';
+
+/** Where the fields of service connections come from: the agent in a task, a plain object in a test. */
+export interface EndpointSource {
+  url(id: string): string | undefined;
+  scheme(id: string): string | undefined;
+  parameter(id: string, key: string): string | undefined;
+  data(id: string, key: string): string | undefined;
+}
+
+/** A `dockerregistry` connection with a user name and password. */
+export interface RegistryConnection {
+  /** Host of the registry, with its port, as it stands in image names. */
+  readonly host: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A `kubernetes` connection: either a whole kubeconfig or a service account's token. */
+export type KubernetesConnection =
+  | { readonly kind: 'kubeconfig'; readonly kubeconfig: string; readonly context: string | undefined }
+  | {
+      readonly kind: 'serviceAccount';
+      readonly server: string;
+      readonly token: string;
+      readonly caCertificate: string | undefined;
+      readonly acceptUntrustedCerts: boolean;
+    };
+
+/** Reads service connections into types. Throws {@link DeliveryError} `CONNECTION_MISSING` or `CONNECTION_INVALID`. */
+export class ServiceConnections {
+  readonly #source: EndpointSource;
+
+  constructor(source: EndpointSource) {
+    this.#source = source;
+  }
+
+  /** Reads a `dockerregistry` connection (Docker Hub, ACR admin user or any other registry). */
+  registry(id: string): RegistryConnection {
+    const scheme = this.#schemeOf(id);
+    if (scheme !== 'usernamepassword')
+      throw notUnderstood(id, scheme, 'a Docker registry connection with user name and password');
+    return {
+      host: registryHost(this.#parameter(id, 'registry')),
+      username: this.#parameter(id, 'username'),
+      password: this.#parameter(id, 'password'),
+    };
+  }
+
+  /** Reads a `kubernetes` connection by its `authorizationType`. */
+  kubernetes(id: string): KubernetesConnection {
+    const scheme = this.#schemeOf(id);
+    const type = (this.#source.data(id, 'authorizationType') ?? 'Kubeconfig').toLowerCase();
+    switch (type) {
+      case 'kubeconfig':
+        return {
+          kind: 'kubeconfig',
+          kubeconfig: this.#parameter(id, 'kubeconfig'),
+          context: this.#optionalParameter(id, 'clusterContext'),
+        };
+      case 'serviceaccount':
+      case 'azuresubscription': {
+        const certificate = this.#optionalParameter(id, 'serviceAccountCertificate');
+        return {
+          kind: 'serviceAccount',
+          server: this.#url(id),
+          token: fromBase64(this.#parameter(id, 'apiToken')),
+          caCertificate: certificate === undefined ? undefined : fromBase64(certificate),
+          acceptUntrustedCerts: this.#source.data(id, 'acceptUntrustedCerts')?.toLowerCase() === 'true',
+        };
+      }
+      default:
+        throw notUnderstood(
+          id,
+          `${scheme}/${type}`,
+          'a Kubernetes connection by kubeconfig, service account or Azure subscription',
+        );
+    }
+  }
+
+  #schemeOf(id: string): string {
+    const scheme = this.#source.scheme(id);
+    if (scheme === undefined) {
+      throw new DeliveryError('CONNECTION_MISSING', {
+        message: `The agent gave no service connection "${id}".`,
+        remedy:
+          'Check its name, and that this pipeline may use it (Project settings → Service connections → Security).',
+      });
+    }
+    return scheme.toLowerCase();
+  }
+
+  #url(id: string): string {
+    const url = this.#source.url(id);
+    if (url === undefined) throw lacks(id, 'url');
+    return url;
+  }
+
+  #optionalParameter(id: string, key: string): string | undefined {
+    const value = this.#source.parameter(id, key);
+    return value === '' ? undefined : value;
+  }
+
+  #parameter(id: string, key: string): string {
+    const value = this.#optionalParameter(id, key);
+    if (value === undefined) throw lacks(id, key);
+    return value;
+  }
+}
+
+/** The host by which images name a registry; Docker Hub's connections carry its old index address. */
+function registryHost(registry: string): string {
+  const host = registry.replace(/^https?:\/\//, '').replace(/\/.*$/, '');
+  return host === 'index.docker.io' ? 'docker.io' : host;
+}
+
+function fromBase64(text: string): string {
+  return Buffer.from(text, 'base64').toString('utf8');
+}
+
+function lacks(id: string, key: string): DeliveryError {
+  return new DeliveryError('CONNECTION_INVALID', {
+    message: `The service connection "${id}" has no ${key}.`,
+    remedy: 'Edit it under Project settings → Service connections and save it again.',
+  });
+}
+
+function notUnderstood(id: string, scheme: string, wanted: string): DeliveryError {
+  return new DeliveryError('CONNECTION_INVALID', {
+    message: `The service connection "${id}" is of the kind ${scheme}, which this input does not take.`,
+    remedy: `Choose ${wanted}.`,
+  });
+}

@@ -1,0 +1,40 @@
+// npm run build: each task becomes dist/tasks/<Name>/ with one bundled file, its task.json and its icon.
+import { copyFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const TASKS = join(ROOT, 'tasks');
+const DIST = join(ROOT, 'dist', 'tasks');
+
+/** Bundles one task and puts beside it what the agent and the Marketplace need. */
+async function buildTask(name: string): Promise<void> {
+  const target = join(DIST, name);
+  await mkdir(target, { recursive: true });
+  await build({
+    entryPoints: [join(TASKS, name, 'index.ts')],
+    outfile: join(target, 'index.js'),
+    bundle: true,
+    minify: true,
+    keepNames: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node20.11',
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  await copyFile(join(TASKS, name, 'task.json'), join(target, 'task.json'));
+  await copyFile(join(TASKS, name, 'icon.png'), join(target, 'icon.png'));
+  // The task library reads the texts of its messages from beside the running file.
+  await copyFile(join(ROOT, 'node_modules', 'azure-pipelines-task-lib', 'lib.json'), join(target, 'lib.json'));
+  const [bundle, manifest] = await Promise.all([
+    stat(join(target, 'index.js')),
+    readFile(join(target, 'task.json'), 'utf8'),
+  ]);
+  const { version } = JSON.parse(manifest) as { version: { Major: number; Minor: number; Patch: number } };
+  console.log(`${name}@${version.Major}.${version.Minor}.${version.Patch}  ${(bundle.size / 1e6).toFixed(2)} MB`);
+}
+
+await rm(DIST, { recursive: true, force: true });
+const names = await readdir(TASKS).catch(() => []);
+await Promise.all(names.map(buildTask));
