@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { ServiceConnections } from '../../../lib/agent/service-connections.ts';
+
+interface Endpoint {
+  readonly url?: string;
+  readonly scheme?: string;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** The connections of a run in which only `shop` is given. */
+function connections(shop: Endpoint): ServiceConnections {
+  const of = (id: string): Endpoint => (id === 'shop' ? shop : {});
+  return new ServiceConnections({
+    url: (id) => of(id).url,
+    scheme: (id) => of(id).scheme,
+    parameter: (id, key) => of(id).parameters?.[key],
+    data: (id, key) => of(id).data?.[key],
+  });
+}
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+describe('service connections', () => {
+  it('to a registry give its host as images name it', () => {
+    const registry = { registry: 'https://shop.example.com/v1/', username: 'u', password: 'p' };
+    const found = connections({ scheme: 'UsernamePassword', parameters: registry }).registry('shop');
+    assert.deepEqual(found, { host: 'shop.example.com', username: 'u', password: 'p' });
+  });
+
+  it('to Docker Hub are known by its old index address', () => {
+    const registry = { registry: 'https://index.docker.io/v1/', username: 'u', password: 'p' };
+    assert.equal(connections({ scheme: 'usernamepassword', parameters: registry }).registry('shop').host, 'docker.io');
+  });
+
+  it('to Kubernetes carry a kubeconfig and perhaps a context', () => {
+    const found = connections({
+      scheme: 'Kubernetes',
+      parameters: { kubeconfig: 'apiVersion: v1', clusterContext: '' },
+      data: { authorizationType: 'Kubeconfig' },
+    }).kubernetes('shop');
+    assert.deepEqual(found, { kind: 'kubeconfig', kubeconfig: 'apiVersion: v1', context: undefined });
+  });
+
+  it('to Kubernetes carry a service account, its parts in base64', () => {
+    const found = connections({
+      url: 'https://10.0.0.1',
+      scheme: 'Token',
+      parameters: { apiToken: base64('tok'), serviceAccountCertificate: base64('cert') },
+      data: { authorizationType: 'ServiceAccount', acceptUntrustedCerts: 'False' },
+    }).kubernetes('shop');
+    assert.deepEqual(found, {
+      kind: 'serviceAccount',
+      server: 'https://10.0.0.1',
+      token: 'tok',
+      caCertificate: 'cert',
+      acceptUntrustedCerts: false,
+    });
+  });
+
+  it('that the agent did not give are missed by name, with where to look', () => {
+    assert.throws(() => connections({}).registry('other'), { code: 'CONNECTION_MISSING', message: /"other"/ });
+  });
+
+  it('that lack a field name the field', () => {
+    const half = connections({
+      scheme: 'UsernamePassword',
+      parameters: { registry: 'r', username: 'u', password: '' },
+    });
+    assert.throws(() => half.registry('shop'), { code: 'CONNECTION_INVALID', message: /password/ });
+  });
+
+  it('of a kind that an input does not take are refused', () => {
+    const workload = connections({ scheme: 'WorkloadIdentityFederation', data: { authorizationType: 'Magic' } });
+    assert.throws(() => workload.registry('shop'), {
+      code: 'CONNECTION_INVALID',
+      message: /workloadidentityfederation/,
+    });
+    assert.throws(() => workload.kubernetes('shop'), { code: 'CONNECTION_INVALID', message: /magic/ });
+  });
+});
