@@ -8,9 +8,10 @@ import tseslint from 'typescript-eslint';
 const ARROWS = {
   'lib/errors': [],
   'lib/http': ['errors'],
+  'lib/packing': ['errors'],
   'lib/azure': ['errors', 'http'],
-  'lib/model': ['errors', 'http'],
-  'lib/oci': ['errors', 'http'],
+  'lib/model': ['errors', 'http', 'packing'],
+  'lib/oci': ['errors', 'http', 'packing'],
   'lib/docker': ['errors'],
   'lib/kube': ['errors', 'http'],
   'lib/probe': ['errors', 'http'],
