@@ -1,0 +1,61 @@
+import type { Readable } from 'node:stream';
+import { DeliveryError } from '../errors/delivery-error.ts';
+import type { FileEntry } from './entry.ts';
+import { type Layer, sizeOf } from './layer.ts';
+
+/** A file that can be read from any of its bytes on: on a disk, or in a store under the ETag of its listing. */
+export interface LayerFile {
+  /** Relative, with `/` between its parts. */
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  /** Permissions, of which only the owner's right to execute counts. Left out: not executable. */
+  readonly mode?: number;
+  /** The content from `offset` on. */
+  open(offset: number, signal: AbortSignal): Promise<Readable>;
+}
+
+/**
+ * Streams a layer, from any of its bytes on, so that an interrupted upload goes on where it stopped. Holds no more
+ * than the chunks that the files' own streams hold.
+ *
+ * @throws DeliveryError `FILE_CHANGED` where a file gives more or fewer bytes than it was listed with
+ */
+export async function* readLayer(
+  layer: Layer<LayerFile>,
+  offset: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let start = 0;
+  for (const segment of layer.segments) {
+    const size = sizeOf(segment);
+    const skip = Math.max(0, offset - start);
+    start += size;
+    if (skip >= size) continue;
+    if (segment.type === 'bytes') yield segment.bytes.subarray(skip);
+    else yield* readContent(segment.entry, skip, signal);
+  }
+}
+
+async function* readContent(
+  { file, size }: FileEntry<LayerFile>,
+  offset: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const stream = await file.open(offset, signal);
+  let position = offset;
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    signal.throwIfAborted();
+    position += chunk.length;
+    if (position > size) throw changed(file, 'more');
+    yield chunk;
+  }
+  if (position < size) throw changed(file, `only ${position}`);
+}
+
+function changed({ path, size }: LayerFile, gave: string): DeliveryError {
+  return new DeliveryError('FILE_CHANGED', {
+    message: `The file ${path} was listed with ${size} bytes but gave ${gave}.`,
+    remedy: 'Run again once nothing writes to it any more.',
+  });
+}
