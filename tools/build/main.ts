@@ -1,6 +1,7 @@
 // npm run build: each task becomes dist/tasks/<Name>/ with one bundled file, its task.json and its icon.
-import { copyFile, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { globSync } from 'node:fs';
+import { copyFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -36,5 +37,5 @@ async function buildTask(name: string): Promise<void> {
 }
 
 await rm(DIST, { recursive: true, force: true });
-const names = await readdir(TASKS).catch(() => []);
+const names = globSync('*/task.json', { cwd: TASKS }).map(dirname);
 await Promise.all(names.map(buildTask));
