@@ -1,0 +1,234 @@
+import type { ClusterAccess } from '../cluster-access.ts';
+import type { KubeObject } from '../objects.ts';
+import { ApiError, explainRefusal } from './api-error.ts';
+import type { Asked } from './api-error.ts';
+import { collectionPath, groupOf, objectPath } from './resource.ts';
+import type { ObjectRef, Resource } from './resource.ts';
+import { Transport } from './transport.ts';
+import type { ApiRequest } from './transport.ts';
+
+/** The field manager under which everything is applied. */
+export const FIELD_MANAGER = 'model-delivery';
+
+/** Objects of one list page; large enough for nearly every namespace, small enough for any API server. */
+const PAGE = 500;
+
+/** What a list gives: the objects and the version from which a watch goes on. */
+export interface Listing {
+  readonly items: readonly KubeObject[];
+  readonly resourceVersion: string;
+}
+
+export interface ApplyOptions {
+  readonly dryRun: boolean;
+  /** Take over fields that belong to other managers. */
+  readonly force: boolean;
+}
+
+/** One change of a watched object; a bookmark only carries the version reached. */
+export interface WatchEvent {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: KubeObject;
+}
+
+/**
+ * The calls of the Kubernetes API that a rollout needs, each typed and named after what it does. Refusals come as
+ * {@link ApiError}, so that the caller can say what they mean; missing objects are `undefined`.
+ */
+export class KubeClient {
+  readonly #transport: Transport;
+
+  constructor(access: ClusterAccess, onWarning: (warning: string) => void = () => undefined) {
+    this.#transport = new Transport(access, onWarning);
+  }
+
+  async close(): Promise<void> {
+    await this.#transport.close();
+  }
+
+  /** A document of the API itself, such as a discovery list; undefined where the server has none. */
+  async document<T>(path: string, signal: AbortSignal): Promise<T | undefined> {
+    const asked = { verb: 'get', resource: path };
+    return (await orUndefined(this.#transport.json({ method: 'GET', path, asked, signal }))) as T | undefined;
+  }
+
+  async get(ref: ObjectRef, signal: AbortSignal): Promise<KubeObject | undefined> {
+    const asked = askedOf('get', ref);
+    return orUndefined(this.#object({ method: 'GET', path: objectPath(ref), asked, signal }));
+  }
+
+  /** Server-side apply (kubernetes.io/docs/reference/using-api/server-side-apply). */
+  async apply(ref: ObjectRef, object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<KubeObject> {
+    return this.#object({
+      method: 'PATCH',
+      path: objectPath(ref),
+      query: {
+        fieldManager: FIELD_MANAGER,
+        force: String(options.force),
+        // Servers before 1.25 do not know it, and refuse unknown fields in an apply anyway.
+        fieldValidation: 'Strict',
+        ...(options.dryRun ? { dryRun: 'All' } : {}),
+      },
+      body: object,
+      contentType: 'application/apply-patch+yaml',
+      asked: askedOf('patch', ref),
+      signal,
+    });
+  }
+
+  async create(ref: ObjectRef, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+    const path = collectionPath(ref.resource, ref.namespace);
+    const query = { fieldManager: FIELD_MANAGER };
+    return this.#object({ method: 'POST', path, query, body: object, asked: askedOf('create', ref), signal });
+  }
+
+  /** Writes a whole object; its `resourceVersion` makes the write fail with 409 if somebody else was faster. */
+  async replace(ref: ObjectRef, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+    const path = objectPath(ref);
+    const query = { fieldManager: FIELD_MANAGER };
+    return this.#object({ method: 'PUT', path, query, body: object, asked: askedOf('update', ref), signal });
+  }
+
+  async patchJson(ref: ObjectRef, operations: readonly unknown[], signal: AbortSignal): Promise<KubeObject> {
+    return this.#object({
+      method: 'PATCH',
+      path: objectPath(ref),
+      query: { fieldManager: FIELD_MANAGER },
+      body: operations,
+      contentType: 'application/json-patch+json',
+      asked: askedOf('patch', ref),
+      signal,
+    });
+  }
+
+  /** Deletes exactly the object with this uid, and what belongs to it first. Nothing to delete is fine. */
+  async remove(ref: ObjectRef, uid: string | undefined, signal: AbortSignal): Promise<void> {
+    await orUndefined(
+      this.#transport.json({
+        method: 'DELETE',
+        path: objectPath(ref),
+        body: {
+          kind: 'DeleteOptions',
+          apiVersion: 'v1',
+          propagationPolicy: 'Foreground',
+          ...(uid === undefined ? {} : { preconditions: { uid } }),
+        },
+        asked: askedOf('delete', ref),
+        signal,
+      }),
+    );
+  }
+
+  /** All objects of a kind in a namespace, page by page. */
+  async list(
+    resource: Resource,
+    namespace: string | undefined,
+    selector: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Listing> {
+    const items: KubeObject[] = [];
+    let query: Readonly<Record<string, string>> = { ...selector, limit: String(PAGE) };
+    for (;;) {
+      const page = (await this.#transport.json({
+        method: 'GET',
+        path: collectionPath(resource, namespace),
+        query,
+        asked: askedOf('list', { resource, namespace }),
+        signal,
+      })) as ListPage;
+      // Items of a list do not carry what they are; the list does.
+      items.push(...page.items.map((item) => ({ ...item, apiVersion: resource.apiVersion, kind: resource.kind })));
+      if ((page.metadata.continue ?? '') === '') return { items, resourceVersion: page.metadata.resourceVersion };
+      query = { ...selector, limit: String(PAGE), continue: page.metadata.continue ?? '' };
+    }
+  }
+
+  /**
+   * The changes of a kind from a version on, until the server ends the stream after `seconds`, as it does in turn.
+   * A stream that outlives that, or an unreadable line, is an error; the caller goes on from where it was.
+   */
+  async *watch(
+    resource: Resource,
+    namespace: string | undefined,
+    query: Readonly<Record<string, string>>,
+    { seconds, signal }: { readonly seconds: number; readonly signal: AbortSignal },
+  ): AsyncGenerator<WatchEvent> {
+    const stream = await this.#transport.stream(
+      {
+        method: 'GET',
+        path: collectionPath(resource, namespace),
+        query: { ...query, watch: '1', allowWatchBookmarks: 'true', timeoutSeconds: String(seconds) },
+        asked: askedOf('watch', { resource, namespace }),
+        signal,
+      },
+      (seconds + 10) * 1000,
+    );
+    for await (const line of linesOf(stream)) yield JSON.parse(line) as WatchEvent;
+  }
+
+  /** The last lines that a container wrote; of its previous run if `previous`. Empty where there is no log. */
+  async log(
+    ref: ObjectRef,
+    container: string,
+    { previous, lines }: { readonly previous: boolean; readonly lines: number },
+    signal: AbortSignal,
+  ): Promise<string> {
+    const stream = await this.#transport.stream(
+      {
+        method: 'GET',
+        path: `${objectPath(ref)}/log`,
+        query: { container, previous: String(previous), tailLines: String(lines), limitBytes: '65536' },
+        asked: { ...askedOf('get', ref), resource: 'pods/log' },
+        signal,
+      },
+      10_000,
+    );
+    let text = '';
+    for await (const chunk of stream) text += String(chunk);
+    return text;
+  }
+
+  async #object(request: ApiRequest): Promise<KubeObject> {
+    return (await this.#transport.json(request)) as KubeObject;
+  }
+}
+
+interface ListPage {
+  readonly items: readonly KubeObject[];
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+}
+
+/** Ends a failed call with what its refusal means in general. */
+export function explained(error: unknown): unknown {
+  return error instanceof ApiError ? explainRefusal(error) : error;
+}
+
+function askedOf(verb: string, ref: { readonly resource: Resource } & Partial<ObjectRef>): Asked {
+  const group = groupOf(ref.resource.apiVersion);
+  const resource = group === '' ? ref.resource.plural : `${ref.resource.plural}.${group}`;
+  return { verb, resource, namespace: ref.namespace, name: ref.name };
+}
+
+async function orUndefined<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404 && !error.missesNamespace) return undefined;
+    throw error;
+  }
+}
+
+/** No event is larger: etcd keeps no object above 1.5 MiB. */
+const MAX_LINE = 16 * 1024 * 1024;
+
+async function* linesOf(stream: AsyncIterable<unknown>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of stream) {
+    rest += decoder.decode(chunk as Buffer, { stream: true });
+    if (rest.length > MAX_LINE) throw new Error(`a watch event is larger than ${MAX_LINE} characters`);
+    const lines = rest.split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line !== '') yield line;
+  }
+}
