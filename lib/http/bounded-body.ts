@@ -1,0 +1,38 @@
+import { DeliveryError } from '../errors/delivery-error.ts';
+
+/**
+ * Reads a body whole, but never more than `limit` bytes of it.
+ *
+ * @throws DeliveryError `ANSWER_TOO_LARGE`
+ */
+export async function readBounded(body: AsyncIterable<Uint8Array>, limit: number, what: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > limit) {
+      throw new DeliveryError('ANSWER_TOO_LARGE', {
+        message: `${what} is larger than the ${limit} bytes that it may have.`,
+        remedy: 'Check that the address is the one you mean.',
+      });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Reads as much of a body as fits and forgets the rest: for texts that explain an error. */
+export async function readStart(body: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk.subarray(0, limit - size));
+      size += chunk.length;
+      if (size >= limit) break;
+    }
+  } catch {
+    // An explanation that breaks off still explains what it can.
+  }
+  return Buffer.concat(chunks);
+}

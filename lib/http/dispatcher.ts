@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import type { Dispatcher, Pool as PoolType } from 'undici';
+import Agent from 'undici/lib/dispatcher/agent.js';
+import Pool from 'undici/lib/dispatcher/pool.js';
+import ProxyAgent from 'undici/lib/dispatcher/proxy-agent.js';
+import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
+import { proxyFor, type ProxySettings } from './proxy.ts';
+
+/** How requests leave this machine. */
+export interface NetworkSettings {
+  readonly proxy?: ProxySettings | undefined;
+  /** A PEM file of certificate authorities to trust besides the usual ones. */
+  readonly caFile?: string | undefined;
+}
+
+/** A connection must stand within this time. */
+const CONNECT_LIMIT = 15_000;
+/** A peer that neither takes nor gives a byte for this long has failed. */
+export const IDLE_LIMIT = 60_000;
+
+/**
+ * What sends a task's HTTP requests: connections kept open and shared, through the proxy that the agent or the
+ * environment names for each host, with idle limits in both directions.
+ *
+ * @throws DeliveryError `CA_UNREADABLE`
+ */
+export function createDispatcher(
+  { proxy = {}, caFile }: NetworkSettings = {},
+  environment: NodeJS.ProcessEnv = process.env,
+): Dispatcher {
+  const trust = caFile === undefined ? {} : { ca: trusted(caFile, environment) };
+  const options: PoolType.Options = {
+    headersTimeout: IDLE_LIMIT,
+    bodyTimeout: IDLE_LIMIT,
+    connect: { ...trust, timeout: CONNECT_LIMIT },
+  };
+  return new Agent({
+    ...options,
+    factory: (origin) => {
+      const through = proxyFor(new URL(origin), proxy, environment);
+      if (through === undefined) return new Pool(origin, options);
+      return new ProxyAgent({
+        ...options,
+        uri: withoutCredentials(through),
+        requestTls: trust,
+        ...proxyToken(through),
+      });
+    },
+  });
+}
+
+/** Node forgets both its own roots and NODE_EXTRA_CA_CERTS once it is given a list. */
+function trusted(caFile: string, environment: NodeJS.ProcessEnv): string[] {
+  const extra = environment.NODE_EXTRA_CA_CERTS;
+  return [...rootCertificates, ...[caFile, ...(extra === undefined ? [] : [extra])].map(readCertificates)];
+}
+
+function readCertificates(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new DeliveryError('CA_UNREADABLE', {
+      message: `The certificate file ${file} cannot be read: ${messageOf(cause)}.`,
+      remedy: "Correct the agent's --sslcacert or NODE_EXTRA_CA_CERTS, or remove it.",
+      cause,
+    });
+  }
+}
+
+function withoutCredentials(proxy: URL): string {
+  const bare = new URL(proxy);
+  bare.username = '';
+  bare.password = '';
+  return bare.href;
+}
+
+function proxyToken({ username, password }: URL): { readonly token?: string } {
+  if (username === '') return {};
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { token: `Basic ${Buffer.from(credentials).toString('base64')}` };
+}

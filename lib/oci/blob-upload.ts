@@ -1,0 +1,254 @@
+import { DeliveryError } from '../errors/delivery-error.ts';
+import { readStart } from '../http/bounded-body.ts';
+import { headerOf } from '../http/request.ts';
+import { isPassing, isPassingError, PATIENT, wait, waitBefore } from '../http/retry.ts';
+import { type BlobSource, SourceReader } from './blob-source.ts';
+import { type ApiAnswer, type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
+import type { Scope } from './registry-auth.ts';
+import { errorCodeOf } from './registry-errors.ts';
+import { largestPiece, smallerPiece } from './upload-pieces.ts';
+
+/** One blob on its way into a repository. */
+export interface UploadRequest {
+  readonly repository: string;
+  readonly source: BlobSource;
+  /** Where it is known beforehand; else it is computed while the bytes pass. */
+  readonly digest?: string | undefined;
+  /** Another repository of the registry that may have the blob. */
+  readonly mountFrom?: string | undefined;
+  /** Told of each byte that goes out. */
+  readonly onSent: (bytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Uploaded {
+  readonly digest: string;
+  /** True where the registry took the blob over from another repository. */
+  readonly mounted: boolean;
+}
+
+/** A registry may verify a very large blob before it answers the last request. */
+const COMMIT_LIMIT = 15 * 60_000;
+/** Failures in a row, without a byte more accepted than ever before, after which an upload is given up. */
+const MOST_FAILURES = 6;
+const ERROR_LIMIT = 64 * 1024;
+
+/**
+ * Sends a blob by the distribution specification's chunked upload ("Pushing a blob in chunks"): pieces in order, each
+ * with its range, each to the location that the answer before it named. A piece that breaks is taken up where the
+ * registry's own `Range` says; where the registry has forgotten the upload, it begins afresh.
+ *
+ * @throws DeliveryError `LAYER_DIGEST_MISMATCH`, and what the registry or the source makes fail
+ */
+export async function uploadBlob(client: RegistryClient, upload: UploadRequest): Promise<Uploaded> {
+  const session = new UploadSession(client, upload);
+  try {
+    return await session.run();
+  } catch (error) {
+    await session.abandon();
+    throw error;
+  } finally {
+    session.close();
+  }
+}
+
+class UploadSession {
+  readonly #client: RegistryClient;
+  readonly #upload: UploadRequest;
+  readonly #reader: SourceReader;
+  readonly #scopes: readonly Scope[];
+  #location: URL | undefined;
+  /** Bytes that the registry has. */
+  #accepted = 0;
+  /** The most it ever had: only getting beyond counts as progress. */
+  #furthest = 0;
+  #failures = 0;
+  #pieceSize: number;
+  #smallestPiece = 1;
+
+  constructor(client: RegistryClient, upload: UploadRequest) {
+    this.#client = client;
+    this.#upload = upload;
+    this.#reader = new SourceReader(upload.source, upload.signal);
+    this.#scopes = scopesOf(upload);
+    this.#pieceSize = largestPiece(client.registry);
+  }
+
+  async run(): Promise<Uploaded> {
+    const { digest: known } = this.#upload;
+    if (known !== undefined && (await this.#begin(known))) return { digest: known, mounted: true };
+    if (known === undefined) await this.#begin();
+    for (;;) {
+      while (this.#accepted < this.#upload.source.size) await this.#sendPiece();
+      const digest = this.#checkedDigest();
+      if (await this.#commit(digest)) return { digest, mounted: false };
+    }
+  }
+
+  close(): void {
+    this.#reader.close();
+  }
+
+  /** Tells the registry that nothing more will come; whether it listens does not matter. */
+  async abandon(): Promise<void> {
+    if (this.#location === undefined) return;
+    const signal = AbortSignal.timeout(2000);
+    const answer = this.#client.send({ ...this.#api('DELETE', this.#location), signal });
+    await answer.then(({ body }) => readStart(body, ERROR_LIMIT)).catch(() => undefined);
+  }
+
+  /** Opens an upload; true where the registry mounted the blob instead. */
+  async #begin(mount?: string): Promise<boolean> {
+    const { repository, mountFrom } = this.#upload;
+    const query = new URLSearchParams();
+    if (mount !== undefined) query.set('mount', mount);
+    // Without a source the registry may look by itself ("automatic content discovery"), or just open an upload.
+    if (mount !== undefined && mountFrom !== undefined) query.set('from', mountFrom);
+    const target = `${repository}/blobs/uploads/${query.size > 0 ? `?${query.toString()}` : ''}`;
+    const answer = await this.#client.ask({ ...this.#api('POST', target), headers: { 'content-length': '0' } });
+    if (answer.status === 201 && mount !== undefined) return true;
+    this.#smallestPiece = Number(headerOf(answer, 'oci-chunk-min-length') ?? 1) || 1;
+    this.#accepted = 0;
+    await this.#moveTo(answer);
+    return false;
+  }
+
+  async #sendPiece(): Promise<void> {
+    const start = this.#accepted;
+    const end = Math.min(this.#upload.source.size, start + Math.max(this.#pieceSize, this.#smallestPiece));
+    const headers = {
+      'content-type': 'application/octet-stream',
+      'content-length': String(end - start),
+      'content-range': `${start}-${end - 1}`,
+    };
+    let status: number;
+    let code: string | undefined;
+    let retryAfter: string | undefined;
+    try {
+      const body = this.#counted(this.#reader.piece(start, end));
+      const answer = await this.#client.send({ ...this.#api('PATCH', this.#location ?? ''), headers, body });
+      const text = await readStart(answer.body, ERROR_LIMIT);
+      ({ status } = answer);
+      if (isGood(status)) {
+        await this.#moveTo(answer);
+        this.#accept(endOfRange(headerOf(answer, 'range')) ?? end, end);
+        return;
+      }
+      code = errorCodeOf(text);
+      retryAfter = headerOf(answer, 'retry-after');
+    } catch (error) {
+      this.#throwUnlessPassing(error);
+      await this.#recover(undefined);
+      return;
+    }
+    if (status === 413) this.#pieceSize = smallerPiece(end - start, this.#smallestPiece);
+    const hopeful = isPassing(status) || [401, 404, 413, 416].includes(status);
+    if (!hopeful || this.#pieceSize < 1) throw this.#client.refused(this.#api('PATCH', ''), status, code);
+    await this.#recover(retryAfter, () => this.#client.refused(this.#api('PATCH', ''), status, code));
+  }
+
+  /** After a piece that failed: waits, asks the registry what it has, and begins afresh where it does not know. */
+  async #recover(retryAfter: string | undefined, giveUp?: () => DeliveryError): Promise<void> {
+    this.#failures += 1;
+    if (this.#failures >= MOST_FAILURES) {
+      throw (
+        giveUp?.() ?? this.#client.failed(this.#api('PATCH', ''), new Error(`the upload broke ${this.#failures} times`))
+      );
+    }
+    // A server that dislikes the size of a piece may just hang up on it.
+    if (this.#failures > 2) this.#pieceSize = smallerPiece(this.#pieceSize, this.#smallestPiece);
+    if (this.#failures > 1) await wait(waitBefore(this.#failures - 1, PATIENT, retryAfter), this.#upload.signal);
+    const status = await this.#client.ask({ ...this.#api('GET', this.#location ?? '') }, [400, 401, 404, 405, 416]);
+    const end = isGood(status.status) ? endOfRange(headerOf(status, 'range')) : undefined;
+    if (end === undefined || end > this.#upload.source.size) {
+      await this.#begin();
+      return;
+    }
+    if (headerOf(status, 'location') !== undefined) await this.#moveTo(status);
+    this.#accept(end, end);
+  }
+
+  /** Closes the upload; false where it must begin afresh. */
+  async #commit(digest: string): Promise<boolean> {
+    const target = new URL(this.#location ?? '');
+    target.searchParams.set('digest', digest);
+    const api = { ...this.#api('PUT', target), headers: { 'content-length': '0' }, answerLimit: COMMIT_LIMIT };
+    try {
+      const answer = await this.#client.send(api);
+      const code = errorCodeOf(await readStart(answer.body, ERROR_LIMIT));
+      if (isGood(answer.status)) return true;
+      if (code === 'DIGEST_INVALID') throw mismatch(this.#upload.source.name, digest, 'what the registry received');
+      if (!isPassing(answer.status) && answer.status !== 404 && answer.status !== 416) {
+        throw this.#client.refused(api, answer.status, code);
+      }
+    } catch (error) {
+      this.#throwUnlessPassing(error);
+    }
+    // Perhaps only the answer was lost.
+    const there = await this.#client.ask({ ...this.#api('HEAD', `${this.#upload.repository}/blobs/${digest}`) }, [404]);
+    if (there.status !== 404) return true;
+    this.#failures += 1;
+    if (this.#failures >= MOST_FAILURES) throw this.#client.failed(api, new Error('the upload could not be closed'));
+    await this.#begin();
+    return false;
+  }
+
+  #checkedDigest(): string {
+    const digest = this.#reader.digest();
+    const expected = this.#upload.digest;
+    if (expected !== undefined && digest !== expected) throw mismatch(this.#upload.source.name, expected, digest);
+    return digest;
+  }
+
+  #accept(end: number, most: number): void {
+    this.#accepted = Math.min(end, most);
+    if (this.#accepted <= this.#furthest) return;
+    this.#furthest = this.#accepted;
+    this.#failures = 0;
+  }
+
+  async #moveTo(answer: Pick<ApiAnswer, 'headers'>): Promise<void> {
+    const location = headerOf(answer, 'location');
+    if (location === undefined) return;
+    this.#location = await this.#client.addressOf(location, this.#upload.signal);
+  }
+
+  async *#counted(piece: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of piece) {
+      yield chunk;
+      this.#upload.onSent(chunk.length);
+    }
+  }
+
+  #throwUnlessPassing(error: unknown): void {
+    this.#upload.signal.throwIfAborted();
+    if (this.#reader.failure !== undefined) throw this.#reader.failure;
+    if (error instanceof DeliveryError) throw error;
+    if (!isPassingError(error)) throw this.#client.failed(this.#api('PATCH', ''), error);
+  }
+
+  #api(method: ApiRequest['method'], target: string | URL): ApiRequest {
+    const { repository, source, signal } = this.#upload;
+    const doing = `push ${source.name} to ${repository}`;
+    return { method, target, scopes: this.#scopes, doing, signal };
+  }
+}
+
+function scopesOf({ repository, mountFrom }: UploadRequest): readonly Scope[] {
+  const own: Scope = { repository, actions: 'pull,push' };
+  return mountFrom === undefined ? [own] : [own, { repository: mountFrom, actions: 'pull' }];
+}
+
+/** `0-1023` means that 1,024 bytes are there; `0-0` is what some registries say when there are none. */
+function endOfRange(range: string | undefined): number | undefined {
+  const end = /^(?:bytes[= ])?0-(\d+)/.exec(range ?? '')?.[1];
+  if (end === undefined) return undefined;
+  return end === '0' ? 0 : Number(end) + 1;
+}
+
+function mismatch(name: string, expected: string, found: string): DeliveryError {
+  return new DeliveryError('LAYER_DIGEST_MISMATCH', {
+    message: `The bytes of ${name} are not those of ${expected}: found ${found}.`,
+    remedy: 'Publish the model again under a new version if it was changed in place, then run again.',
+  });
+}

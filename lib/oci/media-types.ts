@@ -1,0 +1,47 @@
+/** The two families of image formats. An image is all of one: engines refuse mixtures. */
+export interface MediaFamily {
+  readonly name: 'OCI' | 'Docker';
+  readonly index: string;
+  readonly manifest: string;
+  readonly config: string;
+  /** An uncompressed tar layer. */
+  readonly layer: string;
+  /** Whether manifests and indexes may carry annotations. */
+  readonly annotated: boolean;
+}
+
+// OCI image specification 1.1, "Media Types".
+export const OCI: MediaFamily = {
+  name: 'OCI',
+  index: 'application/vnd.oci.image.index.v1+json',
+  manifest: 'application/vnd.oci.image.manifest.v1+json',
+  config: 'application/vnd.oci.image.config.v1+json',
+  layer: 'application/vnd.oci.image.layer.v1.tar',
+  annotated: true,
+};
+
+// Docker image manifest version 2, schema 2.
+export const DOCKER: MediaFamily = {
+  name: 'Docker',
+  index: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  manifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  config: 'application/vnd.docker.container.image.v1+json',
+  layer: 'application/vnd.docker.image.rootfs.diff.tar',
+  annotated: false,
+};
+
+const FAMILIES = [OCI, DOCKER];
+
+/** What a client takes when it asks for a manifest. */
+export const MANIFEST_TYPES = FAMILIES.flatMap(({ index, manifest }) => [index, manifest]);
+
+/** The family of an index or a manifest, and which of the two it is; undefined for anything else. */
+export function kindOf(mediaType: string): { readonly family: MediaFamily; readonly isIndex: boolean } | undefined {
+  const family = FAMILIES.find(({ index, manifest }) => mediaType === index || mediaType === manifest);
+  return family && { family, isIndex: mediaType === family.index };
+}
+
+/** Layers that registries do not hold themselves; they are passed on by their addresses (`urls`). */
+export function isForeign(mediaType: string): boolean {
+  return /\.nondistributable\.|\.rootfs\.foreign\./.test(mediaType);
+}

@@ -1,0 +1,143 @@
+import { DeliveryError } from '../errors/delivery-error.ts';
+import { headerOf } from '../http/request.ts';
+import { digestOf } from './digest.ts';
+import { formatImage, type RepositoryName } from './image-name.ts';
+import { MANIFEST_TYPES } from './media-types.ts';
+import { type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
+
+/** A manifest or index with the bytes that its digest stands for. */
+export interface StoredManifest {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly bytes: Buffer;
+}
+
+/** Blobs that are read whole, image configurations, are never near this size. */
+const DOCUMENT_LIMIT = 8 * 1024 * 1024;
+
+/** What one repository of a registry holds: manifests, tags and small blobs. */
+export class Repository {
+  readonly client: RegistryClient;
+  readonly name: RepositoryName;
+  readonly #actions: 'pull' | 'pull,push';
+
+  constructor(client: RegistryClient, name: RepositoryName, actions: 'pull' | 'pull,push') {
+    this.client = client;
+    this.name = name;
+    this.#actions = actions;
+  }
+
+  /**
+   * The manifest or index of a tag or digest; undefined where there is none.
+   *
+   * @throws DeliveryError `MANIFEST_DIGEST_MISMATCH` where the bytes are not those of the digest asked for
+   */
+  async manifest(reference: string, signal: AbortSignal): Promise<StoredManifest | undefined> {
+    const path = this.#path('manifests', reference);
+    const doing = `read ${this.#format(reference)}`;
+    const headers = { accept: MANIFEST_TYPES.join(', ') };
+    const answer = await this.client.ask(this.#api('GET', path, { doing, headers, signal }), [404]);
+    if (answer.status === 404) return undefined;
+    const digest = digestOf(answer.body);
+    const wanted = reference.startsWith('sha256:') ? reference : headerOf(answer, 'docker-content-digest');
+    if (wanted?.startsWith('sha256:') === true && wanted !== digest) {
+      throw new DeliveryError('MANIFEST_DIGEST_MISMATCH', {
+        message: `The manifest that ${this.name.registry} gave for ${this.#format(reference)} has the digest ${digest}, not ${wanted}.`,
+        remedy: 'Do not trust this registry or what stands between; if it is a mirror or cache, empty it.',
+      });
+    }
+    return { mediaType: mediaTypeOf(answer.body, headerOf(answer, 'content-type')), digest, bytes: answer.body };
+  }
+
+  /** The digest that a tag points at; undefined where there is no such tag. */
+  async digestOfTag(tag: string, signal: AbortSignal): Promise<string | undefined> {
+    const headers = { accept: MANIFEST_TYPES.join(', ') };
+    const api = this.#api('HEAD', this.#path('manifests', tag), {
+      doing: `look for ${this.#format(tag)}`,
+      headers,
+      signal,
+    });
+    const answer = await this.client.ask(api, [404]);
+    if (answer.status === 404) return undefined;
+    // The header is optional by specification.
+    return headerOf(answer, 'docker-content-digest') ?? (await this.manifest(tag, signal))?.digest;
+  }
+
+  /** Stores a manifest under its digest, or under a tag, which then points at it. */
+  async putManifest(
+    reference: string,
+    { mediaType, bytes }: Omit<StoredManifest, 'digest'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const doing = `store ${this.#format(reference)}`;
+    const headers = { 'content-type': mediaType };
+    await this.client.ask(
+      this.#api('PUT', this.#path('manifests', reference), { doing, headers, body: bytes, signal }),
+    );
+  }
+
+  /** Whether the repository has a blob. */
+  async hasBlob(digest: string, signal: AbortSignal): Promise<boolean> {
+    const api = this.#api('HEAD', this.#path('blobs', digest), { doing: `look for ${digest}`, signal });
+    return isGood((await this.client.ask(api, [404])).status);
+  }
+
+  /**
+   * Reads a small blob whole.
+   *
+   * @throws DeliveryError `MANIFEST_DIGEST_MISMATCH`
+   */
+  async document(digest: string, signal: AbortSignal): Promise<Buffer> {
+    const doing = `read the configuration ${digest.slice(0, 19)}`;
+    const { body } = await this.client.ask(this.#api('GET', this.#path('blobs', digest), { doing, signal }));
+    if (digestOf(body) === digest && body.length <= DOCUMENT_LIMIT) return body;
+    throw new DeliveryError('MANIFEST_DIGEST_MISMATCH', {
+      message: `The configuration that ${this.name.registry} gave for ${digest} is not the one of that digest.`,
+      remedy: 'Do not trust this registry or what stands between; if it is a mirror or cache, empty it.',
+    });
+  }
+
+  /** Stores a small blob unless it is there. */
+  async putDocument(bytes: Buffer, signal: AbortSignal): Promise<void> {
+    const digest = digestOf(bytes);
+    if (await this.hasBlob(digest, signal)) return;
+    const doing = `store the configuration ${digest.slice(0, 19)}`;
+    const headers = { 'content-length': '0' };
+    const path = `${this.name.repository}/blobs/uploads/`;
+    const begun = await this.client.ask(this.#api('POST', path, { doing, headers, signal }));
+    const target = await this.client.addressOf(headerOf(begun, 'location') ?? '', signal);
+    target.searchParams.set('digest', digest);
+    const type = { 'content-type': 'application/octet-stream' };
+    await this.client.ask(this.#api('PUT', target, { doing, headers: type, body: bytes, signal }));
+  }
+
+  #path(kind: 'manifests' | 'blobs', reference: string): string {
+    return `${this.name.repository}/${kind}/${reference}`;
+  }
+
+  #format(reference: string): string {
+    const by = reference.startsWith('sha256:')
+      ? { digest: reference, tag: undefined }
+      : { digest: undefined, tag: reference };
+    return formatImage({ ...this.name, ...by });
+  }
+
+  #api(
+    method: ApiRequest['method'],
+    target: ApiRequest['target'],
+    rest: Pick<ApiRequest, 'doing' | 'signal' | 'headers' | 'body'>,
+  ): ApiRequest {
+    return { method, target, scopes: [{ repository: this.name.repository, actions: this.#actions }], ...rest };
+  }
+}
+
+/** The document's own word counts before the header: caches and old registries lose the header. */
+function mediaTypeOf(bytes: Buffer, contentType: string | undefined): string {
+  try {
+    const { mediaType } = JSON.parse(bytes.toString()) as { mediaType?: unknown };
+    if (typeof mediaType === 'string') return mediaType;
+  } catch {
+    // Not a document at all: whoever parses it says so.
+  }
+  return contentType?.split(';')[0]?.trim() ?? '';
+}
