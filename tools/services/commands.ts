@@ -1,0 +1,70 @@
+// Runs the machine's own programs for set-up work, with their output kept in a log.
+import { spawn } from 'node:child_process';
+import { appendFileSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { accessSync, constants } from 'node:fs';
+import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import { logPath } from './state-folder.ts';
+
+export interface CommandOptions {
+  /** Part whose log gets the output. */
+  readonly log: string;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Written to the program's standard input. */
+  readonly input?: string;
+}
+
+/** Runs a program to its end. Throws {@link DeliveryError} `SETUP_FAILED` that names the log when it does not exit with 0. */
+export async function run(command: string, args: readonly string[], options: CommandOptions): Promise<void> {
+  const log = logPath(options.log);
+  mkdirSync(dirname(log), { recursive: true });
+  appendFileSync(log, `$ ${[command, ...args].join(' ')}\n`);
+  const file = openSync(log, 'a');
+  try {
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', file, file],
+    });
+    child.stdin?.end(options.input);
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', resolve);
+    });
+    if (code === 0) return;
+    throw new DeliveryError('SETUP_FAILED', {
+      message: `${command} ended with ${String(code)}.`,
+      remedy: `Read the end of ${log}, correct what it names and run the command again.`,
+    });
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** What a program prints, or undefined when it is missing or fails: for asking what the machine has. */
+export async function ask(command: string, args: readonly string[]): Promise<string | undefined> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const code = await new Promise<number | null>((resolve) => {
+    child.on('error', () => resolve(null));
+    child.on('close', resolve);
+  });
+  return code === 0 ? Buffer.concat(chunks).toString('utf8').trim() : undefined;
+}
+
+/** Full path of a program on PATH, also in the folders that only root's PATH has. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
