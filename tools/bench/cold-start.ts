@@ -15,7 +15,7 @@ const NODES = {
 };
 const scratch = mkdtempSync(join(tmpdir(), 'cold-start-'));
 // Only what a program needs to start: nothing of this machine decides what the task does.
-const environment = { PATH: process.env['PATH'], AGENT_TEMPDIRECTORY: scratch };
+const environment = { PATH: process.env.PATH, AGENT_TEMPDIRECTORY: scratch };
 
 /** Milliseconds of one run. */
 function time(node: string, args: readonly string[], check: (output: string) => void): number {
