@@ -36,8 +36,10 @@ def create_app(model_path):
     @app.post("/score")
     def score():
         # Flask's own limit covers forms only; a body without a length is one that could go on for ever.
-        if request.content_length is None or request.content_length > MOST_BYTES:
-            abort(413, f"the body must have a Content-Length of at most {MOST_BYTES} bytes.")
+        if request.content_length is None:
+            abort(411, "the request must have a Content-Length.")
+        if request.content_length > MOST_BYTES:
+            abort(413, f"the body must have at most {MOST_BYTES} bytes.")
         body = request.get_json()
         if not isinstance(body, dict) or "input" not in body:
             raise BadImage('the body must be a JSON object with the field "input".')

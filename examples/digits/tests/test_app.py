@@ -73,6 +73,10 @@ def test_refuses_a_body_that_is_far_too_large(client):
     assert client.post("/score", json={"input": [0] * 100_000}).status_code == 413
 
 
+def test_refuses_a_body_of_unknown_length(client):
+    assert client.post("/score").status_code == 411
+
+
 def test_answers_in_json_where_there_is_nothing(client):
     answer = client.get("/predict")
     assert answer.status_code == 404
