@@ -5,7 +5,7 @@ import type { Asked } from './api-error.ts';
 import { collectionPath, groupOf, objectPath } from './resource.ts';
 import type { ObjectRef, Resource } from './resource.ts';
 import { Transport } from './transport.ts';
-import type { ApiRequest } from './transport.ts';
+import type { ApiRequest, TransportOptions } from './transport.ts';
 
 /** The field manager under which everything is applied. */
 export const FIELD_MANAGER = 'model-delivery';
@@ -38,8 +38,8 @@ export interface WatchEvent {
 export class KubeClient {
   readonly #transport: Transport;
 
-  constructor(access: ClusterAccess, onWarning: (warning: string) => void = () => undefined) {
-    this.#transport = new Transport(access, onWarning);
+  constructor(access: ClusterAccess, options: TransportOptions = {}) {
+    this.#transport = new Transport(access, options);
   }
 
   async close(): Promise<void> {
@@ -153,16 +153,13 @@ export class KubeClient {
     query: Readonly<Record<string, string>>,
     { seconds, signal }: { readonly seconds: number; readonly signal: AbortSignal },
   ): AsyncGenerator<WatchEvent> {
-    const stream = await this.#transport.stream(
-      {
-        method: 'GET',
-        path: collectionPath(resource, namespace),
-        query: { ...query, watch: '1', allowWatchBookmarks: 'true', timeoutSeconds: String(seconds) },
-        asked: askedOf('watch', { resource, namespace }),
-        signal,
-      },
-      (seconds + 10) * 1000,
-    );
+    const stream = await this.#transport.stream({
+      method: 'GET',
+      path: collectionPath(resource, namespace),
+      query: { ...query, watch: '1', allowWatchBookmarks: 'true', timeoutSeconds: String(seconds) },
+      asked: askedOf('watch', { resource, namespace }),
+      signal,
+    });
     for await (const line of linesOf(stream)) yield JSON.parse(line) as WatchEvent;
   }
 
@@ -173,16 +170,13 @@ export class KubeClient {
     { previous, lines }: { readonly previous: boolean; readonly lines: number },
     signal: AbortSignal,
   ): Promise<string> {
-    const stream = await this.#transport.stream(
-      {
-        method: 'GET',
-        path: `${objectPath(ref)}/log`,
-        query: { container, previous: String(previous), tailLines: String(lines), limitBytes: '65536' },
-        asked: { ...askedOf('get', ref), resource: 'pods/log' },
-        signal,
-      },
-      10_000,
-    );
+    const stream = await this.#transport.stream({
+      method: 'GET',
+      path: `${objectPath(ref)}/log`,
+      query: { container, previous: String(previous), tailLines: String(lines), limitBytes: '65536' },
+      asked: { ...askedOf('get', ref), resource: 'pods/log' },
+      signal,
+    });
     let text = '';
     for await (const chunk of stream) text += String(chunk);
     return text;

@@ -1,10 +1,14 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Agent, ProxyAgent, request } from 'undici';
 import type { Dispatcher } from 'undici';
+import { readBounded } from '../../http/bounded-body.ts';
+import type { ProxySettings } from '../../http/proxy.ts';
+import { headerOf, request } from '../../http/request.ts';
+import type { HttpAnswer } from '../../http/request.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
 import { ApiError } from './api-error.ts';
 import type { ApiStatus, Asked } from './api-error.ts';
+import { dispatcherFor } from './dispatcher.ts';
 import { explainNetworkError, isPassing } from './network-error.ts';
 
 /** One request to the API server. */
@@ -21,15 +25,19 @@ export interface ApiRequest {
 
 /** etcd keeps objects of at most 1.5 MiB; a list comes in pages of {@link PAGE} objects. */
 const MAX_BODY = 64 * 1024 * 1024;
-const CONNECT_TIMEOUT = 10_000;
-/** Longer than the 30 s that the API server itself gives an admission webhook. */
-const ANSWER_TIMEOUT = 40_000;
 /** Pauses before trying again, in milliseconds; a server that names a pause is obeyed up to the cap. */
 const PAUSES = [250, 1000, 2500];
 const PAUSE_CAP = 10_000;
 /** Safe to send again whatever the method: the server says that it did not act. */
 const NOT_ACTED = new Set([429, 503]);
 const PASSING = new Set([429, 500, 502, 503, 504]);
+
+export interface TransportOptions {
+  /** The agent's proxy, for clusters whose kubeconfig names none. */
+  readonly proxy?: ProxySettings;
+  /** Told what the API server says in `Warning` headers: deprecated versions, unknown fields. */
+  readonly onWarning?: (warning: string) => void;
+}
 
 /**
  * Speaks HTTP with one API server: TLS as the connection wants it, credentials, proxies, retries, bounded answers.
@@ -41,10 +49,9 @@ export class Transport {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #onWarning: (warning: string) => void;
 
-  /** @param onWarning told what the API server says in `Warning` headers: deprecated versions, unknown fields */
-  constructor(access: ClusterAccess, onWarning: (warning: string) => void) {
+  constructor(access: ClusterAccess, { proxy = {}, onWarning = () => undefined }: TransportOptions) {
     this.#access = access;
-    this.#dispatcher = dispatcherOf(access);
+    this.#dispatcher = dispatcherFor(access, proxy);
     this.#headers = { accept: 'application/json', 'user-agent': 'model-delivery/1', ...authorization(access) };
     this.#onWarning = onWarning;
   }
@@ -71,11 +78,11 @@ export class Transport {
     }
   }
 
-  /** Opens a stream of a successful answer. `idle` is how long, in milliseconds, it may stay silent. Not retried. */
-  async stream(asked: ApiRequest, idle: number): Promise<Readable> {
+  /** Opens a stream of a successful answer. Not retried: only the caller knows where to go on. */
+  async stream(asked: ApiRequest): Promise<Readable> {
     try {
-      const answer = await this.#send(asked, idle);
-      if (answer.statusCode >= 300) await this.#readJson(answer, asked);
+      const answer = await this.#send(asked);
+      if (answer.status >= 300) await this.#readJson(answer, asked);
       return answer.body;
     } catch (error) {
       asked.signal.throwIfAborted();
@@ -88,54 +95,35 @@ export class Transport {
     await this.#dispatcher.destroy();
   }
 
-  async #send(asked: ApiRequest, idle = ANSWER_TIMEOUT): Promise<Dispatcher.ResponseData> {
-    const url = new URL(`${this.#access.server.replace(/\/$/, '')}${asked.path}`);
-    for (const [key, value] of Object.entries(asked.query ?? {})) url.searchParams.set(key, value);
-    const answer = await request(url, {
-      method: asked.method,
-      dispatcher: this.#dispatcher,
-      headers: {
-        ...this.#headers,
-        ...(asked.body === undefined ? {} : { 'content-type': asked.contentType ?? JSON_TYPE }),
-      },
-      body: asked.body === undefined ? null : JSON.stringify(asked.body),
-      signal: asked.signal,
-      headersTimeout: ANSWER_TIMEOUT,
-      bodyTimeout: idle,
-    });
+  async #send({ method, path, query = {}, body, contentType = JSON_TYPE, signal }: ApiRequest): Promise<HttpAnswer> {
+    const url = new URL(`${this.#access.server.replace(/\/$/, '')}${path}`);
+    for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
+    const content = body === undefined ? {} : { body: JSON.stringify(body) };
+    const headers = { ...this.#headers, ...(body === undefined ? {} : { 'content-type': contentType }) };
+    const answer = await request(this.#dispatcher, { method, url, headers, ...content, signal });
     for (const warning of warningsOf(answer.headers.warning)) this.#onWarning(warning);
     return answer;
   }
 
-  async #readJson(answer: Dispatcher.ResponseData, asked: ApiRequest): Promise<unknown> {
-    const text = await boundedText(answer.body);
-    const reply = parsed(text);
-    if (answer.statusCode < 300) {
+  async #readJson(answer: HttpAnswer, asked: ApiRequest): Promise<unknown> {
+    const body = await readBounded(
+      answer.body as AsyncIterable<Uint8Array>,
+      MAX_BODY,
+      `The answer of ${this.#access.server}`,
+    );
+    const reply = parsed(body.toString('utf8'));
+    if (answer.status < 300) {
       if (reply === undefined) throw new Error('the answer is not JSON');
       return reply;
     }
     const status = isStatus(reply) ? reply : {};
-    const after = Number(answer.headers['retry-after']);
+    const after = Number(headerOf(answer, 'retry-after'));
     const details = { ...status.details, ...(after > 0 ? { retryAfterSeconds: after } : {}) };
-    throw new ApiError(answer.statusCode, { ...status, details }, asked.asked);
+    throw new ApiError(answer.status, { ...status, details }, asked.asked);
   }
 }
 
 const JSON_TYPE = 'application/json';
-
-function dispatcherOf(access: ClusterAccess): Dispatcher {
-  const { certificate } = access.credential;
-  const tls = {
-    rejectUnauthorized: !access.insecureSkipTlsVerify,
-    ...(access.ca === undefined ? {} : { ca: access.ca }),
-    ...(access.tlsServerName === undefined ? {} : { servername: access.tlsServerName }),
-    ...(certificate === undefined ? {} : certificate),
-  };
-  const timeouts = { connectTimeout: CONNECT_TIMEOUT, keepAliveTimeout: 60_000 };
-  return access.proxyUrl === undefined
-    ? new Agent({ ...timeouts, connect: { ...tls, timeout: CONNECT_TIMEOUT } })
-    : new ProxyAgent({ ...timeouts, uri: access.proxyUrl, requestTls: tls });
-}
 
 function authorization({ credential }: ClusterAccess): Readonly<Record<string, string>> {
   if (credential.token !== undefined) return { authorization: `Bearer ${credential.token}` };
@@ -153,17 +141,6 @@ function pauseAfter(error: unknown, method: string, pause: number | undefined): 
   if (!again || (error.reply.message ?? '').includes('webhook')) return undefined;
   const named = (error.reply.details?.retryAfterSeconds ?? 0) * 1000;
   return Math.min(Math.max(pause, named), PAUSE_CAP);
-}
-
-async function boundedText(body: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY) throw new Error(`the answer is larger than ${MAX_BODY} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function parsed(text: string): unknown {

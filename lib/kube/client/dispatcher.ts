@@ -1,0 +1,35 @@
+import type { buildConnector, Dispatcher } from 'undici';
+import Agent from 'undici/lib/dispatcher/agent.js';
+import ProxyAgent from 'undici/lib/dispatcher/proxy-agent.js';
+import { proxyFor } from '../../http/proxy.ts';
+import type { ProxySettings } from '../../http/proxy.ts';
+import type { ClusterAccess } from '../cluster-access.ts';
+
+const CONNECT_LIMIT = 10_000;
+/** Longer than the 30 s that the API server gives an admission webhook, and than a turn of a watch lasts. */
+const IDLE_LIMIT = 45_000;
+
+/**
+ * What sends requests to one cluster: with its certificate authority, client certificate and server name, through the
+ * kubeconfig's proxy or else the agent's. A peer that is silent for too long has failed.
+ */
+export function dispatcherFor(access: ClusterAccess, proxy: ProxySettings): Dispatcher {
+  const tls: buildConnector.BuildOptions = {
+    rejectUnauthorized: !access.insecureSkipTlsVerify,
+    ...(access.ca === undefined ? {} : { ca: access.ca }),
+    ...(access.tlsServerName === undefined ? {} : { servername: access.tlsServerName }),
+    ...access.credential.certificate,
+  };
+  const limits = { headersTimeout: IDLE_LIMIT, bodyTimeout: IDLE_LIMIT, keepAliveTimeout: 60_000 };
+  const through =
+    access.proxyUrl === undefined ? proxyFor(new URL(access.server), proxy, process.env) : new URL(access.proxyUrl);
+  if (through === undefined) return new Agent({ ...limits, connect: { ...tls, timeout: CONNECT_LIMIT } });
+  const { username, password } = through;
+  const token = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+  return new ProxyAgent({
+    ...limits,
+    uri: `${through.protocol}//${through.host}`,
+    requestTls: tls,
+    ...(username === '' ? {} : { token: `Basic ${token}` }),
+  });
+}

@@ -1,0 +1,134 @@
+import { brief } from '../client/api-error.ts';
+import type { KubeClient } from '../client/kube-client.ts';
+import { PODS } from '../client/resource.ts';
+import { conditionOf, titleOf } from '../objects.ts';
+import type { ContainerStatus, KubeEvent, KubeObject, Pod } from '../objects.ts';
+import type { Standing } from '../readiness/await-ready.ts';
+import type { LiveView } from '../readiness/live-view.ts';
+import { newestPodsOf, newestReplicaSetOf } from '../readiness/owned-pods.ts';
+import { endOf, symptomsOfPod } from '../readiness/pod-symptoms.ts';
+import type { Surroundings } from '../readiness/verdict.ts';
+
+/** Pods of one workload mostly fail alike; the first ones tell all there is to know. */
+const PODS_EACH = 3;
+const EVENTS_EACH = 8;
+const LOG_LINES = 50;
+/** Evidence is gathered before anything is put back, but it must not hold that up for long: milliseconds. */
+const TIME_LIMIT = 10_000;
+
+/** What was found out about one pod or object: a title, and lines below it. */
+export interface Finding {
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+/**
+ * Gathers the evidence of a failed rollout: for each object that is not ready, the pods that hold it up, with the state
+ * of their containers, the last lines of a crashed one's log, their events, and what to do.
+ */
+export async function diagnose(
+  client: KubeClient,
+  view: LiveView,
+  standings: readonly Standing[],
+): Promise<readonly Finding[]> {
+  const signal = AbortSignal.timeout(TIME_LIMIT);
+  const around = view.around();
+  const troubled = standings.filter(({ verdict }) => verdict.state === 'waiting');
+  const findings = troubled.map(async ({ target, verdict }) => {
+    const live = view.object(target.ref) ?? target.written;
+    const pods = worstFirst(newestPodsOf(live, around), around).slice(0, PODS_EACH);
+    const own = findingOf(live, verdict.detail, around);
+    return [...own, ...(await Promise.all(pods.map((pod) => findingOfPod(client, pod, around, signal))))];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+function worstFirst(pods: readonly Pod[], around: Surroundings): readonly Pod[] {
+  const rank = (pod: Pod): number => (symptomsOfPod(pod, around.events).length > 0 ? 0 : 1);
+  return pods
+    .filter((pod) => conditionOf(pod, 'Ready')?.status !== 'True')
+    .toSorted((one, other) => rank(one) - rank(other));
+}
+
+/** What the object itself and its ReplicaSet have to say; nothing, where the pods say it all. */
+function findingOf(live: KubeObject, detail: string, around: Surroundings): readonly Finding[] {
+  const uids = [live.metadata.uid, newestReplicaSetOf(live, around)?.metadata.uid];
+  const events = eventLines(around.events.filter(({ involvedObject }) => uids.includes(involvedObject.uid)));
+  return events.length === 0 ? [] : [{ title: `${titleOf(live)}: ${detail}`, lines: events }];
+}
+
+async function findingOfPod(client: KubeClient, pod: Pod, around: Surroundings, signal: AbortSignal): Promise<Finding> {
+  const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+  const unready = statuses.filter((status) => !status.ready && status.state?.terminated?.exitCode !== 0);
+  const symptoms = symptomsOfPod(pod, around.events);
+  const logs = await Promise.all(unready.map((status) => logOf(client, pod, status, signal)));
+  const scheduled = conditionOf(pod, 'PodScheduled');
+  return {
+    title: `Pod ${pod.metadata.name}: ${headlineOf(pod, unready)}`,
+    lines: [
+      ...unready.map(stateLine),
+      ...(scheduled?.status === 'False' ? [`not scheduled: ${brief(scheduled.message ?? '')}`] : []),
+      ...logs.flat(),
+      ...eventLines(around.events.filter(({ involvedObject }) => involvedObject.uid === pod.metadata.uid)),
+      ...new Set(symptoms.map(({ remedy }) => `→ ${remedy}`)),
+    ],
+  };
+}
+
+function headlineOf(pod: Pod, unready: readonly ContainerStatus[]): string {
+  const reasons = unready.map(({ state }) => state?.waiting?.reason ?? state?.terminated?.reason);
+  const named = reasons.find((reason) => reason !== undefined);
+  const running = unready.some(({ state }) => state?.running !== undefined);
+  return named ?? (running ? 'running, but not ready' : (pod.status?.reason ?? pod.status?.phase ?? 'Pending'));
+}
+
+/** `container app: waiting, CrashLoopBackOff; ended before with exit code 1; 3 restarts`. */
+function stateLine({ name, state, lastState, restartCount }: ContainerStatus): string {
+  const told = (reason = '', message = ''): string => [reason, brief(message)].filter((part) => part !== '').join(': ');
+  const now =
+    state?.waiting !== undefined
+      ? `waiting, ${told(state.waiting.reason, state.waiting.message)}`
+      : state?.terminated !== undefined
+        ? `ended with ${endOf(state.terminated)}`
+        : 'running, but not ready';
+  const before = lastState?.terminated;
+  const parts = [
+    `container ${name}: ${now}`,
+    ...(before === undefined
+      ? []
+      : [
+          `ended before with ${endOf(before)}${told('', before.message) === '' ? '' : `: ${brief(before.message ?? '')}`}`,
+        ]),
+    ...(restartCount > 0 ? [`${restartCount} restarts`] : []),
+  ];
+  return parts.join('; ');
+}
+
+/** The last lines of the run of a container that went wrong. */
+async function logOf(
+  client: KubeClient,
+  pod: Pod,
+  status: ContainerStatus,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const hasEnded = status.lastState?.terminated !== undefined;
+  const isUp = status.state?.running !== undefined || status.state?.terminated !== undefined;
+  if (!hasEnded && !isUp) return [];
+  const previous = hasEnded && status.state?.terminated === undefined;
+  const ref = { resource: PODS, namespace: pod.metadata.namespace, name: pod.metadata.name };
+  try {
+    const text = await client.log(ref, status.name, { previous, lines: LOG_LINES }, signal);
+    const lines = text.trimEnd().split('\n');
+    if (lines.length === 1 && lines[0] === '') return [`container ${status.name} wrote no log`];
+    return [`last lines of container ${status.name}:`, ...lines.map((line) => `  | ${line}`)];
+  } catch {
+    return [`the log of container ${status.name} cannot be read; does the account of the connection have pods/log?`];
+  }
+}
+
+/** Warnings, newest last, each text once. */
+function eventLines(events: readonly KubeEvent[]): readonly string[] {
+  const warnings = events.filter(({ type }) => type !== 'Normal');
+  const lines = warnings.map(({ reason, message }) => `event ${reason ?? ''}: ${brief(message ?? '')}`);
+  return [...new Set(lines)].slice(-EVENTS_EACH);
+}

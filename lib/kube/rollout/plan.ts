@@ -1,0 +1,132 @@
+import { DeliveryError } from '../../errors/delivery-error.ts';
+import { ApiError, namespaceNotFound } from '../client/api-error.ts';
+import { discoverKinds } from '../client/discovery.ts';
+import type { Kinds } from '../client/discovery.ts';
+import { explained } from '../client/kube-client.ts';
+import type { KubeClient } from '../client/kube-client.ts';
+import { NAMESPACES } from '../client/resource.ts';
+import type { ObjectRef } from '../client/resource.ts';
+import type { ManifestObject } from '../manifests/manifest-object.ts';
+import { refuseRepeats } from '../manifests/order.ts';
+import { titleOf } from '../objects.ts';
+import type { KubeObject } from '../objects.ts';
+
+/** One object that is to be written, and what is there before. */
+export interface Step {
+  readonly ref: ObjectRef;
+  /** `Deployment/digits`. */
+  readonly title: string;
+  readonly source: string;
+  readonly desired: KubeObject;
+  /** The live object before anything was written; undefined if there is none. */
+  readonly before: KubeObject | undefined;
+  /**
+   * When the server can judge it: before anything is written; once the namespaces and definitions of this run are
+   * there; or only when it is written, because it leans on another object of this run.
+   */
+  readonly judged: 'first' | 'onGround' | 'whenWritten';
+}
+
+/**
+ * Finds out where each manifest belongs and what is there now. Reads only.
+ *
+ * @param namespace the task's namespace; without it, each object's own, else `fallback`
+ * @throws DeliveryError `KIND_UNKNOWN`, `NAMESPACE_MISMATCH`, `NAMESPACE_NOT_FOUND`, `MANIFEST_INVALID`, and those of
+ *   the connection
+ */
+export async function planRollout(
+  client: KubeClient,
+  manifests: readonly ManifestObject[],
+  { namespace, fallback }: { readonly namespace: string | undefined; readonly fallback: string },
+  signal: AbortSignal,
+): Promise<readonly Step[]> {
+  try {
+    const kinds = await discoverKinds(client, manifests, signal);
+    const placed = manifests.map((manifest) => place(manifest, kinds, namespace, fallback));
+    refuseRepeats(manifests, (manifest) => placed[manifests.indexOf(manifest)]?.ref.namespace ?? '');
+    const ground = groundOf(placed.map(({ desired }) => desired));
+    await refuseMissingNamespaces(client, placed, ground.namespaces, signal);
+    return await Promise.all(
+      placed.map(async (one) => {
+        const isNew = kinds.isNew(one.desired);
+        const before = isNew ? undefined : await snapshot(client, one.ref, signal);
+        return { ...one, before, judged: isNew ? 'onGround' : judgedOf(one, ground) };
+      }),
+    );
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+type Placed = Pick<Step, 'ref' | 'title' | 'source' | 'desired'>;
+
+/** Gives an object its place, by the rule of `kubectl --namespace`: a namespace of its own must be the same. */
+function place(
+  { object, source }: ManifestObject,
+  kinds: Kinds,
+  namespace: string | undefined,
+  fallback: string,
+): Placed {
+  const resource = kinds.of(object);
+  const { name, namespace: own } = object.metadata;
+  const title = titleOf(object);
+  if (!resource.namespaced) return { ref: { resource, namespace: undefined, name }, title, source, desired: object };
+  if (namespace !== undefined && own !== undefined && own !== namespace) {
+    throw new DeliveryError('NAMESPACE_MISMATCH', {
+      message: `${source}: ${title} is for namespace "${own}", but the input namespace is "${namespace}".`,
+      remedy:
+        'Remove metadata.namespace from the manifest, or leave the input empty so that each object keeps its own.',
+    });
+  }
+  const home = namespace ?? own ?? fallback;
+  const desired = { ...object, metadata: { ...object.metadata, namespace: home } };
+  return { ref: { resource, namespace: home, name }, title, source, desired };
+}
+
+/** What this run creates that others stand on. */
+interface Ground {
+  readonly namespaces: ReadonlySet<string>;
+  readonly serviceAccounts: ReadonlySet<string>;
+}
+
+function groundOf(objects: readonly KubeObject[]): Ground {
+  const namesOf = (kind: string): ReadonlySet<string> =>
+    new Set(objects.filter((object) => object.kind === kind).map(({ metadata }) => metadata.name));
+  return { namespaces: namesOf('Namespace'), serviceAccounts: namesOf('ServiceAccount') };
+}
+
+function judgedOf({ ref, desired }: Placed, ground: Ground): Step['judged'] {
+  const { serviceAccountName } = (desired.spec ?? {}) as { readonly serviceAccountName?: string };
+  // A Pod, other than a workload that makes pods, is refused even in a dry run while its service account is missing.
+  if (desired.kind === 'Pod' && ground.serviceAccounts.has(serviceAccountName ?? '')) return 'whenWritten';
+  return ref.namespace !== undefined && ground.namespaces.has(ref.namespace) ? 'onGround' : 'first';
+}
+
+async function refuseMissingNamespaces(
+  client: KubeClient,
+  placed: readonly Placed[],
+  made: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const wanted = [...new Set(placed.flatMap(({ ref }) => ref.namespace ?? []))].filter((name) => !made.has(name));
+  await Promise.all(
+    wanted.map(async (name) => {
+      const ref = { resource: NAMESPACES, namespace: undefined, name };
+      try {
+        if ((await client.get(ref, signal)) === undefined) throw namespaceNotFound(name);
+      } catch (error) {
+        // A role within the namespace need not show the namespace itself; the dry run will tell.
+        if (!(error instanceof ApiError && error.isForbidden)) throw error;
+      }
+    }),
+  );
+}
+
+async function snapshot(client: KubeClient, ref: ObjectRef, signal: AbortSignal): Promise<KubeObject | undefined> {
+  const live = await client.get(ref, signal);
+  if (live?.metadata.deletionTimestamp === undefined) return live;
+  throw new DeliveryError('OBJECT_DELETED', {
+    message: `${titleOf(live)} is just being deleted from the cluster.`,
+    remedy: 'Wait until it is gone, then run the task again.',
+  });
+}

@@ -1,0 +1,58 @@
+import { DeliveryError } from '../../errors/delivery-error.ts';
+import { ApiError, brief, explainRefusal } from '../client/api-error.ts';
+import type { Step } from './plan.ts';
+
+/**
+ * What it means that the cluster refused an object: `APPLY_CONFLICT`, `APPLY_REFUSED`, or one of the connection's
+ * own errors.
+ */
+export function explainApply(error: unknown, { title, source, ref, desired }: Step): unknown {
+  if (!(error instanceof ApiError)) return error;
+  if (error.status === 401 || error.isForbidden || error.missesNamespace) return explainRefusal(error);
+  const causes = error.reply.details?.causes ?? [];
+  const conflicts = causes.filter(({ reason }) => reason === 'FieldManagerConflict');
+  const what = `${title} (${source})`;
+  if (conflicts.length > 0) {
+    const fields = conflicts.map(({ field = '', message = '' }) => `${field} (${ownerOf(message)})`);
+    return new DeliveryError('APPLY_CONFLICT', {
+      message: `${what} would change fields that belong to somebody else: ${fields.join(', ')}.`,
+      remedy:
+        'Remove these fields from the manifest if their owner shall keep them (an autoscaler keeps spec.replicas), or set forceConflicts to take them over.',
+      cause: error,
+    });
+  }
+  const immutable = causes.find(({ message = '' }) => message.includes('field is immutable'));
+  if (
+    immutable !== undefined ||
+    /field is immutable|updates to \w+ spec for fields other/.test(error.reply.message ?? '')
+  ) {
+    return new DeliveryError('APPLY_REFUSED', {
+      message: `${what} would change ${immutable?.field ?? 'a field'}, which Kubernetes does not allow for an existing ${ref.resource.kind}.`,
+      remedy: `Give the object a new name, or delete the old one first (kubectl delete ${ref.resource.plural} ${ref.name}).`,
+      cause: error,
+    });
+  }
+  return new DeliveryError('APPLY_REFUSED', {
+    message: `The cluster does not accept ${what}: ${reasonOf(error, desired.kind)}`,
+    remedy: 'Correct the manifest at the field that is named; a policy or webhook that is named must allow it.',
+    cause: error,
+  });
+}
+
+/** What the server says; of a Secret only which fields are wrong, because its sentences may quote their values. */
+function reasonOf(error: ApiError, kind: string): string {
+  const causes = error.reply.details?.causes ?? [];
+  if (kind === 'Secret') {
+    const fields = causes.map(({ field, reason }) => `${field ?? ''} ${reason ?? ''}`.trim()).join(', ');
+    return `${error.status} ${error.reply.reason ?? ''} ${fields}`.trim();
+  }
+  const message = error.reply.message ?? error.reply.reason ?? `status ${error.status}`;
+  // The sentence begins with the object's name, which is said already.
+  return brief(message.replace(/^\S+ "[^"]*" is invalid: /, ''));
+}
+
+/** `conflict with "kubectl" using apps/v1` → `owned by kubectl`. */
+function ownerOf(message: string): string {
+  const owner = /conflict with "([^"]*)"/.exec(message)?.[1] ?? brief(message);
+  return `owned by ${owner}`;
+}

@@ -1,0 +1,100 @@
+import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
+import type { KubeClient } from '../client/kube-client.ts';
+import { awaitReady } from '../readiness/await-ready.ts';
+import type { LiveView } from '../readiness/live-view.ts';
+import type { RolloutReporter } from '../reporter.ts';
+import type { Step } from './plan.ts';
+import type { RolloutResult } from './report.ts';
+import { restore } from './restore.ts';
+import type { Restoration } from './restore.ts';
+
+/** The agent gives about 7.5 s between its first signal and the next; the writes must be out well before. */
+const HURRIED = 5_000;
+/** Putting back is a few requests an object; an API server that is away may need a while. */
+const UNHURRIED = 120_000;
+/** How long the old version may take to be healthy again, at most: milliseconds. */
+const HEALING = 300_000;
+
+export interface UndoParts {
+  readonly client: KubeClient;
+  readonly view: LiveView;
+  readonly reporter: RolloutReporter;
+  /** Steps that may have been written. */
+  readonly begun: readonly Step[];
+  /** The run was told to stop: put back quickly, and wait for nothing. */
+  readonly signal: AbortSignal;
+}
+
+/** How it stands after a failed rollout was undone, in one sentence. */
+export interface Undone {
+  readonly result: Exclude<RolloutResult, 'deployed' | 'unchanged' | 'kept' | 'refused'>;
+  readonly sentence: string;
+}
+
+/** Puts back what a failed run has written, and waits until the version before is healthy again. */
+export async function undo(parts: UndoParts): Promise<Undone> {
+  const { client, view, reporter, begun, signal } = parts;
+  // A second look: the run may be told to stop while it puts back.
+  const stopped = (): boolean => signal.aborted;
+  const hurried = stopped();
+  reporter.line(`Putting back ${begun.length} ${begun.length === 1 ? 'object' : 'objects'} …`);
+  const restoration = await restore(client, begun, AbortSignal.timeout(hurried ? HURRIED : UNHURRIED));
+  if (restoration.failures.length > 0) return notRestored(restoration);
+  const { putBack } = restoration;
+  if (stopped()) {
+    return {
+      result: 'restored',
+      sentence: `${whatWasDone(restoration)}; because it was told to stop, it did not wait for it.`,
+    };
+  }
+  try {
+    const patience = AbortSignal.any([signal, tooLate()]);
+    await awaitReady(putBack, view, { reporter, signal: patience });
+    await awaitGone(restoration.removed, view, patience);
+  } catch (error) {
+    if (stopped())
+      return { result: 'restored', sentence: `${whatWasDone(restoration)}; its health was not waited for.` };
+    return {
+      result: 'restoredUnhealthy',
+      sentence: `${whatWasDone(restoration)}, but is not healthy: ${messageOf(error)}`,
+    };
+  }
+  return {
+    result: putBack.length > 0 ? 'restored' : 'removed',
+    sentence: `${whatWasDone(restoration)}${putBack.length > 0 ? ' and is healthy' : ''}.`,
+  };
+}
+
+function whatWasDone({ putBack, removed }: Restoration): string {
+  if (putBack.length === 0) return 'What this run had created was removed';
+  const also = removed.length > 0 ? 'What this run had created was removed; t' : 'T';
+  return `${also}he version before was put back`;
+}
+
+function notRestored({ failures }: Restoration): Undone {
+  const list = failures.map(({ step, error }) => `${step.title} (${messageOf(error).replace(/\.$/, '')})`).join(', ');
+  return { result: 'notRestored', sentence: `These could not be put back as they were: ${list}.` };
+}
+
+/** A namespace or a pod takes a while to be gone. */
+async function awaitGone(removed: readonly Step[], view: LiveView, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const left = removed.filter(({ ref }) => view.object(ref) !== undefined);
+    if (left.length === 0) return;
+    if (signal.aborted) throw new Error(`${left.map(({ title }) => title).join(', ')} is still being removed.`);
+    await view.changed(500);
+  }
+}
+
+function tooLate(): AbortSignal {
+  const controller = new AbortController();
+  setTimeout(() => {
+    controller.abort(
+      new DeliveryError('ROLLOUT_TIMEOUT', {
+        message: `it did not become ready within ${HEALING / 60_000} minutes.`,
+        remedy: 'Look at its pods.',
+      }),
+    );
+  }, HEALING).unref();
+  return controller.signal;
+}

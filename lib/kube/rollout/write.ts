@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
+import { ApiError } from '../client/api-error.ts';
+import type { KubeClient } from '../client/kube-client.ts';
+import { inLevels } from '../manifests/order.ts';
+import type { KubeObject } from '../objects.ts';
+import type { RolloutReporter } from '../reporter.ts';
+import { scaledToZero, paused } from '../readiness/workloads.ts';
+import type { Symptom } from '../readiness/verdict.ts';
+import { isSameContent } from './content.ts';
+import { each } from './each.ts';
+import type { Step } from './plan.ts';
+import { explainApply } from './refusal.ts';
+
+/** So many objects are judged or written at once. */
+const AT_ONCE = 10;
+
+/** How a run that writes is done. */
+export interface WriteOptions {
+  readonly force: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** An object as it was written. */
+export interface Written {
+  readonly step: Step;
+  readonly object: KubeObject;
+  readonly change: 'created' | 'changed' | 'unchanged';
+}
+
+/**
+ * Asks the server whether it would accept the objects, without writing any: validation, admission and field
+ * ownership all take part. All refusals are told; the first one is thrown.
+ *
+ * @throws DeliveryError `APPLY_REFUSED`, `APPLY_CONFLICT`, `WORKLOAD_PAUSED`, `WORKLOAD_SCALED_TO_ZERO`, …
+ */
+export async function dryRun(
+  client: KubeClient,
+  steps: readonly Step[],
+  { force, signal }: WriteOptions,
+  reporter: RolloutReporter,
+): Promise<void> {
+  const refusals: Error[] = [];
+  await each(steps, AT_ONCE, async (step) => {
+    try {
+      const preview = await client.apply(step.ref, step.desired, { dryRun: true, force }, signal);
+      const vain = vainEffortOf(preview, step.desired);
+      if (vain !== undefined) throw new DeliveryError(vain.code, vain);
+    } catch (error) {
+      signal.throwIfAborted();
+      const refusal = explainApply(error, step);
+      refusals.push(refusal instanceof Error ? refusal : new Error(messageOf(refusal)));
+    }
+  });
+  const [first] = refusals;
+  if (first === undefined) return;
+  if (refusals.length > 1) {
+    reporter.group(`${refusals.length} objects are refused; nothing was changed`, refusals.map(messageOf));
+  }
+  throw first;
+}
+
+/** What would be accepted, and still never run. */
+function vainEffortOf(preview: KubeObject, desired: KubeObject): Symptom | undefined {
+  const { paused: isPaused, replicas } = (preview.spec ?? {}) as {
+    readonly paused?: boolean;
+    readonly replicas?: number;
+  };
+  if (preview.kind === 'Deployment' && isPaused === true) return paused(preview);
+  const isScaled = ['Deployment', 'StatefulSet', 'ReplicaSet'].includes(preview.kind);
+  return isScaled && replicas === 0 && !wantsNone(desired) ? scaledToZero(preview) : undefined;
+}
+
+/** Whether a manifest itself asks for zero replicas. */
+export function wantsNone(desired: KubeObject): boolean {
+  return ((desired.spec ?? {}) as { readonly replicas?: number }).replicas === 0;
+}
+
+/** Whom to tell how writing goes on. */
+export interface WriteListener {
+  /** Before the request leaves, so that whatever happens then, it is known what may have changed. */
+  begun(step: Step): void;
+  written(written: Written): void;
+}
+
+/**
+ * Writes the objects by server-side apply, level by level. A request that is under way is not cut off by the signal:
+ * the next one just does not start.
+ */
+export async function write(
+  client: KubeClient,
+  steps: readonly Step[],
+  { force, signal }: WriteOptions,
+  listener: WriteListener,
+): Promise<void> {
+  for (const level of inLevels(steps, ({ desired }) => desired.kind)) {
+    await each(level, AT_ONCE, async (step) => {
+      signal.throwIfAborted();
+      listener.begun(step);
+      try {
+        listener.written(await writeOne(client, step, force, signal));
+      } catch (error) {
+        throw explainApply(error, step);
+      }
+    });
+  }
+}
+
+/** How long a request that is under way may go on after the run was told to stop, in milliseconds. */
+const FINISH = 1_000;
+
+async function writeOne(client: KubeClient, step: Step, force: boolean, signal: AbortSignal): Promise<Written> {
+  const finish = new AbortController();
+  const stop = (): void => void sleep(FINISH).then(() => finish.abort(signal.reason));
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    const object = await whenServed(
+      () => client.apply(step.ref, step.desired, { dryRun: false, force }, finish.signal),
+      step,
+    );
+    return { step, object, change: changeOf(step, object) };
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** A new kind is served a moment after its definition is established. */
+async function whenServed(apply: () => Promise<KubeObject>, step: Step): Promise<KubeObject> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await apply();
+    } catch (error) {
+      const mayCome = step.judged !== 'first' && error instanceof ApiError && error.status === 404 && attempt < 20;
+      if (!mayCome) throw error;
+      await sleep(250);
+    }
+  }
+}
+
+function changeOf({ before }: Step, object: KubeObject): Written['change'] {
+  if (before === undefined) return 'created';
+  if (before.metadata.resourceVersion === object.metadata.resourceVersion) return 'unchanged';
+  return isSameContent(before, object) ? 'unchanged' : 'changed';
+}

@@ -1,0 +1,72 @@
+import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import type { ReportedObject, RolloutReport, RolloutResult } from '../../lib/kube/rollout/report.ts';
+
+const HEADLINES: Readonly<Record<RolloutResult, string>> = {
+  deployed: '✅ Deployed',
+  unchanged: '✅ Unchanged: everything was so already',
+  refused: '❌ Refused: nothing was changed',
+  restored: '❌ Failed, and restored: the version before is back',
+  restoredUnhealthy: '❌ Failed: the version before is back, but not healthy',
+  removed: '❌ Failed: what was created is removed again',
+  notRestored: '❌ Failed, and not restored',
+  kept: '❌ Failed, and left as it is',
+};
+
+/** The page that the run's summary tab shows of a rollout. */
+export function summaryOf(report: RolloutReport): string {
+  return [
+    `## ${HEADLINES[report.result]}`,
+    `${report.objects.length} objects on ${report.server}, ${report.durationSeconds} s.`,
+    ...failureOf(report.failure),
+    ...bulleted('Reachable at', report.addresses),
+    ...bulleted('Images that run', report.imageDigests.map(code)),
+    ...(report.objects.length === 0 ? [] : [tableOf(report.objects)]),
+    ...report.findings.map(
+      ({ title, lines }) => `<details><summary>${escaped(title)}</summary>\n\n${fenced(lines)}\n\n</details>`,
+    ),
+    '',
+  ].join('\n\n');
+}
+
+function failureOf(failure: Error | undefined): readonly string[] {
+  if (failure === undefined) return [];
+  if (!(failure instanceof DeliveryError)) return [escaped(failure.message)];
+  return [`**${failure.code}**: ${escaped(failure.message)}`, escaped(failure.remedy)];
+}
+
+function bulleted(title: string, items: readonly string[]): readonly string[] {
+  return items.length === 0 ? [] : [`**${title}**\n${items.map((item) => `\n- ${item}`).join('')}`];
+}
+
+function tableOf(objects: readonly ReportedObject[]): string {
+  const rows = objects.map(({ title, namespace = '', change, ready, detail, readyAfterSeconds }) => {
+    const when = readyAfterSeconds === undefined ? '' : `${readyAfterSeconds} s`;
+    return `| ${ready ? '✓' : '·'} | ${cell(title)} | ${cell(namespace)} | ${change} | ${cell(detail)} | ${when} |`;
+  });
+  return [
+    '| | Object | Namespace | Change | State | Ready after |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n');
+}
+
+function cell(text: string): string {
+  return escaped(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
+}
+
+function code(text: string): string {
+  return `\`${text.replaceAll('`', '')}\``;
+}
+
+/** Text from the cluster that must not become markup. */
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+/** A block whose fence is longer than any run of backticks in it. */
+function fenced(lines: readonly string[]): string {
+  const text = lines.join('\n');
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}text\n${text}\n${fence}`;
+}
