@@ -1,0 +1,283 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createDispatcher } from '../../../lib/http/dispatcher.ts';
+import type { Index, Manifest } from '../../../lib/oci/image.ts';
+import { parseImageName, parseRepositoryName } from '../../../lib/oci/image-name.ts';
+import { type LayerGroup, type PushedImage, pushImage, type PushRequest } from '../../../lib/oci/push-image.ts';
+import { RegistryClient } from '../../../lib/oci/registry-client.ts';
+import { Repository } from '../../../lib/oci/repository.ts';
+import type { Entry } from '../../../lib/packing/entry.ts';
+import { layerOf } from '../../../lib/packing/layer.ts';
+import { planLayers } from '../../../lib/packing/layer-plan.ts';
+import type { LayerFile } from '../../../lib/packing/read-layer.ts';
+import { ensureServices } from '../../../tools/services/services.ts';
+import { type BaseOptions, FAMILIES, PLATFORMS, pushBaseImage } from '../../support/base-images.ts';
+import { type MemoryFile, memoryFile } from '../../support/memory-file.ts';
+
+const NEVER = new AbortController().signal;
+const dispatcher = createDispatcher();
+
+/** A model of one larger and two small files; every call makes other bytes. */
+const someModel = (): readonly MemoryFile[] => [
+  memoryFile('weights/part-1.bin', randomBytes(3_000_000)),
+  memoryFile('weights/größe.bin', randomBytes(1000)),
+  memoryFile('config.json', '{"layers":2}'),
+];
+
+describe('an image pushed to a registry', function () {
+  this.timeout('60s');
+  let host = '';
+  before(async () => {
+    ({ host } = (await ensureServices(['registry'])).registry);
+  });
+  after(() => dispatcher.destroy());
+
+  const client = (): RegistryClient => new RegistryClient({ registry: host, dispatcher });
+  const repository = (name: string): Repository =>
+    new Repository(client(), { registry: host, repository: name }, 'pull,push');
+  const newName = (): string => `push/${randomUUID()}`;
+  const manifestOf = async <Kind>(name: string, reference: string): Promise<Kind> => {
+    const stored = await repository(name).manifest(reference, NEVER);
+    assert.ok(stored !== undefined, `${name} has no ${reference}`);
+    return JSON.parse(stored.bytes.toString()) as Kind;
+  };
+
+  const modelGroup = (files: readonly LayerFile[], rest: Partial<LayerGroup> = {}): LayerGroup => ({
+    ...{ name: 'model', target: '/model', layers: planLayers(files, '/model'), local: true },
+    ...rest,
+  });
+  const appGroup = (entries: readonly Entry<LayerFile>[]): LayerGroup => ({
+    ...{ name: 'app', target: '/app', layers: [layerOf(entries)], local: true },
+  });
+  const appFile = (path: string, content: string): Entry<LayerFile> => {
+    const file = memoryFile(path, content);
+    return { type: 'file', path, size: file.size, executable: path.endsWith('.sh'), file };
+  };
+
+  /** A base of its own for each test, and what pushing onto it needs. */
+  async function given(options: BaseOptions = {}): Promise<PushRequest> {
+    const base = newName();
+    await pushBaseImage(repository(base), '1', options);
+    return {
+      base: parseImageName(`${host}/${base}:1`),
+      target: parseRepositoryName(`${host}/${newName()}`),
+      tags: ['latest'],
+      created: new Date('2026-11-24T01:02:03Z'),
+      about: ({ digest }) => ({ 'org.opencontainers.image.base.digest': digest }),
+      ...{ platforms: [], groups: [], settings: {} },
+    };
+  }
+  const push = (request: PushRequest): Promise<PushedImage> =>
+    pushImage(request, { client: client(), baseClient: client(), onProgress: () => undefined, signal: NEVER });
+  const fates = (pushed: PushedImage, group: string): string[] =>
+    pushed.layers.filter((layer) => layer.group === group).map(({ fate }) => fate);
+
+  for (const family of Object.values(FAMILIES)) {
+    it(`is taken by skopeo and umoci and unpacks to what went in (${family.name})`, async () => {
+      const model = someModel();
+      const request = await given({ family });
+      await push({
+        ...request,
+        groups: [
+          modelGroup(model),
+          appGroup([
+            appFile('app/main.py', 'print(1)\n'),
+            appFile('app/run.sh', '#!/bin/sh\n'),
+            appFile(`app/${'deep-folder/'.repeat(20)}leaf.txt`, 'leaf'),
+            { type: 'symlink', path: 'app/current', linkTarget: 'main.py' },
+            { type: 'folder', path: 'app/empty' },
+          ]),
+        ],
+        settings: { entrypoint: ['/app/run.sh'], user: '1000', env: { PORT: '8080' } },
+      });
+      const folder = mkdtempSync(join(tmpdir(), 'push-image-'));
+      try {
+        const source = `docker://${host}/${request.target.repository}:latest`;
+        execFileSync('skopeo', ['copy', '-q', '--src-tls-verify=false', source, `oci:${folder}/layout:latest`]);
+        execFileSync('umoci', ['unpack', '--image', `${folder}/layout:latest`, `${folder}/bundle`], {
+          stdio: 'ignore',
+        });
+        const root = join(folder, 'bundle', 'rootfs');
+        for (const file of model) {
+          assert.deepEqual(readFileSync(join(root, 'model', file.path)), await contentOf(file), file.path);
+        }
+        assert.equal(readFileSync(join(root, 'app', 'deep-folder/'.repeat(20), 'leaf.txt'), 'utf8'), 'leaf');
+        assert.equal(readlinkSync(join(root, 'app/current')), 'main.py');
+        assert.deepEqual(readdirSync(join(root, 'app/empty')), []);
+        assert.equal(lstatSync(join(root, 'app/run.sh')).mode & 0o777, 0o755);
+        assert.match(readFileSync(join(root, 'etc/os-release'), 'utf8'), /ID=test/);
+        const config = JSON.parse(
+          execFileSync('skopeo', ['inspect', '--config', '--tls-verify=false', source], { encoding: 'utf8' }),
+        ) as { created: string; config: unknown };
+        assert.equal(config.created, '2026-11-24T01:02:03Z');
+        assert.deepEqual(config.config, {
+          ...{ Entrypoint: ['/app/run.sh'], User: '1000', Env: ['PORT=8080'] },
+          Labels: {
+            'org.opencontainers.image.base.digest': (await repository(request.base.repository).manifest('1', NEVER))
+              ?.digest,
+          },
+        });
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+
+    it(`is of one media family throughout (${family.name})`, async () => {
+      const request = await given({ family, platforms: [PLATFORMS.AMD64, PLATFORMS.ARM64] });
+      await push({ ...request, groups: [modelGroup(someModel())] });
+      const index = await manifestOf<Index>(request.target.repository, 'latest');
+      assert.equal(index.mediaType, family.index);
+      for (const entry of index.manifests) {
+        const manifest = await manifestOf<Manifest>(request.target.repository, entry.digest);
+        const types = new Set([
+          entry.mediaType,
+          manifest.mediaType,
+          manifest.config.mediaType,
+          ...manifest.layers.map(({ mediaType }) => mediaType),
+        ]);
+        assert.deepEqual([...types].sort(), [family.manifest, family.config, family.layer].sort());
+      }
+    });
+  }
+
+  it('keeps all platforms of its base, with the same model layers, and leaves attestations behind', async () => {
+    const request = await given({ platforms: [PLATFORMS.AMD64, PLATFORMS.ARM64] });
+    await push({ ...request, groups: [modelGroup(someModel())] });
+    const index = await manifestOf<Index>(request.target.repository, 'latest');
+    assert.deepEqual(
+      index.manifests.map(({ platform }) => platform),
+      [PLATFORMS.AMD64, PLATFORMS.ARM64],
+    );
+    const manifests = await Promise.all(
+      index.manifests.map(({ digest }) => manifestOf<Manifest>(request.target.repository, digest)),
+    );
+    const [first, second] = manifests.map(({ layers }) => layers.map(({ digest }) => digest));
+    assert.notEqual(first?.[0], second?.[0]);
+    assert.deepEqual(first?.slice(1), second?.slice(1));
+  });
+
+  it('is the same, byte for byte, in another repository', async () => {
+    const request = await given();
+    const groups = [modelGroup(someModel())];
+    const one = await push({ ...request, groups });
+    const other = await push({ ...request, groups, target: parseRepositoryName(`${host}/${newName()}`) });
+    assert.equal(one.digest, other.digest);
+  });
+
+  it('pushed again changes nothing and sends nothing', async () => {
+    const request = { ...(await given()), groups: [modelGroup(someModel())] };
+    assert.equal((await push(request)).changed, true);
+    const again = await push(request);
+    assert.equal(again.changed, false);
+    assert.equal(again.bytesSent, 0);
+  });
+
+  it('shares the base with its repository by mounting, not by sending', async () => {
+    const pushed = await push({ ...(await given()), groups: [modelGroup(someModel())] });
+    assert.deepEqual(fates(pushed, 'base'), ['mounted']);
+    assert.deepEqual(fates(pushed, 'model'), ['sent']);
+  });
+
+  it('with another app sends only the app', async () => {
+    const request = await given();
+    const model = modelGroup(someModel());
+    await push({ ...request, groups: [model, appGroup([appFile('app/main.py', 'print(1)')])] });
+    const next = await push({ ...request, groups: [model, appGroup([appFile('app/main.py', 'print(2)')])] });
+    assert.deepEqual(
+      [fates(next, 'base'), fates(next, 'model'), fates(next, 'app')],
+      [['reused'], ['reused'], ['sent']],
+    );
+    assert.equal(next.bytesSent, layerOf([appFile('app/main.py', 'print(2)')]).size);
+  });
+
+  it('whose model layers are known beforehand opens no file of a model that the registry has', async () => {
+    const request = await given();
+    const files = someModel();
+    const first = await push({ ...request, groups: [modelGroup(files)] });
+    const known = first.layers.filter(({ group }) => group === 'model');
+    const unread = files.map(({ path, size }) => ({ path, size, open: unreadable }));
+    const again = await push({ ...request, tags: ['next'], groups: [modelGroup(unread, { known, local: false })] });
+    assert.equal(again.digest, first.digest);
+    assert.equal(again.bytesSent, 0);
+  });
+
+  it('of a model without known layers finds them by the labels of the previous image', async () => {
+    const request = await given();
+    const files = someModel();
+    const content = { labels: { 'model.digest': 'abc' }, layersLabel: 'model.layers' };
+    await push({ ...request, groups: [modelGroup(files, { local: false, content })] });
+    const unread = files.map(({ path, size }) => ({ path, size, open: unreadable }));
+    const settings = { env: { NEW: '1' } };
+    const next = await push({ ...request, settings, groups: [modelGroup(unread, { local: false, content })] });
+    assert.deepEqual([next.changed, next.bytesSent], [true, 0]);
+    const other = { ...content, labels: { 'model.digest': 'other' } };
+    await assert.rejects(
+      push({ ...request, groups: [modelGroup(unread, { local: false, content: other })] }),
+      /unreadable/,
+    );
+  });
+
+  it('is refused, its tag untouched, when the bytes are not those of the known digest', async () => {
+    const request = await given();
+    const before = await push({ ...request, groups: [modelGroup(someModel())] });
+    const known = [{ digest: `sha256:${'0'.repeat(64)}`, size: planLayers(someModel(), '/model')[0]?.size ?? 0 }];
+    const groups = [modelGroup(someModel(), { known, local: false })];
+    await assert.rejects(push({ ...request, groups }), { code: 'LAYER_DIGEST_MISMATCH' });
+    assert.equal(await repository(request.target.repository).digestOfTag('latest', NEVER), before.digest);
+  });
+
+  it('moves several tags', async () => {
+    const request = { ...(await given()), tags: ['1.0', 'latest', 'sha-abc'], groups: [modelGroup(someModel())] };
+    const { digest } = await push(request);
+    for (const tag of request.tags) {
+      assert.equal(await repository(request.target.repository).digestOfTag(tag, NEVER), digest);
+    }
+  });
+
+  it('keeps what it does not know of its base', async () => {
+    const config = { 'os.features': ['win32k'], config: { StopSignal: 'SIGQUIT', Cmd: ['base'], Env: ['A=1', 'B=2'] } };
+    const request = await given({ config });
+    const settings = { env: { B: '3' }, entrypoint: ['run'] };
+    await push({ ...request, settings, groups: [modelGroup(someModel())] });
+    const manifest = await manifestOf<Manifest>(request.target.repository, 'latest');
+    const bytes = await repository(request.target.repository).document(manifest.config.digest, NEVER);
+    const made = JSON.parse(bytes.toString()) as { config: Record<string, unknown>; history: unknown[] };
+    assert.deepEqual((made as Record<string, unknown>)['os.features'], ['win32k']);
+    assert.equal(made.config.StopSignal, 'SIGQUIT');
+    assert.deepEqual(made.config.Env, ['A=1', 'B=3']);
+    assert.equal(made.config.Cmd, null);
+    assert.equal(made.history.length, 2);
+  });
+
+  it('needs a base that exists, for platforms that it has', async () => {
+    const request = await given({ platforms: [PLATFORMS.AMD64, PLATFORMS.ARM64] });
+    const missing = { ...request, base: parseImageName(`${host}/push/nowhere:1`) };
+    await assert.rejects(push(missing), { code: 'IMAGE_NOT_FOUND', message: /push\/nowhere:1/ });
+    await assert.rejects(push({ ...request, platforms: ['linux/s390x'] }), {
+      code: 'PLATFORM_NOT_FOUND',
+      remedy: /linux\/amd64, linux\/arm64\/v8/,
+    });
+  });
+
+  it('for one chosen platform leaves the others out', async () => {
+    const request = await given({ platforms: [PLATFORMS.AMD64, PLATFORMS.ARM64] });
+    await push({ ...request, platforms: ['linux/arm64'], groups: [modelGroup(someModel())] });
+    const index = await manifestOf<Index>(request.target.repository, 'latest');
+    assert.deepEqual(
+      index.manifests.map(({ platform }) => platform),
+      [PLATFORMS.ARM64],
+    );
+  });
+});
+
+function unreadable(): never {
+  throw new Error('unreadable');
+}
+
+async function contentOf(file: LayerFile): Promise<Buffer> {
+  return Buffer.concat((await (await file.open(0, NEVER)).toArray()) as Buffer[]);
+}
