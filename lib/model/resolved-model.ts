@@ -1,0 +1,39 @@
+import type { Readable } from 'node:stream';
+import type { PackedModel } from './manifest.ts';
+import type { ReadRange } from './read-ahead.ts';
+
+/** A file of a model, readable from any of its bytes on, always of the state in which it was resolved. */
+export interface ModelFile {
+  /** Relative to the model's folder, with `/` between its parts. */
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+  /** SHA-256 that the content must have, in hexadecimal; undefined where the store does not say. */
+  readonly sha256: string | undefined;
+  /** MD5 that the content must have, in hexadecimal; undefined where the store does not say. */
+  readonly md5: string | undefined;
+  /** Exactly these bytes of it. */
+  readonly readRange: ReadRange;
+  /**
+   * Its content from `offset` on, read ahead in parallel, taken up again where the connection breaks, and, when read
+   * from its beginning, checked against its SHA-256: the stream fails with `DIGEST_MISMATCH` before it would end.
+   */
+  readonly open: (offset: number, signal: AbortSignal) => Promise<Readable>;
+}
+
+/** A model that was found in a store, of which nothing has been downloaded yet. */
+export interface ResolvedModel {
+  readonly name: string;
+  readonly version: string;
+  /** The model's identity (see `modelDigest`); undefined for a plain store, which knows it only once all is read. */
+  readonly digest: string | undefined;
+  /** Stays the same as long as the store holds the same content: the digest, or in a plain store made of names and ETags. */
+  readonly fingerprint: string;
+  /** Where it is kept. Carries no secret. */
+  readonly uri: string;
+  readonly properties: Readonly<Record<string, string>>;
+  /** In byte order of their paths. */
+  readonly files: readonly ModelFile[];
+  /** The layers that it packs into, where they were recorded. */
+  readonly packed: PackedModel | undefined;
+}

@@ -1,0 +1,85 @@
+import { createReadStream } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
+import { inPathOrder } from './model-digest.ts';
+import { PIECE } from './read-ahead.ts';
+
+/** A file on this machine that belongs to a model. */
+export interface SourceFile {
+  /** Relative to the model's folder, with `/` between its parts. */
+  readonly path: string;
+  /** In bytes, when it was found. */
+  readonly size: number;
+  /** Where it is on this machine. */
+  readonly location: string;
+}
+
+/**
+ * The files of a model: one file, or all below a folder. Links are followed, as caches of model hubs are made of them.
+ *
+ * @throws DeliveryError `SOURCE_NOT_FOUND`, `SOURCE_UNREADABLE` (a link that leads in a circle, a device, missing rights)
+ */
+export async function sourceFiles(source: string): Promise<readonly SourceFile[]> {
+  const found = await stat(source).catch((cause: unknown) => {
+    throw new DeliveryError('SOURCE_NOT_FOUND', {
+      message: `There is no file or folder ${source}: ${messageOf(cause)}.`,
+      remedy: 'Check source, and that the step which writes the model ran before.',
+      cause,
+    });
+  });
+  if (found.isFile()) return [{ path: basename(source), size: found.size, location: source }];
+  return inPathOrder(await filesBelow(source, '', []));
+}
+
+async function filesBelow(folder: string, path: string, above: readonly string[]): Promise<readonly SourceFile[]> {
+  const real = await realpath(folder);
+  if (above.includes(real)) throw unreadable(folder, 'it is a link to a folder above itself');
+  const files: SourceFile[] = [];
+  const names = await readdir(folder).catch((cause: unknown) => {
+    throw unreadable(folder, messageOf(cause), cause);
+  });
+  for (const name of names) {
+    const location = join(folder, name);
+    const found = await stat(location).catch((cause: unknown) => {
+      throw unreadable(location, messageOf(cause), cause);
+    });
+    if (found.isDirectory()) files.push(...(await filesBelow(location, `${path}${name}/`, [...above, real])));
+    else if (found.isFile()) files.push({ path: `${path}${name}`, size: found.size, location });
+    else throw unreadable(location, 'it is neither a file nor a folder');
+  }
+  return files;
+}
+
+/**
+ * Reads a file in pieces of 8 MiB.
+ *
+ * @throws DeliveryError `SOURCE_CHANGED` where it has not the size any more that it was found with, `SOURCE_UNREADABLE`
+ */
+export async function* readPieces({ location, size }: SourceFile, signal: AbortSignal): AsyncGenerator<Buffer> {
+  let read = 0;
+  try {
+    for await (const piece of createReadStream(location, { highWaterMark: PIECE, signal }) as AsyncIterable<Buffer>) {
+      read += piece.length;
+      if (read > size) break;
+      yield piece;
+    }
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw unreadable(location, messageOf(cause), cause);
+  }
+  if (read !== size) {
+    throw new DeliveryError('SOURCE_CHANGED', {
+      message: `The file ${location} changed while it was published: it had ${size} bytes.`,
+      remedy: 'Publish once nothing writes to it any more.',
+    });
+  }
+}
+
+function unreadable(location: string, why: string, cause?: unknown): DeliveryError {
+  return new DeliveryError('SOURCE_UNREADABLE', {
+    message: `${location} cannot be published: ${why}.`,
+    remedy: 'Remove it from the model or make it readable.',
+    cause,
+  });
+}

@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { DeliveryError } from '../errors/delivery-error.ts';
+import { readAhead } from './read-ahead.ts';
+import type { ModelFile } from './resolved-model.ts';
+import { Slots } from './slots.ts';
+import type { ObjectStore } from './stores/object-store.ts';
+
+/** Pieces that one open stream reads ahead: enough to fill a line, and 32 MiB of memory. */
+const READ_AHEAD = 4;
+
+/** What is known of a file before it is read. */
+export interface StoredFileFacts {
+  readonly path: string;
+  readonly size: number;
+  /** Name of its object in the store. */
+  readonly object: string;
+  readonly etag: string | undefined;
+  readonly sha256: string | undefined;
+  readonly md5: string | undefined;
+}
+
+/** A model's file in a store. */
+export function storedFile(store: ObjectStore, facts: StoredFileFacts): ModelFile {
+  const { path, size, object, etag, sha256, md5 } = facts;
+  const readRange: ModelFile['readRange'] = (offset, length, signal) =>
+    store.readRange({ name: object, offset, length, size, etag }, signal);
+  const open: ModelFile['open'] = (offset, signal) => {
+    const pieces = readAhead(readRange, { offset, size }, new Slots(READ_AHEAD), signal);
+    const checked = offset === 0 && sha256 !== undefined ? verified(pieces, path, sha256) : pieces;
+    return Promise.resolve(Readable.from(checked, { objectMode: false, signal }));
+  };
+  return { path, size, sha256, md5, readRange, open };
+}
+
+/** Passes pieces on and compares their SHA-256 before the end. */
+async function* verified(pieces: AsyncIterable<Buffer>, path: string, expected: string): AsyncGenerator<Buffer> {
+  const hash = createHash('sha256');
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
+  }
+  checkDigest(path, 'SHA-256', hash.digest('hex'), expected);
+}
+
+/** @throws DeliveryError `DIGEST_MISMATCH` */
+export function checkDigest(path: string, kind: 'SHA-256' | 'MD5', found: string, expected: string | undefined): void {
+  if (expected === undefined || found === expected) return;
+  throw new DeliveryError('DIGEST_MISMATCH', {
+    message: `The file ${JSON.stringify(path)} has the ${kind} ${found}, but the store promises ${expected}.`,
+    remedy: 'It was damaged or replaced in the store; publish the model again under a new version.',
+  });
+}

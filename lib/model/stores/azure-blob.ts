@@ -1,0 +1,246 @@
+import type { Readable } from 'node:stream';
+import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob';
+import { DeliveryError } from '../../errors/delivery-error.ts';
+import type { AzureAccess } from './azure-access.ts';
+import { blobChanged, failureOf, judgeFailure, storeError } from './azure-errors.ts';
+import type {
+  ObjectRange,
+  ObjectStore,
+  PartUpload,
+  StoredDocument,
+  StoredObject,
+  WriteCondition,
+} from './object-store.ts';
+import { type PatientAgents, patientAgents } from './patient-agents.ts';
+import { withRetries } from './retry.ts';
+
+/** A connection stands within 10 seconds or not at all; TCP itself asks three times in that time. */
+const CONNECT_LIMIT = 10_000;
+/** A store that is silent for this long has stalled. */
+const IDLE_LIMIT = 30_000;
+/** One request carries at most a few MiB; even over a slow line it is through by then. */
+const REQUEST_LIMIT = 10 * 60_000;
+/** Documents of this project are smaller; what is larger is something else. */
+const LARGEST_DOCUMENT = 32 * 1024 * 1024;
+
+/** Azure lists no more at once. */
+const LARGEST_PAGE = 5000;
+
+interface PageSettings {
+  readonly maxPageSize: number;
+  readonly continuationToken?: string;
+}
+
+/** Time limits that tests shorten, in milliseconds. */
+export interface AzureStoreOptions {
+  readonly idleLimit?: number;
+  readonly connectLimit?: number;
+}
+
+/** A container of Azure Blob Storage, or of what speaks its protocol. */
+export class AzureBlobStore implements ObjectStore {
+  readonly #client: ContainerClient;
+  readonly #access: AzureAccess;
+  /** The store has answered once, so it exists. */
+  #known = false;
+
+  private constructor(client: ContainerClient, access: AzureAccess) {
+    this.#client = client;
+    this.#access = access;
+  }
+
+  /** Opens a container. No request is made: what is wrong with it shows at the first use. */
+  static async open(access: AzureAccess, options: AzureStoreOptions = {}): Promise<AzureBlobStore> {
+    // The SDK takes longer to load than all the rest together, and a task with a wrong input never needs it.
+    const sdk = await import('@azure/storage-blob');
+    const { endpoint, account, container, credential } = access;
+    const pipeline = sdk.newPipeline(
+      credential.kind === 'key'
+        ? new sdk.StorageSharedKeyCredential(account, credential.accountKey)
+        : new sdk.AnonymousCredential(),
+      { retryOptions: { maxTries: 1 } },
+    );
+    const { connectLimit = CONNECT_LIMIT, idleLimit = IDLE_LIMIT } = options;
+    pipeline.factories.push(through(patientAgents({ connect: connectLimit, idle: idleLimit })));
+    const sas = credential.kind === 'sas' ? `?${credential.token}` : '';
+    const url = `${endpoint}/${encodeURIComponent(container)}${sas}`;
+    return new AzureBlobStore(new sdk.ContainerClient(url, pipeline), access);
+  }
+
+  get container(): string {
+    return this.#access.container;
+  }
+
+  uriOf(name: string): string {
+    const path = [this.#access.container, ...(name === '' ? [] : name.split('/'))].map(encodeURIComponent).join('/');
+    return `${this.#access.endpoint}/${path}`;
+  }
+
+  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<StoredObject> {
+    const pages = this.#pages(signal, (abortSignal, from) =>
+      this.#client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal }).byPage(from),
+    );
+    for await (const { segment } of pages) {
+      for (const { name, properties, metadata } of segment.blobItems) {
+        // Accounts with folders of their own list each as an empty blob.
+        if (metadata?.hdi_isfolder === 'true') continue;
+        const { contentLength: size = 0, etag, lastModified: modified, contentMD5 } = properties;
+        yield { name, size, etag, modified, md5: contentMD5 && Buffer.from(contentMD5).toString('hex') };
+      }
+    }
+  }
+
+  async *listFolders(prefix: string, signal: AbortSignal): AsyncGenerator<string> {
+    const pages = this.#pages(signal, (abortSignal, from) =>
+      this.#client.listBlobsByHierarchy('/', { prefix, abortSignal }).byPage(from),
+    );
+    for await (const { segment } of pages) {
+      for (const { name } of segment.blobPrefixes ?? []) yield name.slice(prefix.length).replace(/\/$/, '');
+    }
+  }
+
+  async read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined> {
+    try {
+      return await this.#try(name, signal, async (abortSignal) => {
+        const {
+          readableStreamBody: body,
+          contentLength = 0,
+          etag = '',
+        } = await this.#blob(name).download(0, undefined, { abortSignal });
+        if (contentLength > LARGEST_DOCUMENT) throw tooLarge(this.uriOf(name), contentLength);
+        const bytes = Buffer.allocUnsafe(contentLength);
+        await fill(bytes, 0, body as Readable, () => undefined);
+        return { text: bytes.toString('utf8'), etag };
+      });
+    } catch (error) {
+      if (error instanceof DeliveryError && error.code === 'BLOB_NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
+  async readRange({ name, offset, length, size, etag }: ObjectRange, signal: AbortSignal): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafe(length);
+    if (length === 0) return bytes;
+    let filled = 0;
+    let state = etag;
+    const attempt = async (abortSignal: AbortSignal): Promise<void> => {
+      const answer = await this.#blob(name).download(offset + filled, length - filled, {
+        abortSignal,
+        ...(state === undefined ? {} : { conditions: { ifMatch: state } }),
+      });
+      if (Number(answer.contentRange?.split('/')[1]) !== size) throw blobChanged(this.#access, name);
+      // What follows a break must come from the same state of the blob.
+      state = answer.etag;
+      await fill(bytes, filled, answer.readableStreamBody as Readable, (position) => (filled = position));
+    };
+    await this.#try(name, signal, attempt, () => filled);
+    return bytes;
+  }
+
+  async write(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean> {
+    const conditions = condition === 'absent' ? { ifNoneMatch: '*' } : { ifMatch: condition.etag };
+    return this.#try(name, signal, async (abortSignal) => {
+      try {
+        await this.#blob(name).upload(bytes, bytes.length, { conditions, abortSignal });
+        return true;
+      } catch (error) {
+        const { status, code } = failureOf(error);
+        if (status === 412 || (status === 409 && code === 'BlobAlreadyExists')) return false;
+        throw error;
+      }
+    });
+  }
+
+  startUpload(name: string): PartUpload {
+    const client = this.#blob(name);
+    return {
+      send: (index, bytes, signal) =>
+        this.#try(name, signal, async (abortSignal) => {
+          await client.stageBlock(blockId(index), bytes, bytes.length, { abortSignal });
+        }),
+      complete: (count, signal) =>
+        this.#try(name, signal, async (abortSignal) => {
+          await client.commitBlockList(
+            Array.from({ length: count }, (_, index) => blockId(index)),
+            { abortSignal },
+          );
+        }),
+    };
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    await this.#try(name, signal, (abortSignal) => this.#blob(name).deleteIfExists({ abortSignal }));
+  }
+
+  #blob(name: string): ReturnType<ContainerClient['getBlockBlobClient']> {
+    return this.#client.getBlockBlobClient(name);
+  }
+
+  /** The pages of a listing, each fetched with retries of its own. */
+  async *#pages<Page extends { readonly continuationToken?: string }>(
+    signal: AbortSignal,
+    listing: (abortSignal: AbortSignal, from: PageSettings) => AsyncIterator<Page, unknown>,
+  ): AsyncGenerator<Page> {
+    for (let token: string | undefined; token !== '';) {
+      const from = { maxPageSize: LARGEST_PAGE, ...(token === undefined ? {} : { continuationToken: token }) };
+      const page = await this.#try('', signal, (abortSignal) => listing(abortSignal, from).next());
+      if (page.done === true) return;
+      yield page.value;
+      token = page.value.continuationToken ?? '';
+    }
+  }
+
+  /** Runs requests about an object with retries; what fails for good is told in this project's terms. */
+  async #try<T>(
+    name: string,
+    signal: AbortSignal,
+    attempt: (abortSignal: AbortSignal) => Promise<T>,
+    progress?: () => number,
+  ): Promise<T> {
+    const limited = async (): Promise<T> => {
+      const answer = await attempt(AbortSignal.any([signal, AbortSignal.timeout(REQUEST_LIMIT)]));
+      this.#known = true;
+      return answer;
+    };
+    const judge = (error: unknown) => judgeFailure(error, this.#known);
+    try {
+      return await withRetries(limited, { signal, judge, ...(progress === undefined ? {} : { progress }) });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw storeError(error, this.#access, name);
+    }
+  }
+}
+
+/** Sends a pipeline's requests through the patient agents, unless a proxy's agent has been chosen before. */
+function through(agents: PatientAgents): RequestPolicyFactory {
+  return {
+    create: (next) => ({
+      sendRequest: (request) => {
+        request.agent ??= request.url.startsWith('https:') ? agents.https : agents.http;
+        return next.sendRequest(request);
+      },
+    }),
+  };
+}
+
+/** Reads a body into a buffer from a position on; a body that ends early is a broken connection, whatever it says. */
+async function fill(bytes: Buffer, from: number, body: Readable, reached: (position: number) => void): Promise<void> {
+  let position = from;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    position += chunk.copy(bytes, position);
+    reached(position);
+  }
+  if (position < bytes.length) throw Object.assign(new Error('the body ended early'), { code: 'ECONNRESET' });
+}
+
+function blockId(index: number): string {
+  return Buffer.from(String(index).padStart(6, '0')).toString('base64');
+}
+
+function tooLarge(uri: string, size: number): DeliveryError {
+  return new DeliveryError('MANIFEST_INVALID', {
+    message: `${uri} has ${size} bytes and cannot be a document of a model store.`,
+    remedy: 'Check prefix and container.',
+  });
+}

@@ -1,0 +1,187 @@
+import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
+import { codeOf, isPassing } from '../../http/retry.ts';
+import { type AzureAccess, expiryOf } from './azure-access.ts';
+import type { Verdict } from './retry.ts';
+
+/** What can be told about a failed request, whatever the SDK made of it. */
+export interface Failure {
+  /** HTTP status; undefined where no answer came. */
+  readonly status: number | undefined;
+  /** Azure's error code, such as `ContainerNotFound`, or Node's, such as `ENOTFOUND`. */
+  readonly code: string | undefined;
+  readonly retryAfter: string | undefined;
+  readonly cause: unknown;
+}
+
+interface RestErrorShape {
+  readonly statusCode?: number;
+  readonly code?: unknown;
+  readonly details?: { readonly errorCode?: unknown };
+  readonly response?: { readonly headers: { get(name: string): string | undefined } };
+}
+
+/** Reads the SDK's error (`RestError`) or a broken body's. */
+export function failureOf(cause: unknown): Failure {
+  const { statusCode, code, details, response } = (cause instanceof Error ? cause : {}) as RestErrorShape;
+  const words = [response?.headers.get('x-ms-error-code'), details?.errorCode, code, codeOf(cause)];
+  return {
+    status: statusCode,
+    code: words.find((word): word is string => typeof word === 'string' && word !== ''),
+    retryAfter: response?.headers.get('retry-after'),
+    cause,
+  };
+}
+
+/** Codes of Node for a host that is not there, and for one that does not let us in. Asking again at once is pointless for the second. */
+const ABSENT = /^(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|CONNECT_TIMEOUT)$/;
+const UNTRUSTED =
+  /^(?:ERR_TLS_\w+|CERT_\w+|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|EPROTO)$/;
+
+/**
+ * Whether another attempt may succeed.
+ *
+ * @param known the store has answered before: its host is real, so that even a refused connection may be passing
+ */
+export function judgeFailure(cause: unknown, known: boolean): Verdict {
+  const { status, code, retryAfter } = failureOf(cause);
+  if (status !== undefined) return { transient: isPassing(status), retryAfter };
+  if (cause instanceof DeliveryError || UNTRUSTED.test(code ?? '')) return { transient: false };
+  return { transient: known || !ABSENT.test(code ?? '') || code === 'EAI_AGAIN' || code === 'ECONNREFUSED' };
+}
+
+/** Azure's codes for a proof that is wrong, as opposed to a right that is missing. */
+const NOT_PROVEN = [
+  'AuthenticationFailed',
+  'InvalidAuthenticationInfo',
+  'NoAuthenticationInformation',
+  'KeyBasedAuthenticationNotPermitted',
+];
+
+/** The one error that a user should read for a failed request about an object ('' for the container). */
+export function storeError(cause: unknown, access: AzureAccess, name: string): DeliveryError {
+  if (cause instanceof DeliveryError) return cause;
+  const failure = failureOf(cause);
+  const { status, code } = failure;
+  if (status === undefined) return unreachable(failure, access);
+  if (code === 'ContainerNotFound' || code === 'ResourceNotFound') return containerNotFound(access, cause);
+  if (status === 404) return blobNotFound(access, name, cause);
+  if (status === 412) return blobChanged(access, name, cause);
+  if (code === 'BlobArchived') return blobArchived(name, cause);
+  if (code === 'PublicAccessNotPermitted') return notPublic(access, cause);
+  if (status === 401 || (status === 403 && (NOT_PROVEN.includes(code ?? '') || doubtsProof(cause)))) {
+    return unauthorized(access, cause);
+  }
+  if (status === 403) return forbidden(access, code, cause);
+  return new DeliveryError('STORE_FAILED', {
+    message: `The store ${access.endpoint} answered ${status}${code === undefined ? '' : ` (${code})`} to a request for ${nameOf(access, name)}.`,
+    remedy: isPassing(status)
+      ? 'Run the task again later.'
+      : 'Run it with System.Debug set to true to see the request.',
+    cause,
+  });
+}
+
+/** An emulator has one code for a wrong signature and a missing right; only its text tells them apart. */
+function doubtsProof(cause: unknown): boolean {
+  return /server failed to authenticate/i.test(messageOf(cause));
+}
+
+export function blobNotFound({ account, container }: AzureAccess, name: string, cause?: unknown): DeliveryError {
+  return new DeliveryError('BLOB_NOT_FOUND', {
+    message: `There is no blob ${JSON.stringify(name)} in the container ${container} of ${account}.`,
+    remedy: 'Check its name; names are case-sensitive.',
+    cause,
+  });
+}
+
+export function blobChanged({ account, container }: AzureAccess, name: string, cause?: unknown): DeliveryError {
+  return new DeliveryError('BLOB_CHANGED', {
+    message: `The blob ${JSON.stringify(name)} in the container ${container} of ${account} changed while it was read.`,
+    remedy:
+      'Run again once nothing writes to it any more, or publish models with PublishModel, whose versions never change.',
+    cause,
+  });
+}
+
+function nameOf({ container }: AzureAccess, name: string): string {
+  return name === '' ? `the container ${container}` : `${JSON.stringify(name)} in the container ${container}`;
+}
+
+function unreachable({ code, cause }: Failure, { endpoint }: AzureAccess): DeliveryError {
+  const { hostname, host } = new URL(endpoint);
+  const why: Readonly<Partial<Record<string, string>>> = {
+    ENOTFOUND: `the name ${hostname} does not exist`,
+    EAI_AGAIN: `the name ${hostname} could not be looked up`,
+    ECONNREFUSED: `${host} refused the connection`,
+    CONNECT_TIMEOUT: `${host} did not answer`,
+    IDLE_TIMEOUT: `${host} stopped answering`,
+    ECONNRESET: `${host} broke the connection`,
+  };
+  return new DeliveryError('STORE_UNREACHABLE', {
+    message: `The store ${endpoint} could not be reached: ${why[code ?? ''] ?? code ?? messageOf(cause)}.`,
+    remedy: UNTRUSTED.test(code ?? '')
+      ? 'Have the agent trust its certificate (NODE_EXTRA_CA_CERTS names a PEM file of authorities).'
+      : 'Check storageAccount, and that the agent may connect there (firewall, private endpoint, proxy).',
+    cause,
+  });
+}
+
+function containerNotFound({ account, container, credential }: AzureAccess, cause: unknown): DeliveryError {
+  return new DeliveryError('CONTAINER_NOT_FOUND', {
+    message: `There is no container ${container} in the storage account ${account}${credential.kind === 'anonymous' ? ' that is open to everyone' : ''}.`,
+    remedy:
+      credential.kind === 'anonymous'
+        ? 'Check its name; if it is private, choose another storageAuth.'
+        : 'Check its name, or create it in the storage account.',
+    cause,
+  });
+}
+
+function blobArchived(name: string, cause: unknown): DeliveryError {
+  return new DeliveryError('BLOB_ARCHIVED', {
+    message: `The blob ${JSON.stringify(name)} is in the archive tier and cannot be read.`,
+    remedy: 'Rehydrate it to the hot or cool tier first (this takes hours).',
+    cause,
+  });
+}
+
+function notPublic({ account, container }: AzureAccess, cause: unknown): DeliveryError {
+  return new DeliveryError('STORE_UNAUTHORIZED', {
+    message: `The container ${container} of ${account} is not open to everyone.`,
+    remedy: 'Choose another storageAuth than anonymous.',
+    cause,
+  });
+}
+
+function unauthorized({ account, credential }: AzureAccess, cause: unknown): DeliveryError {
+  const [proof, remedy] = {
+    key: () => ['the account key', 'Check that it is a key of this account and was not rotated since.'] as const,
+    sas: (token: string) =>
+      [
+        `the shared access signature (valid until ${expiryOf(token) ?? 'a time its stored policy says'})`,
+        'Make a new one; it ends when it expires or when its key is rotated.',
+      ] as const,
+    anonymous: () => ['a request without credentials', 'Choose another storageAuth than anonymous.'] as const,
+  }[credential.kind](credential.kind === 'sas' ? credential.token : '');
+  return new DeliveryError('STORE_UNAUTHORIZED', {
+    message: `The storage account ${account} did not accept ${proof}.`,
+    remedy,
+    cause,
+  });
+}
+
+function forbidden(
+  { account, container, credential }: AzureAccess,
+  code: string | undefined,
+  cause: unknown,
+): DeliveryError {
+  const why = code === undefined ? '' : ` (${code})`;
+  return new DeliveryError('STORE_FORBIDDEN', {
+    message: `The storage account ${account} knows these credentials but does not allow this on the container ${container}${why}.`,
+    remedy:
+      credential.kind === 'sas'
+        ? 'Make the signature with the permissions read and list, and for publishing also create, write and delete, for this container.'
+        : "Check the account's network rules (Networking → Firewalls) and that key access is allowed.",
+    cause,
+  });
+}

@@ -1,0 +1,65 @@
+/** An object as a listing shows it. */
+export interface StoredObject {
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  /** Changes with every change of the content. */
+  readonly etag: string;
+  readonly modified: Date;
+  /** Hexadecimal MD5 of the content, where the store keeps one. It is what the uploader claimed. */
+  readonly md5: string | undefined;
+}
+
+/** A small object with its content. */
+export interface StoredDocument {
+  readonly text: string;
+  readonly etag: string;
+}
+
+/** Part of an object, always of one state of it. */
+export interface ObjectRange {
+  readonly name: string;
+  readonly offset: number;
+  readonly length: number;
+  /** Size of the whole object; another size means another content. */
+  readonly size: number;
+  /** Read only this state of the object. Undefined: whatever it is now. */
+  readonly etag: string | undefined;
+}
+
+/** What must hold for a write to happen: nothing is there yet, or what is there has this ETag. */
+export type WriteCondition = 'absent' | { readonly etag: string };
+
+/** An upload in parts. Nothing of it can be seen before `complete`. */
+export interface PartUpload {
+  /** Stores one part; parts may arrive in any order and several at once. */
+  send(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Makes parts 0 to `count - 1` the object. */
+  complete(count: number, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * A container or bucket. Everything this project knows of models is written against this interface, so that each
+ * kind of store behaves the same. Implementations retry what is worth retrying, give up on a peer that stalls, and
+ * throw only DeliveryErrors: `STORE_UNREACHABLE`, `STORE_UNAUTHORIZED`, `STORE_FORBIDDEN`, `STORE_FAILED`,
+ * `CONTAINER_NOT_FOUND`, `BLOB_NOT_FOUND`, `BLOB_CHANGED`, `BLOB_ARCHIVED`, and what aborted the signal.
+ */
+export interface ObjectStore {
+  /** Name of the container or bucket. */
+  readonly container: string;
+  /** The address of an object (or, for '', of the container) for people to read. Carries no secret. */
+  uriOf(name: string): string;
+  /** All objects whose names begin with `prefix`, in order of name. */
+  list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>;
+  /** The folders right below `prefix` (which ends in `/` or is empty), without their parents and slashes. */
+  listFolders(prefix: string, signal: AbortSignal): AsyncIterable<string>;
+  /** A small text object, or undefined where there is none. */
+  read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined>;
+  /** Exactly the bytes of the range. */
+  readRange(range: ObjectRange, signal: AbortSignal): Promise<Buffer>;
+  /** Writes an object in one request. False: the condition did not hold and nothing was written. */
+  write(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean>;
+  startUpload(name: string): PartUpload;
+  /** Removes an object; one that is not there is as good as removed. */
+  remove(name: string, signal: AbortSignal): Promise<void>;
+}
