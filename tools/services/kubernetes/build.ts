@@ -1,5 +1,5 @@
 // Builds Kubernetes from Debian's source package: the real one, on machines that reach no container registry.
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeliveryError } from '../../../lib/errors/delivery-error.ts';
@@ -21,9 +21,9 @@ const LOG = 'kubernetes-build';
  * cached from then on.
  */
 export async function kubernetesPrograms(progress: Progress): Promise<string> {
-  const key = `kubernetes-${KUBERNETES_VERSION}-${process.arch}-1`;
+  const key = `kubernetes-${KUBERNETES_VERSION}-${process.arch}-2`;
   if (await exists(cachePath(key))) return cachePath(key);
-  await ensureDebianPackages(['golang-1.19-go', 'dpkg-dev', 'git'], progress);
+  await ensureDebianPackages(['golang-1.19-go', 'golang-github-modern-go-reflect2-dev', 'dpkg-dev'], progress);
   return await cachedFolder(key, async (folder) => {
     const workspace = await mkdtemp(join(tmpdir(), 'model-delivery-kubernetes-'));
     try {
@@ -43,6 +43,7 @@ async function buildAll(workspace: string, output: string, progress: Progress): 
   );
   await mkdir(tree, { recursive: true });
   await run('tar', ['-xzf', archive, '--strip-components=1', '-C', tree], { log: LOG });
+  await amendSource(tree);
   const go = goCommand(goPath, join(workspace, 'go-cache'), tree);
   await progress.stage('Generating its API description', async () => await generateOpenApi(go, goPath, tree));
   for (const [index, program] of PROGRAMS.entries()) {
@@ -52,6 +53,20 @@ async function buildAll(workspace: string, output: string, progress: Progress): 
   }
   await writeFile(join(workspace, 'pause.go'), PAUSE);
   await go.build(join(workspace, 'pause.go'), join(output, 'pause'));
+}
+
+/** Two amendments without which this release does not serve on today's Go and to today's clients. */
+async function amendSource(tree: string): Promise<void> {
+  // Its reflect2 reads Go's maps by their layout of before Go 1.18 and crashes; Debian's own copy is newer.
+  await cp('/usr/share/gocode/src/github.com/modern-go/reflect2', join(tree, 'vendor/github.com/modern-go/reflect2'), {
+    recursive: true,
+    dereference: true,
+  });
+  // Server-side apply of a Service needs a protocol for each port until 1.21, which brought this default.
+  const types = join(tree, 'staging/src/k8s.io/api/core/v1/types.go');
+  const source = await readFile(types, 'utf8');
+  const field = /(\t\/\/ \+optional\n)(\tProtocol Protocol `json:"protocol,omitempty" protobuf:"bytes,2,)/g;
+  await writeFile(types, source.replace(field, '$1\t// +default="TCP"\n$2'));
 }
 
 /** What holds a pod's namespaces: it waits until it is told to go. */
