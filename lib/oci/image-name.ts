@@ -23,16 +23,17 @@ const HOST = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0
  * Reads `[registry/]repository[:tag][@digest]` as Docker does: what stands before the first slash is a registry if it
  * looks like a host, else the name is one of Docker Hub.
  *
+ * @param ownRegistry the registry of a name that gives none; left out: Docker Hub
  * @throws DeliveryError `IMAGE_NAME_INVALID`, `TAG_INVALID`
  */
-export function parseImageName(text: string): ImageName {
+export function parseImageName(text: string, ownRegistry?: string): ImageName {
   const [, rest = '', digest] = /^([^@]*)(?:@(.*))?$/s.exec(text) ?? [];
   // A colon after the last slash begins a tag; one before it belongs to the registry's port.
   const [, name = '', tag] = /^(.*?)(?::([^/:]*))?$/s.exec(rest) ?? [];
   if (digest !== undefined && !DIGEST.test(digest)) {
     throw invalid(text, 'its digest is not sha256: and 64 hexadecimal digits');
   }
-  return { ...parseRepositoryName(name), tag: tag === undefined ? undefined : checkTag(tag), digest };
+  return { ...parseRepositoryName(name, ownRegistry), tag: tag === undefined ? undefined : checkTag(tag), digest };
 }
 
 /**
@@ -81,7 +82,8 @@ export function referenceOf({ tag, digest }: Pick<ImageName, 'tag' | 'digest'>):
   return digest ?? tag ?? 'latest';
 }
 
-function normalRegistry(host: string): string {
+/** The host by which images name a registry, whichever of its hosts is given. */
+export function normalRegistry(host: string): string {
   const small = host.toLowerCase();
   return ['index.docker.io', 'registry-1.docker.io', 'registry.hub.docker.com'].includes(small) ? 'docker.io' : small;
 }

@@ -1,26 +1,25 @@
 import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import type { Entry } from '../packing/entry.ts';
 import { checkRelativePath, targetPath } from '../packing/entry-path.ts';
 import type { LayerFile } from '../packing/read-layer.ts';
-
-/** Whether a path, relative to the folder, stays out. Folders are asked about too: one that stays out is not entered. */
-export type Ignore = (path: string, isFolder: boolean) => boolean;
+import { ignoreRules, type IgnoreRules } from './docker-ignore.ts';
 
 /**
  * Everything in a folder on this machine as entries of a layer: files with their right to execute, links as links,
- * empty folders too. A `.git` folder never comes along.
+ * empty folders too; without what its `.dockerignore` names.
  *
  * @param target folder of the image that it becomes, such as `/app`
  * @throws DeliveryError `APP_FOLDER_NOT_FOUND`, `APP_FOLDER_EMPTY`, `PATH_UNSAFE`, `TARGET_INVALID`
  */
-export async function appEntries(folder: string, target: string, ignore: Ignore): Promise<readonly Entry<LayerFile>[]> {
+export async function appEntries(folder: string, target: string): Promise<readonly Entry<LayerFile>[]> {
   await checkFolder(folder, 'APP_FOLDER_NOT_FOUND', 'app');
   const root = targetPath(target);
+  const rules = ignoreRules(await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => ''));
   const entries: Entry<LayerFile>[] = [];
-  for await (const found of walk(folder, '', ignore)) {
+  for await (const found of walk(folder, '', rules)) {
     const path = `${root}/${found.path}`;
     if (found.type === 'folder') entries.push({ type: 'folder', path });
     else if (found.type === 'symlink') entries.push({ type: 'symlink', path, linkTarget: found.linkTarget });
@@ -51,7 +50,7 @@ export async function appEntries(folder: string, target: string, ignore: Ignore)
 export async function modelFiles(folder: string): Promise<readonly LayerFile[]> {
   await checkFolder(folder, 'MODEL_FOLDER_NOT_FOUND', 'model');
   const files: LayerFile[] = [];
-  for await (const found of walk(folder, '', () => false)) {
+  for await (const found of walk(folder, '', EVERYTHING)) {
     if (found.type === 'file') files.push(found.file);
     if (found.type === 'symlink') files.push(await linkedFile(folder, found.path));
   }
@@ -62,20 +61,25 @@ export async function modelFiles(folder: string): Promise<readonly LayerFile[]> 
   });
 }
 
+/** A model is taken whole: leaving out a file would change its identity. */
+const EVERYTHING: IgnoreRules = { leavesOut: () => false, closes: () => false };
+
 type Found =
   | { readonly type: 'file'; readonly path: string; readonly file: LayerFile }
   | { readonly type: 'folder'; readonly path: string }
   | { readonly type: 'symlink'; readonly path: string; readonly linkTarget: string };
 
-async function* walk(root: string, below: string, ignore: Ignore): AsyncGenerator<Found> {
+async function* walk(root: string, below: string, rules: IgnoreRules): AsyncGenerator<Found> {
   for (const child of await readdir(join(root, below), { withFileTypes: true })) {
     const path = below === '' ? child.name : `${below}/${child.name}`;
-    if (child.name === '.git' || ignore(path, child.isDirectory())) continue;
+    const stays = rules.leavesOut(path);
+    if (child.isDirectory() && !rules.closes(path)) {
+      if (!stays) yield { type: 'folder', path };
+      yield* walk(root, path, rules);
+    }
+    if (stays || child.isDirectory()) continue;
     checkRelativePath(path);
-    if (child.isDirectory()) {
-      yield { type: 'folder', path };
-      yield* walk(root, path, ignore);
-    } else if (child.isSymbolicLink()) {
+    if (child.isSymbolicLink()) {
       yield { type: 'symlink', path, linkTarget: await readlink(join(root, path)) };
     } else if (child.isFile()) {
       const { size, mode } = await lstat(join(root, path));
