@@ -46,3 +46,8 @@ export function versionOfText(text: string): string {
   const version = text.replaceAll(/[^A-Za-z0-9._+-]+/g, '-').replaceAll(/^[._+-]+|[._-]+$/g, '');
   return version.slice(0, 128).replace(/[._-]+$/, '');
 }
+
+/** The version to publish under: the one given, else the run's number, else the time. */
+export function versionOrMade(given: string | undefined, runNumber: string | undefined): string {
+  return given ?? (versionOfText(runNumber ?? '') || versionOfTime(new Date()));
+}

@@ -1,6 +1,6 @@
 // npm run build: each task becomes dist/tasks/<Name>/ with one bundled file, its task.json and its icon.
 import { globSync } from 'node:fs';
-import { copyFile, mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -37,5 +37,8 @@ async function buildTask(name: string): Promise<void> {
 }
 
 await rm(DIST, { recursive: true, force: true });
+// On an agent nothing above a task says how to read its .js; here the project's own package.json would.
+await mkdir(DIST, { recursive: true });
+await writeFile(join(ROOT, 'dist', 'package.json'), '{ "type": "commonjs" }\n');
 const names = globSync('*/task.json', { cwd: TASKS }).map(dirname);
 await Promise.all(names.map(buildTask));

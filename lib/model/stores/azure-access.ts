@@ -45,6 +45,19 @@ export function accountAddress(storageAccount: string): Pick<AzureAccess, 'accou
 }
 
 /**
+ * Checks the name of a container and returns it.
+ *
+ * @throws DeliveryError `STORE_ADDRESS_INVALID`
+ */
+export function checkContainer(name: string): string {
+  if (/^(?:\$root|\$web|(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*)$/.test(name)) return name;
+  throw new DeliveryError('STORE_ADDRESS_INVALID', {
+    message: `${JSON.stringify(name)} cannot be the name of a container.`,
+    remedy: 'Use the name alone, without account or path: 3 to 63 small letters, digits and single hyphens.',
+  });
+}
+
+/**
  * Reads a storage account's connection string, as the portal shows it under "Access keys" or "Shared access signature".
  *
  * @throws DeliveryError `CONNECTION_STRING_INVALID`, `ACCOUNT_KEY_INVALID`, `SAS_INVALID`
