@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { parseCommand } from '../../../tools/agent/commands.ts';
+
+describe('a logging command', () => {
+  it('has a name, properties and data', () => {
+    assert.deepEqual(parseCommand('##vso[task.setvariable variable=x;isOutput=true]a=b;c]d'), {
+      name: 'task.setvariable',
+      properties: { variable: 'x', isoutput: 'true' },
+      data: 'a=b;c]d',
+    });
+  });
+
+  it('is found anywhere in a line, in any case', () => {
+    assert.equal(parseCommand('hello ##VSO[Task.Complete result=Failed]')?.name, 'task.complete');
+  });
+
+  it('is unescaped, the percent sign last', () => {
+    const { properties, data } = parseCommand('##vso[a.b k=1%3B2%5D]x%0D%0Ay%AZP253B%25') ?? assert.fail();
+    assert.deepEqual([properties.k, data], ['1;2]', 'x\r\ny%3B%25']);
+  });
+
+  for (const line of ['plain', '##vso[nothing]', '##vso[task.complete', '##vso[a.b.c]x', '##vso task.complete]', '']) {
+    it(`is not ${JSON.stringify(line)}`, () => assert.equal(parseCommand(line), undefined));
+  }
+});
