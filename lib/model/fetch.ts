@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { Destination, type Staging } from './destination.ts';
+import type { ModelSource } from './manifest.ts';
 import { type DigestedFile, modelDigest, totalSize } from './model-digest.ts';
 import { ProgressSum, type Reporter } from './progress.ts';
 import { readAhead } from './read-ahead.ts';
@@ -30,6 +31,7 @@ export interface FetchedModel {
   readonly digest: string;
   readonly uri: string;
   readonly properties: Readonly<Record<string, string>>;
+  readonly source: ModelSource;
   readonly files: readonly DigestedFile[];
 }
 
@@ -73,8 +75,8 @@ async function fetchResolved(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<FetchedModel> {
-  const { name, version, uri, properties } = model;
-  const facts = { path: destination.path, name, version, uri, properties };
+  const { name, version, uri, properties, source } = model;
+  const facts = { path: destination.path, name, version, uri, properties, source };
   const held = await destination.holds(model);
   if (held !== undefined) return { ...facts, result: 'unchanged', digest: modelDigest(held), files: held };
 

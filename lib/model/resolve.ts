@@ -64,13 +64,13 @@ async function resolveManaged(
       ? dangling(model, by.channel, version)
       : await notFound(store, layout, model, signal, { thing: 'version', name: version, at: layout.versions(model) });
   }
-  const { folder, digest, properties, packed } = manifest;
+  const { folder, digest, properties, source, packed } = manifest;
   const files = manifest.files.map((file) => {
     const object = layout.file(model, version, folder, file.path);
     return storedFile(store, { ...file, object, etag: undefined, md5: undefined });
   });
   return {
-    ...{ name: model, version, digest, fingerprint: digest, properties, files, packed },
+    ...{ name: model, version, digest, fingerprint: digest, properties, source, files, packed },
     uri: store.uriOf(layout.version(model, version)),
   };
 }
@@ -105,6 +105,7 @@ async function resolvePlain(
     fingerprint: fingerprintOf(store, objects),
     uri: store.uriOf(only?.name ?? ''),
     properties: {},
+    source: {},
     files,
     packed: undefined,
   };

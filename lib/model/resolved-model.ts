@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { PackedModel } from './manifest.ts';
+import type { ModelSource, PackedModel } from './manifest.ts';
 import type { ReadRange } from './read-ahead.ts';
 
 /** A file of a model, readable from any of its bytes on, always of the state in which it was resolved. */
@@ -32,6 +32,8 @@ export interface ResolvedModel {
   /** Where it is kept. Carries no secret. */
   readonly uri: string;
   readonly properties: Readonly<Record<string, string>>;
+  /** Where it came from; empty for a plain store, which does not say. */
+  readonly source: ModelSource;
   /** In byte order of their paths. */
   readonly files: readonly ModelFile[];
   /** The layers that it packs into, where they were recorded. */

@@ -8,7 +8,7 @@ const FILES_SHOWN = 20;
 
 /** The page that the run's summary tab shows of a fetch. */
 export function summaryOf(
-  { result, path, name, version, digest, uri, properties, files }: FetchedModel,
+  { result, path, name, version, digest, uri, properties, source, files }: FetchedModel,
   seconds: number,
 ): string {
   const size = totalSize(files);
@@ -24,7 +24,7 @@ export function summaryOf(
       ['Identity', code(digest)],
       ['From', code(uri)],
       ['Folder', code(path)],
-      ...Object.entries(properties).map(([key, value]) => [code(key), code(value)] as const),
+      ...Object.entries({ ...source, ...properties }).map(([key, value]) => [code(key), code(value)] as const),
     ]),
     table(['File', 'Size', 'SHA-256'], shown),
     ...(files.length > FILES_SHOWN ? [`… and ${files.length - FILES_SHOWN} more files`] : []),

@@ -21,6 +21,9 @@ async function buildTask(name: string): Promise<void> {
     platform: 'node',
     format: 'cjs',
     target: 'node20.11',
+    // The storage SDK asks where its module is; in one file of the other module format only we can tell.
+    define: { 'import.meta.url': 'moduleUrl' },
+    banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
     legalComments: 'none',
     logLevel: 'warning',
   });
