@@ -10,6 +10,9 @@ import type { ApiRequest, TransportOptions } from './transport.ts';
 /** The field manager under which everything is applied. */
 export const FIELD_MANAGER = 'model-delivery';
 
+/** API groups whose kinds own pods. */
+const OWNERS = ['apps', 'batch'];
+
 /** Objects of one list page; large enough for nearly every namespace, small enough for any API server. */
 const PAGE = 500;
 
@@ -101,7 +104,10 @@ export class KubeClient {
     });
   }
 
-  /** Deletes exactly the object with this uid, and what belongs to it first. Nothing to delete is fine. */
+  /**
+   * Deletes exactly the object with this uid; a workload stays visible until its pods are gone. Nothing to delete is
+   * fine.
+   */
   async remove(ref: ObjectRef, uid: string | undefined, signal: AbortSignal): Promise<void> {
     await orUndefined(
       this.#transport.json({
@@ -110,7 +116,7 @@ export class KubeClient {
         body: {
           kind: 'DeleteOptions',
           apiVersion: 'v1',
-          propagationPolicy: 'Foreground',
+          propagationPolicy: OWNERS.includes(groupOf(ref.resource.apiVersion)) ? 'Foreground' : 'Background',
           ...(uid === undefined ? {} : { preconditions: { uid } }),
         },
         asked: askedOf('delete', ref),

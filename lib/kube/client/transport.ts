@@ -28,9 +28,10 @@ const MAX_BODY = 64 * 1024 * 1024;
 /** Pauses before trying again, in milliseconds; a server that names a pause is obeyed up to the cap. */
 const PAUSES = [250, 1000, 2500];
 const PAUSE_CAP = 10_000;
-/** Safe to send again whatever the method: the server says that it did not act. */
+/** The server or something before it did not act: safe to send again whatever was asked. */
 const NOT_ACTED = new Set([429, 503]);
-const PASSING = new Set([429, 500, 502, 503, 504]);
+/** Safe to send again if twice is the same as once. A 500 is the answer to a wrong apply too, so only reads count. */
+const PASSING = new Set([429, 502, 503, 504]);
 
 export interface TransportOptions {
   /** The agent's proxy, for clusters whose kubeconfig names none. */
@@ -136,7 +137,8 @@ function authorization({ credential }: ClusterAccess): Readonly<Record<string, s
 function pauseAfter(error: unknown, method: string, pause: number | undefined): number | undefined {
   if (pause === undefined) return undefined;
   if (!(error instanceof ApiError)) return method !== 'POST' && isPassing(error) ? pause : undefined;
-  const again = method === 'POST' ? NOT_ACTED.has(error.status) : PASSING.has(error.status);
+  const passing = method === 'POST' ? NOT_ACTED : PASSING;
+  const again = passing.has(error.status) || (method === 'GET' && error.status === 500);
   // A webhook that fails is a 500 too, and says so; asking it again only delays the message.
   if (!again || (error.reply.message ?? '').includes('webhook')) return undefined;
   const named = (error.reply.details?.retryAfterSeconds ?? 0) * 1000;

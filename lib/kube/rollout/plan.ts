@@ -6,6 +6,7 @@ import { explained } from '../client/kube-client.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { NAMESPACES } from '../client/resource.ts';
 import type { ObjectRef } from '../client/resource.ts';
+import { withListKeys } from '../manifests/list-keys.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { refuseRepeats } from '../manifests/order.ts';
 import { titleOf } from '../objects.ts';
@@ -79,7 +80,7 @@ function place(
     });
   }
   const home = namespace ?? own ?? fallback;
-  const desired = { ...object, metadata: { ...object.metadata, namespace: home } };
+  const desired = withListKeys({ ...object, metadata: { ...object.metadata, namespace: home } });
   return { ref: { resource, namespace: home, name }, title, source, desired };
 }
 

@@ -14,6 +14,8 @@ const HURRIED = 5_000;
 const UNHURRIED = 120_000;
 /** How long the old version may take to be healthy again, at most: milliseconds. */
 const HEALING = 300_000;
+/** How long what is being removed may take to be gone before that is just told. */
+const LEAVING = 60_000;
 
 export interface UndoParts {
   readonly client: KubeClient;
@@ -48,21 +50,18 @@ export async function undo(parts: UndoParts): Promise<Undone> {
     };
   }
   try {
-    const patience = AbortSignal.any([signal, tooLate()]);
-    await awaitReady(putBack, view, { reporter, signal: patience });
-    await awaitGone(restoration.removed, view, patience);
+    await awaitReady(putBack, view, { reporter, signal: AbortSignal.any([signal, tooLate()]) });
   } catch (error) {
     if (stopped())
       return { result: 'restored', sentence: `${whatWasDone(restoration)}; its health was not waited for.` };
-    return {
-      result: 'restoredUnhealthy',
-      sentence: `${whatWasDone(restoration)}, but is not healthy: ${messageOf(error)}`,
-    };
+    const why = messageOf(error);
+    return { result: 'restoredUnhealthy', sentence: `${whatWasDone(restoration)}, but is not healthy: ${why}` };
   }
-  return {
-    result: putBack.length > 0 ? 'restored' : 'removed',
-    sentence: `${whatWasDone(restoration)}${putBack.length > 0 ? ' and is healthy' : ''}.`,
-  };
+  const left = await awaitGone(restoration.removed, view, signal);
+  const leaving = left.length === 0 ? '' : ` Still being removed: ${left.map(({ title }) => title).join(', ')}.`;
+  return putBack.length > 0
+    ? { result: 'restored', sentence: `${whatWasDone(restoration)} and is healthy.${leaving}` }
+    : { result: 'removed', sentence: `${whatWasDone(restoration)}.${leaving}` };
 }
 
 function whatWasDone({ putBack, removed }: Restoration): string {
@@ -76,12 +75,12 @@ function notRestored({ failures }: Restoration): Undone {
   return { result: 'notRestored', sentence: `These could not be put back as they were: ${list}.` };
 }
 
-/** A namespace or a pod takes a while to be gone. */
-async function awaitGone(removed: readonly Step[], view: LiveView, signal: AbortSignal): Promise<void> {
+/** A pod takes a while to be gone, a namespace a while longer. Returns what is still there when patience ends. */
+async function awaitGone(removed: readonly Step[], view: LiveView, signal: AbortSignal): Promise<readonly Step[]> {
+  const end = Date.now() + LEAVING;
   for (;;) {
     const left = removed.filter(({ ref }) => view.object(ref) !== undefined);
-    if (left.length === 0) return;
-    if (signal.aborted) throw new Error(`${left.map(({ title }) => title).join(', ')} is still being removed.`);
+    if (left.length === 0 || signal.aborted || Date.now() > end) return left;
     await view.changed(500);
   }
 }
