@@ -80,7 +80,7 @@ class Thread {
         if (this.#isOver()) return;
         if (isFinal(error)) throw error;
         if (isTooOld(error)) this.#version = undefined;
-        this.#follower.lost(error);
+        else this.#follower.lost(error);
         failures++;
       }
       if (failures > 0) await this.#pause(PAUSES[Math.min(failures, PAUSES.length) - 1]);

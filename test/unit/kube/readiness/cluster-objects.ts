@@ -7,6 +7,7 @@ export interface ContainerParts {
   readonly lastState?: ContainerState;
   readonly restartCount?: number;
   readonly ready?: boolean;
+  readonly imageID?: string;
 }
 
 export function deployment(parts: {

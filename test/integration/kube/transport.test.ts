@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { explainRefusal } from '../../../lib/kube/client/api-error.ts';
+import { ApiError } from '../../../lib/kube/client/api-error.ts';
+import { KubeClient } from '../../../lib/kube/client/kube-client.ts';
+import { NAMESPACES, PODS } from '../../../lib/kube/client/resource.ts';
+import { json, list, playServer } from '../../support/api-server.ts';
+import type { Act } from '../../support/api-server.ts';
+
+const SHOP = { resource: NAMESPACES, namespace: undefined, name: 'shop' };
+const FOUND = { kind: 'Namespace', metadata: { name: 'shop' } };
+const signal = AbortSignal.timeout(30_000);
+
+/** What `use` gives against a server that plays `acts`, and the requests that it took. */
+async function against<T>(
+  acts: readonly Act[],
+  use: (client: KubeClient) => Promise<T>,
+  warnings: string[] = [],
+): Promise<{ readonly value: T; readonly requests: readonly string[] }> {
+  const server = await playServer(...acts);
+  const client = new KubeClient(server.access, { onWarning: (warning) => warnings.push(warning) });
+  try {
+    return { value: await use(client), requests: server.requests };
+  } finally {
+    await client.close();
+    await server.close();
+  }
+}
+
+const cut: Act = (request) => request.socket.destroy();
+
+describe('requests to an API server that misbehaves on purpose', () => {
+  it('are sent again when the connection breaks or the server is busy', async () => {
+    const acts = [cut, json(429, { kind: 'Status' }, { 'retry-after': '1' }), json(200, FOUND)];
+    const { value, requests } = await against(acts, (client) => client.get(SHOP, signal));
+    assert.equal(value?.metadata.name, 'shop');
+    assert.equal(requests.length, 3);
+  });
+
+  it('are not sent again when the answer is final', async () => {
+    for (const status of [400, 401, 403, 409, 422]) {
+      await assert.rejects(
+        against([json(status, { kind: 'Status' })], (client) => client.get(SHOP, signal)),
+        { name: 'ApiError', status },
+      );
+    }
+  });
+
+  it('that create are not sent again when it is not known whether they arrived', async () => {
+    const ref = { resource: PODS, namespace: 'shop', name: 'a' };
+    const object = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' } };
+    await assert.rejects(
+      against([cut, json(201, object)], (client) => client.create(ref, object, signal)),
+      { code: 'CLUSTER_UNREACHABLE' },
+    );
+  });
+
+  it('give undefined for what is not there, but not for a missing namespace', async () => {
+    const { value } = await against([json(404, { kind: 'Status', details: { kind: 'pods' } })], (client) =>
+      client.get(SHOP, signal),
+    );
+    assert.equal(value, undefined);
+    await assert.rejects(
+      against([json(404, { kind: 'Status', details: { kind: 'namespaces' } })], (client) => client.get(SHOP, signal)),
+      (error) => error instanceof ApiError && explainRefusal(error).code === 'NAMESPACE_NOT_FOUND',
+    );
+  });
+
+  it('read lists page by page', async () => {
+    const first = json(200, {
+      metadata: { resourceVersion: '1', continue: 'next' },
+      items: [{ metadata: { name: 'a' } }],
+    });
+    const { value, requests } = await against([first, list('1', { metadata: { name: 'b' } })], (client) =>
+      client.list(PODS, 'shop', {}, signal),
+    );
+    assert.deepEqual(
+      value.items.map(({ kind, metadata }) => `${kind} ${metadata.name}`),
+      ['Pod a', 'Pod b'],
+    );
+    assert.match(requests[1] ?? '', /continue=next/);
+  });
+
+  it('pass on what the server warns of', async () => {
+    const warnings: string[] = [];
+    const warned = json(200, FOUND, { warning: '299 - "policy/v1beta1 is deprecated"' });
+    await against([warned], (client) => client.get(SHOP, signal), warnings);
+    assert.deepEqual(warnings, ['policy/v1beta1 is deprecated']);
+  });
+
+  it('that are answered with something else than JSON fail clearly', async () => {
+    const page: Act = (_, response) => response.end('<html>Sign in to the hotel network</html>');
+    await assert.rejects(
+      against([page, page, page, page], (client) => client.get(SHOP, signal)),
+      { code: 'CLUSTER_UNREACHABLE' },
+    );
+  });
+
+  it('end at once when they are cancelled', async () => {
+    const silent: Act = () => undefined;
+    await assert.rejects(
+      against([silent], (client) => client.get(SHOP, AbortSignal.timeout(50))),
+      { name: 'TimeoutError' },
+    );
+  });
+
+  it('to an address where nobody listens name it', async () => {
+    const probe = createServer();
+    await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+    const { port } = probe.address() as AddressInfo;
+    await new Promise((resolve) => probe.close(resolve));
+    const server = await playServer();
+    const client = new KubeClient({ ...server.access, server: `http://127.0.0.1:${port}` });
+    await assert.rejects(client.get(SHOP, signal), { code: 'CLUSTER_UNREACHABLE', message: /ECONNREFUSED/ });
+    await client.close();
+    await server.close();
+  });
+});
