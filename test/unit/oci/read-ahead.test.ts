@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { SourceReader } from '../../../lib/oci/blob-source.ts';
+import { digestOf } from '../../../lib/oci/digest.ts';
+import { inParallel } from '../../../lib/oci/in-parallel.ts';
+import { readAhead } from '../../../lib/oci/read-ahead.ts';
+import { largestPiece, smallerPiece } from '../../../lib/oci/upload-pieces.ts';
+
+const NEVER = new AbortController().signal;
+const settings = { capacity: 10, idleLimit: 1000, name: 'the source' };
+async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+describe('reading ahead', () => {
+  it('gives what the source gives', async () => {
+    const chunks = ['a', 'bc', 'defghijklmnop', 'q'].map((text) => Buffer.from(text));
+    assert.equal(String(await collect(readAhead(streamOf(chunks), settings))), 'abcdefghijklmnopq');
+  });
+
+  it('stops at its capacity while nobody takes', async () => {
+    let given = 0;
+    const source = (async function* () {
+      for (;;) {
+        given += 1;
+        yield await Promise.resolve(Buffer.alloc(4));
+      }
+    })();
+    const reader = readAhead(source, settings);
+    await reader.next();
+    for (let n = 0; n < 20; n += 1) await turn();
+    assert.ok(given <= 5, `${given} chunks of 4 bytes were read for a capacity of 10`);
+    await reader.return(undefined);
+  });
+
+  it('passes on what makes the source fail, after what came before it', async () => {
+    const source = (async function* () {
+      yield await Promise.resolve(Buffer.from('x'));
+      throw new Error('broken');
+    })();
+    const reader = readAhead(source, settings);
+    assert.equal(String((await reader.next()).value), 'x');
+    await assert.rejects(reader.next(), /broken/);
+  });
+
+  it('gives up on a source that stalls', async () => {
+    const stalled = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }) };
+    await assert.rejects(collect(readAhead(stalled, { ...settings, idleLimit: 5 })), {
+      code: 'SOURCE_STALLED',
+      message: /the source/,
+    });
+  });
+});
+
+describe('a source that is sent in pieces', () => {
+  const content = Buffer.from('0123456789'.repeat(10));
+  const source = {
+    name: 'it',
+    size: content.length,
+    open: (offset: number) => streamOf([content.subarray(offset, 55), content.subarray(Math.max(offset, 55))]),
+  };
+
+  it('gives each piece exactly, and the digest of the whole', async () => {
+    const reader = new SourceReader(source, NEVER);
+    const pieces = [
+      await collect(reader.piece(0, 33)),
+      await collect(reader.piece(33, 66)),
+      await collect(reader.piece(66, 100)),
+    ];
+    assert.deepEqual(Buffer.concat(pieces), content);
+    assert.equal(reader.digest(), digestOf(content));
+  });
+
+  it('may go back and send again without spoiling the digest', async () => {
+    const reader = new SourceReader(source, NEVER);
+    await collect(reader.piece(0, 70));
+    reader.close();
+    assert.deepEqual(await collect(reader.piece(20, 80)), content.subarray(20, 80));
+    assert.deepEqual(await collect(reader.piece(80, 100)), content.subarray(80));
+    assert.equal(reader.digest(), digestOf(content));
+  });
+
+  it('remembers why it could not be read', async () => {
+    const broken = { ...source, open: () => streamOf([content.subarray(0, 5)]) };
+    const reader = new SourceReader(broken, NEVER);
+    await assert.rejects(collect(reader.piece(0, 100)));
+    assert.match(reader.failure?.message ?? '', /ended before its 100 bytes/);
+  });
+});
+
+describe('pieces of an upload', () => {
+  it('begin smaller where a cloud caps the body of a request', () => {
+    assert.ok(largestPiece('shop.azurecr.io') < largestPiece('127.0.0.1:5000'));
+  });
+
+  it('step down until they are as small as a registry takes, then there is none left', () => {
+    const sizes: number[] = [];
+    for (let size = 256 * 2 ** 20; size > 0; size = smallerPiece(size, 5 * 2 ** 20)) sizes.push(size / 2 ** 20);
+    assert.deepEqual(sizes, [256, 64, 16, 5]);
+  });
+});
+
+describe('work in parallel', () => {
+  it('keeps the order of the items and the limit', async () => {
+    let running = 0;
+    let most = 0;
+    const results = await inParallel([1, 2, 3, 4, 5], { limit: 2, signal: NEVER }, async (item) => {
+      running += 1;
+      most = Math.max(most, running);
+      await turn();
+      running -= 1;
+      return item * 10;
+    });
+    assert.deepEqual(results, [10, 20, 30, 40, 50]);
+    assert.equal(most, 2);
+  });
+
+  it('stops with the first failure and waits for what runs', async () => {
+    let stopped = false;
+    const work = inParallel([1, 2, 3], { limit: 2, signal: NEVER }, async (item, signal) => {
+      if (item === 1) throw new Error('first');
+      assert.notEqual(item, 3);
+      while (!signal.aborted) await turn();
+      stopped = true;
+      signal.throwIfAborted();
+    });
+    await assert.rejects(work, /first/);
+    assert.ok(stopped);
+  });
+});
+
+async function* streamOf(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  for (const chunk of chunks) yield await Promise.resolve(chunk);
+}
