@@ -1,0 +1,14 @@
+import type { Agent } from '../../lib/agent/agent.ts';
+import { fullPath } from '../../lib/agent/working-folder.ts';
+import { appEntries } from '../../lib/oci/local-folder.ts';
+import type { LayerGroup } from '../../lib/oci/push-image.ts';
+import { layerOf } from '../../lib/packing/layer.ts';
+
+/** The app's layer, from the folder that the inputs name; undefined where they name none. */
+export async function appToBundle(agent: Agent): Promise<LayerGroup | undefined> {
+  const { inputs } = agent;
+  const folder = inputs.optionalText('appFolder');
+  const target = inputs.text('appTarget');
+  if (folder === undefined) return undefined;
+  return { name: 'app', target, layers: [layerOf(await appEntries(fullPath(agent, folder), target))], local: true };
+}

@@ -1,0 +1,53 @@
+import { commitTime } from '../../lib/agent/commit-time.ts';
+import { deadline } from '../../lib/agent/deadline.ts';
+import { networkOf } from '../../lib/agent/network.ts';
+import { imageRoute } from '../../lib/agent/registry.ts';
+import { runTask } from '../../lib/agent/run-task.ts';
+import { transferReporter } from '../../lib/agent/transfer-reporter.ts';
+import { createDispatcher } from '../../lib/http/dispatcher.ts';
+import { formatImage, formatRepository } from '../../lib/oci/image-name.ts';
+import { pushImage } from '../../lib/oci/push-image.ts';
+import { aboutImage } from './about.ts';
+import { appToBundle } from './app-source.ts';
+import { imageTags, runSettings, wantedPlatforms } from './image-inputs.ts';
+import { checkSomething, modelToBundle } from './model-source.ts';
+import { factsOf, summaryOf } from './summary.ts';
+
+void runTask('BundleModelImage', async (agent) => {
+  const signal = deadline(agent, agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
+  const { target, base, client, baseClient } = imageRoute(agent, createDispatcher(networkOf(agent)));
+  const [tags, settings, platforms] = [imageTags(agent), runSettings(agent), wantedPlatforms(agent)];
+  const app = await appToBundle(agent);
+  const model = await modelToBundle(agent, signal);
+  // The app changes more often than the model, so it lies on top: engines unpack again only what is above a change.
+  const groups = [model?.group, app].flatMap((group) => group ?? []);
+  checkSomething(groups);
+  const created = await commitTime(agent);
+  const about = aboutImage(agent, model, tags, created);
+
+  agent.log(`Bundling onto ${formatImage(base)} into ${formatRepository(target)} as ${tags.join(', ')}`);
+  const reporter = transferReporter(agent, 'Sending layers');
+  const pushed = await pushImage(
+    { base, platforms, target, tags, groups, settings, about, created },
+    { client, baseClient, onProgress: ({ done, total }) => reporter.progress(done, total), signal },
+  );
+
+  const facts = factsOf(pushed, { target, tags, model, revision: agent.variable('Build.SourceVersion') });
+  agent.setOutputs({
+    image: facts.image,
+    imageDigest: facts.imageDigest,
+    imageTags: tags.join(','),
+    imageChanged: facts.imageChanged,
+    modelLayers: facts.modelLayers.join(','),
+    bytesSent: facts.bytesSent,
+    bytesReused: facts.bytesReused,
+    modelName: model?.name ?? '',
+    modelVersion: model?.version ?? '',
+    modelDigest: model?.digest ?? '',
+    modelUri: model?.uri ?? '',
+    baseDigest: pushed.base.digest,
+  });
+  agent.uploadSummary(summaryOf(facts));
+  agent.attachFacts(facts);
+  agent.log(`${facts.imageChanged ? 'Pushed' : 'Unchanged:'} ${facts.image}`);
+});

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import type { Agent } from '../../lib/agent/agent.ts';
+import { modelSelection, openStore } from '../../lib/agent/model-store.ts';
+import { fullPath } from '../../lib/agent/working-folder.ts';
+import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import { modelDigest } from '../../lib/model/model-digest.ts';
+import { resolveModel } from '../../lib/model/resolve.ts';
+import type { ResolvedModel } from '../../lib/model/resolved-model.ts';
+import { identifyLayer } from '../../lib/oci/identify-layer.ts';
+import { modelFiles } from '../../lib/oci/local-folder.ts';
+import type { LayerGroup } from '../../lib/oci/push-image.ts';
+import { PACKING_FORMAT } from '../../lib/packing/layer.ts';
+import type { LayerIdentity } from '../../lib/packing/layer-digest.ts';
+import { planLayers } from '../../lib/packing/layer-plan.ts';
+
+/** A model on its way into an image. */
+export interface BundledModel {
+  readonly name: string | undefined;
+  readonly version: string | undefined;
+  /** Undefined for a plain store, which does not know it before all is read. */
+  readonly digest: string | undefined;
+  readonly uri: string | undefined;
+  readonly group: LayerGroup;
+}
+
+/**
+ * The model that the inputs mean: from a folder, or from a store, of which then nothing has been downloaded yet;
+ * undefined where the image gets none.
+ */
+export async function modelToBundle(agent: Agent, signal: AbortSignal): Promise<BundledModel | undefined> {
+  switch (agent.inputs.choice('modelSource', ['folder', 'store', 'none'])) {
+    case 'folder':
+      return fromFolder(agent, signal);
+    case 'store':
+      return fromStore(agent, signal);
+    case 'none':
+      return undefined;
+  }
+}
+
+async function fromFolder(agent: Agent, signal: AbortSignal): Promise<BundledModel> {
+  const { inputs } = agent;
+  const target = inputs.text('modelTarget');
+  const layers = planLayers(await modelFiles(fullPath(agent, inputs.text('modelFolder'))), target);
+  const known: LayerIdentity[] = [];
+  const digested: { path: string; size: number; sha256: string }[] = [];
+  for (const layer of layers) {
+    known.push(await identifyLayer(layer, signal, ({ path, size }, sha256) => digested.push({ path, size, sha256 })));
+  }
+  const digest = modelDigest(digested);
+  return {
+    name: inputs.optionalText('model'),
+    version: inputs.optionalText('version'),
+    digest,
+    uri: undefined,
+    group: { name: 'model', target, layers, known, local: true, content: contentLabels(digest, target) },
+  };
+}
+
+async function fromStore(agent: Agent, signal: AbortSignal): Promise<BundledModel> {
+  const target = agent.inputs.text('modelTarget');
+  const model = await resolveModel(await openStore(agent), modelSelection(agent.inputs), signal);
+  const { packed } = model;
+  const holds = packed?.format === PACKING_FORMAT && sameFolder(packed.folder, target);
+  return {
+    ...{ name: model.name, version: model.version, digest: model.digest, uri: model.uri },
+    group: {
+      ...{ name: 'model', target, layers: planLayers(model.files, target), local: false },
+      known: holds ? packed.layers : undefined,
+      content: contentLabels(contentOf(model), target),
+    },
+  };
+}
+
+/** What tells one content from another: the model's digest, or what a plain store knows of its blobs. */
+function contentOf({ digest, uri, version, files }: ResolvedModel): string {
+  if (digest !== undefined) return digest;
+  const hash = createHash('sha256').update(`${uri}\n${version}\n`);
+  for (const { path, size, md5 = '' } of files) hash.update(`${md5} ${size} ${path}\n`);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+function contentLabels(content: string, target: string): LayerGroup['content'] {
+  return {
+    labels: {
+      'model-delivery.model.content': content,
+      'model-delivery.model.packing': `${PACKING_FORMAT} ${target.replace(/\/+$/, '')}`,
+    },
+    layersLabel: 'model-delivery.model.layers',
+  };
+}
+
+function sameFolder(one: string, other: string): boolean {
+  return one.replace(/\/+$/, '') === other.replace(/\/+$/, '');
+}
+
+/** @throws DeliveryError `NOTHING_TO_ADD` where neither a model nor an app goes into the image */
+export function checkSomething(groups: readonly LayerGroup[]): void {
+  if (groups.length > 0) return;
+  throw new DeliveryError('NOTHING_TO_ADD', {
+    message: 'There is neither a model nor an app to put onto the base image.',
+    remedy: 'Set appFolder, or set modelSource to folder or store.',
+  });
+}

@@ -1,0 +1,87 @@
+import { code, facts as factTable, table } from '../../lib/agent/markdown.ts';
+import { formatBytes } from '../../lib/agent/quantities.ts';
+import { formatPlatform } from '../../lib/oci/image.ts';
+import { formatImage, formatRepository, type RepositoryName } from '../../lib/oci/image-name.ts';
+import type { PushedImage } from '../../lib/oci/push-image.ts';
+import type { BundledModel } from './model-source.ts';
+
+/** What a run did, for the JSON attachment from which lineage is drawn. */
+export interface BundleFacts extends Readonly<Record<string, unknown>> {
+  readonly image: string;
+  readonly imageDigest: string;
+  readonly imageTags: readonly string[];
+  readonly imageChanged: boolean;
+  readonly repository: string;
+  readonly platforms: readonly string[];
+  readonly skippedPlatforms: readonly string[];
+  readonly base: { readonly name: string; readonly digest: string };
+  readonly app: { readonly revision: string | undefined };
+  readonly model: Readonly<Record<'name' | 'version' | 'digest' | 'uri', string | undefined>> | undefined;
+  readonly modelLayers: readonly string[];
+  readonly layers: PushedImage['layers'];
+  readonly bytesSent: number;
+  readonly bytesReused: number;
+}
+
+export function factsOf(
+  { digest, changed, base, layers, bytesSent, bytesReused }: PushedImage,
+  {
+    target,
+    tags,
+    model,
+    revision,
+  }: {
+    readonly target: RepositoryName;
+    readonly tags: readonly string[];
+    readonly model: BundledModel | undefined;
+    readonly revision: string | undefined;
+  },
+): BundleFacts {
+  return {
+    image: formatImage({ ...target, tag: undefined, digest }),
+    imageDigest: digest,
+    imageTags: tags,
+    imageChanged: changed,
+    repository: formatRepository(target),
+    platforms: base.images.map(({ platform }) => formatPlatform(platform)),
+    skippedPlatforms: base.skipped,
+    base: { name: formatImage({ ...base.name, digest: undefined }), digest: base.digest },
+    app: { revision },
+    model: model && { name: model.name, version: model.version, digest: model.digest, uri: model.uri },
+    modelLayers: layers.filter(({ group }) => group === 'model').map((layer) => layer.digest),
+    ...{ layers, bytesSent, bytesReused },
+  };
+}
+
+const FATES = { sent: 'sent', mounted: 'reused from another repository', reused: 'reused' } as const;
+
+/** The page that the run's summary tab shows of an image. */
+export function summaryOf(facts: BundleFacts): string {
+  const { image, imageTags, imageChanged, platforms, skippedPlatforms, layers, bytesSent, bytesReused } = facts;
+  return [
+    `## ${imageChanged ? '✅ Image pushed' : '✅ Unchanged: the registry has this very image'}`,
+    code(image),
+    `Tags ${imageTags.map(code).join(', ')} · ${platforms.join(', ')}`,
+    `**${formatBytes(bytesSent)} sent**, ${formatBytes(bytesReused)} reused`,
+    ...(skippedPlatforms.length === 0
+      ? []
+      : [`Left out, for only Linux can be built upon: ${skippedPlatforms.join(', ')}`]),
+    factTable(lineageOf(facts)),
+    table(['Layer', 'Digest', 'Size', ''], layers.map(rowOf)),
+    '',
+  ].join('\n\n');
+}
+
+function rowOf({ group, name, digest, size, fate }: PushedImage['layers'][number]): readonly string[] {
+  return [group === 'base' ? 'base' : code(name), code(digest.slice(0, 19)), formatBytes(size), FATES[fate]];
+}
+
+/** What went into the image, so that anyone can tell. */
+function lineageOf({ base, app, model }: BundleFacts): readonly (readonly [string, string])[] {
+  const known = [model?.name, model?.version, model?.digest, model?.uri].flatMap((part) => part ?? []);
+  return [
+    ['Base', `${code(base.name)} ${code(base.digest)}`],
+    ['App commit', app.revision === undefined ? 'unknown' : code(app.revision)],
+    ['Model', model === undefined ? 'none' : known.map(code).join(' ')],
+  ];
+}

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createDispatcher } from '../../../lib/http/dispatcher.ts';
+import { parseRepositoryName } from '../../../lib/oci/image-name.ts';
+import { RegistryClient } from '../../../lib/oci/registry-client.ts';
+import { Repository } from '../../../lib/oci/repository.ts';
+import { ensureServices } from '../../../tools/services/services.ts';
+import { pushBaseImage } from '../../support/base-images.ts';
+import {
+  type Connection,
+  runTaskProcess,
+  type TaskProcessOptions,
+  type TaskProcessResult,
+} from '../../support/packed-task.ts';
+import { startHtpasswdRegistry, type TestRegistry } from '../../support/test-registry.ts';
+
+const NEVER = new AbortController().signal;
+const dispatcher = createDispatcher();
+
+describe('BundleModelImage', function () {
+  this.timeout('120s');
+  let host = '';
+  let folder = '';
+  let base = '';
+  let baseDigest = '';
+  before(async () => {
+    ({ host } = (await ensureServices(['registry'])).registry);
+    base = `bundle/${randomUUID()}/base`;
+    baseDigest = await pushBaseImage(repository(base), '1', { config: { config: { Env: ['PATH=/bin'] } } });
+    folder = mkdtempSync(join(tmpdir(), 'bundle-'));
+    mkdirSync(join(folder, 'app', 'static'), { recursive: true });
+    writeFileSync(join(folder, 'app', 'main.py'), 'print("hello")\n');
+    writeFileSync(join(folder, 'app', 'run.sh'), '#!/bin/sh\n', { mode: 0o755 });
+    writeFileSync(join(folder, 'app', 'notes.md'), 'not for production\n');
+    writeFileSync(join(folder, 'app', '.dockerignore'), '*.md\n');
+    mkdirSync(join(folder, 'model'));
+    writeFileSync(join(folder, 'model', 'weights.npz'), randomBytes(2_000_000));
+    writeFileSync(join(folder, 'model', 'labels.json'), '["zero","one"]');
+  });
+  after(() => {
+    rmSync(folder, { recursive: true, force: true });
+    return dispatcher.destroy();
+  });
+
+  const repository = (name: string, registry = host): Repository =>
+    new Repository(new RegistryClient({ registry, dispatcher }), { registry, repository: name }, 'pull,push');
+  const tagOf = (name: string, tag = 'latest'): Promise<string | undefined> =>
+    repository(parseRepositoryName(name).repository).digestOfTag(tag, NEVER);
+  const newRepository = (): string => `${host}/bundle/${randomUUID()}`;
+
+  /** Runs the packed task with what most tests want, and what this one wants else. */
+  const run = (
+    inputs: Readonly<Record<string, string>>,
+    rest: Partial<TaskProcessOptions> = {},
+  ): Promise<TaskProcessResult> =>
+    runTaskProcess({
+      task: 'BundleModelImage',
+      inputs: {
+        ...{ repository: newRepository(), tags: 'latest', baseImage: `${host}/${base}:1` },
+        ...{ appFolder: join(folder, 'app'), modelFolder: join(folder, 'model') },
+        ...inputs,
+      },
+      variables: { SOURCE_DATE_EPOCH: '1764000000', 'Build.SourceVersion': 'a'.repeat(40) },
+      ...rest,
+    });
+  const succeeded = (run: TaskProcessResult): TaskProcessResult => {
+    assert.equal(run.result, 'Succeeded', run.log);
+    return run;
+  };
+  const failed = (run: TaskProcessResult, code: string, names: RegExp): void => {
+    assert.equal(run.result, 'Failed', run.log);
+    assert.equal(run.exitCode, 1);
+    const errors = run.issues.filter(({ type }) => type === 'error');
+    assert.equal(errors.length, 1, run.log);
+    assert.match(errors[0]?.message ?? '', new RegExp(`^${code}: `));
+    assert.match(errors[0]?.message ?? '', names);
+  };
+
+  it('puts app and model onto the base, tells what it did, and unpacks to what went in', async () => {
+    const target = newRepository();
+    const {
+      outputs,
+      summary = '',
+      attachments,
+    } = succeeded(
+      await run({
+        repository: target,
+        tags: 'latest\n1.0, one',
+        model: 'digits',
+        version: '7',
+        entrypoint: 'python3 "/app/main.py"',
+        env: 'PORT=8000',
+        ports: '8000, 9000/udp',
+        workingDirectory: '/app',
+        user: '10001',
+        labels: 'team=ml',
+      }),
+    );
+    assert.equal(outputs.image, `${target}@${outputs.imageDigest ?? ''}`);
+    assert.equal(outputs.imageTags, 'latest,1.0,one');
+    assert.equal(outputs.imageChanged, 'true');
+    assert.equal(outputs.modelVersion, '7');
+    assert.equal(outputs.baseDigest, baseDigest);
+    assert.match(outputs.modelDigest ?? '', /^sha256:[0-9a-f]{64}$/);
+    for (const tag of ['latest', '1.0', 'one']) assert.equal(await tagOf(target, tag), outputs.imageDigest);
+
+    const source = `docker://${target}:latest`;
+    const inspected = execFileSync('skopeo', ['inspect', '--config', '--tls-verify=false', source], {
+      encoding: 'utf8',
+    });
+    const { created, config } = JSON.parse(inspected) as { created: string; config: Record<string, unknown> };
+    assert.equal(created, '2025-11-24T16:00:00Z');
+    const { Labels: labels, ...settings } = config as { Labels: Record<string, string> };
+    assert.deepEqual(settings, {
+      Env: ['PATH=/bin', 'PORT=8000'],
+      Entrypoint: ['python3', '/app/main.py'],
+      ExposedPorts: { '8000/tcp': {}, '9000/udp': {} },
+      ...{ WorkingDir: '/app', User: '10001' },
+    });
+    assert.equal(labels['model-delivery.model.name'], 'digits');
+    assert.equal(labels['model-delivery.model.version'], '7');
+    assert.equal(labels['model-delivery.model.digest'], outputs.modelDigest);
+    assert.equal(labels['org.opencontainers.image.base.digest'], baseDigest);
+    assert.equal(labels['org.opencontainers.image.revision'], 'a'.repeat(40));
+    assert.equal(labels.team, 'ml');
+
+    execFileSync('skopeo', ['copy', '-q', '--src-tls-verify=false', source, `oci:${folder}/layout:latest`]);
+    execFileSync('umoci', ['unpack', '--image', `${folder}/layout:latest`, `${folder}/bundle`], { stdio: 'ignore' });
+    execFileSync('diff', ['-r', join(folder, 'model'), join(folder, 'bundle', 'rootfs', 'model')]);
+    execFileSync('diff', [
+      '-r',
+      '-x',
+      'notes.md',
+      '-x',
+      '.dockerignore',
+      join(folder, 'app'),
+      join(folder, 'bundle', 'rootfs', 'app'),
+    ]);
+    assert.throws(() => readFileSync(join(folder, 'bundle', 'rootfs', 'app', 'notes.md')), { code: 'ENOENT' });
+
+    for (const text of [outputs.image, '**2.0 MB sent**']) assert.ok(summary.includes(text), summary);
+    const facts = JSON.parse(attachments[0]?.content ?? '{}') as { imageDigest: string; model: { version: string } };
+    assert.deepEqual([facts.imageDigest, facts.model.version], [outputs.imageDigest, '7']);
+  });
+
+  it('makes the same image on Node 20 and 24', async () => {
+    const runs = await Promise.all((['20', '24'] as const).map((node) => run({}, { node })));
+    const digests = runs.map((each) => succeeded(each).outputs.imageDigest);
+    assert.equal(digests[0], digests[1]);
+  });
+
+  it('run again changes nothing and sends nothing', async () => {
+    const target = newRepository();
+    succeeded(await run({ repository: target }));
+    const { outputs } = succeeded(await run({ repository: target }));
+    assert.deepEqual([outputs.imageChanged, outputs.bytesSent], ['false', '0']);
+  });
+
+  it('sends no model byte when only the app has changed', async () => {
+    const target = newRepository();
+    const first = succeeded(await run({ repository: target })).outputs;
+    const app = join(folder, 'other-app');
+    mkdirSync(app, { recursive: true });
+    writeFileSync(join(app, 'main.py'), 'print("changed")\n');
+    const second = succeeded(await run({ repository: target, appFolder: app })).outputs;
+    assert.equal(second.imageChanged, 'true');
+    assert.equal(second.modelLayers, first.modelLayers);
+    assert.ok(Number(second.bytesSent) < 10_000 && Number(second.bytesReused) > 2_000_000, JSON.stringify(second));
+  });
+
+  it('takes names without a registry as those of the connection, and its credentials', async () => {
+    const secured = await startHtpasswdRegistry();
+    try {
+      const connection = connectionTo(secured, secured.password);
+      const inputs = { repository: 'team/app', registryConnection: 'shop', modelSource: 'none' };
+      const { outputs } = succeeded(await run(inputs, { connections: [connection] }));
+      assert.match(outputs.image ?? '', new RegExp(`^${secured.host}/team/app@sha256:`));
+      const wrong = await run(inputs, { connections: [connectionTo(secured, 'wrong-password')] });
+      failed(
+        wrong,
+        'REGISTRY_UNAUTHORIZED',
+        new RegExp(`${secured.host} did not accept the credentials of ${secured.username}`),
+      );
+      assert.ok(!wrong.log.includes('wrong-password'));
+      failed(await run({ repository: `${secured.host}/team/app` }), 'REGISTRY_UNAUTHORIZED', /wants credentials/);
+      const elsewhere = { ...inputs, repository: `${host}/team/app` };
+      failed(await run(elsewhere, { connections: [connection] }), 'INPUT_INVALID', /registryConnection/);
+    } finally {
+      await secured.stop();
+    }
+  });
+
+  for (const [what, inputs, code, names] of [
+    ['a base image that is not there', { baseImage: 'HOST/no/such:1' }, 'IMAGE_NOT_FOUND', /no\/such:1/],
+    ['a platform that the base has not', { platforms: 'linux/riscv64' }, 'PLATFORM_NOT_FOUND', /linux\/amd64/],
+    ['a tag that is none', { tags: 'a tag' }, 'TAG_INVALID', /"a tag"/],
+    ['a repository that is none', { repository: 'HOST/Team/App' }, 'IMAGE_NAME_INVALID', /Team\/App/],
+    ['an app folder that is not there', { appFolder: '/no/such/app' }, 'APP_FOLDER_NOT_FOUND', /no\/such\/app/],
+    [
+      'a model folder that is not there',
+      { modelFolder: '/no/such/model' },
+      'MODEL_FOLDER_NOT_FOUND',
+      /no\/such\/model/,
+    ],
+    ['a target in the system', { modelTarget: '/proc/model' }, 'TARGET_INVALID', /\/proc\/model/],
+    ['a target that climbs', { modelTarget: '/model/../etc' }, 'TARGET_INVALID', /\.\./],
+    ['a command with half a quote', { command: 'python3 "app.py' }, 'COMMAND_INVALID', /command/],
+    ['a port that is none', { ports: '80000' }, 'PORT_INVALID', /80000/],
+    ['nothing to add', { appFolder: '', modelSource: 'none' }, 'NOTHING_TO_ADD', /neither/],
+    [
+      'a registry that is not there',
+      { repository: '127.0.0.1:9/a' },
+      'REGISTRY_UNREACHABLE',
+      /127\.0\.0\.1:9.*ECONNREFUSED/,
+    ],
+  ] as const) {
+    it(`refuses ${what}, and leaves the tag as it was`, async () => {
+      const target = newRepository();
+      const before = succeeded(await run({ repository: target, modelSource: 'none' })).outputs.imageDigest;
+      const placed = Object.fromEntries(
+        Object.entries(inputs).map(([name, value]) => [name, value.replace('HOST', host)]),
+      );
+      failed(await run({ repository: target, ...placed }), code, names);
+      assert.equal(await tagOf(target), before);
+    });
+  }
+
+  it('refuses an app folder and a model folder that hold nothing', async () => {
+    const empty = mkdtempSync(join(folder, 'empty-'));
+    failed(await run({ appFolder: empty }), 'APP_FOLDER_EMPTY', /empty-/);
+    failed(await run({ modelFolder: empty }), 'MODEL_EMPTY', /empty-/);
+  });
+
+  function connectionTo({ host, username }: TestRegistry, password: string): Connection {
+    const parameters = { registry: `http://${host}/v1/`, username, password };
+    return { name: 'shop', type: 'dockerregistry', authorization: { scheme: 'UsernamePassword', parameters } };
+  }
+});
