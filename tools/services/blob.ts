@@ -1,6 +1,8 @@
 // Blob storage: Azurite, Microsoft's emulator, which speaks the real protocol.
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { answersAt, isRunning, keepRunning, stopKept, waitUntilReady } from './processes.ts';
+import { portOf, requireFree } from './ports.ts';
+import { answersAt, isRunning, keepRunning, type Program, stopKept, waitUntilReady } from './processes.ts';
 import type { Progress } from './stages.ts';
 import { statePath } from './state-folder.ts';
 
@@ -13,54 +15,62 @@ export interface BlobService {
   readonly connectionString: string;
 }
 
-/** How a blob service is to run. */
-export interface BlobServiceOptions {
-  /** Name of its process and log. */
-  readonly name: string;
-  readonly port: number;
-  readonly folder: string;
-}
-
 // Published by Microsoft as the emulator's fixed account and key: not a secret.
 const ACCOUNT = 'devstoreaccount1';
 const ACCOUNT_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 const AZURITE = join(import.meta.dirname, '../../node_modules/azurite/dist/src/blob/main.js');
-const DEFAULT: BlobServiceOptions = {
-  name: 'blob',
-  port: Number(process.env.MODEL_DELIVERY_BLOB_PORT ?? 10500),
-  folder: statePath('blob'),
-};
+const NAME = 'blob';
+const PORT_VARIABLE = 'MODEL_DELIVERY_BLOB_PORT';
 
-/** Starts a blob service unless it answers already. */
-export async function startBlob(progress: Progress, options = DEFAULT): Promise<BlobService> {
-  const { name, port, folder } = options;
-  if (!(await isBlobUp(options))) {
-    await progress.stage(`Starting blob storage on 127.0.0.1:${port}`, async () => {
-      const listen = ['--blobHost', '127.0.0.1', '--blobPort', String(port)];
-      keepRunning({
-        name,
-        command: process.execPath,
-        args: [AZURITE, '--location', folder, ...listen, '--skipApiVersionCheck', '--silent', '--disableTelemetry'],
-      });
-      await waitUntilReady(name, async () => await isBlobUp(options), 30);
-    });
-  }
-  const endpoint = `http://127.0.0.1:${port}/${ACCOUNT}`;
+function port(): number {
+  return portOf(PORT_VARIABLE, 10500);
+}
+
+/** What a client of the blob service at a port of this machine needs. */
+export function blobServiceAt(at: number): BlobService {
+  const endpoint = `http://127.0.0.1:${at}/${ACCOUNT}`;
   return {
     endpoint,
     account: ACCOUNT,
     accountKey: ACCOUNT_KEY,
-    connectionString:
-      `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};` + `BlobEndpoint=${endpoint};`,
+    connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};BlobEndpoint=${endpoint};`,
   };
 }
 
-export async function isBlobUp({ name, port } = DEFAULT): Promise<boolean> {
-  return (
-    isRunning(name) && (await answersAt(`http://127.0.0.1:${port}/${ACCOUNT}?comp=list`, (status) => status < 500))
-  );
+/** The program that serves blobs at a port and keeps them in a folder. */
+export function blobProgram(at: number, folder: string): Program {
+  const listen = ['--blobHost', '127.0.0.1', '--blobPort', String(at)];
+  return {
+    command: process.execPath,
+    args: [AZURITE, '--location', folder, ...listen, '--skipApiVersionCheck', '--silent', '--disableTelemetry'],
+  };
 }
 
-export async function stopBlob(name = DEFAULT.name): Promise<boolean> {
-  return await stopKept(name);
+/** Whether a blob service answers at a port. */
+export async function blobAnswers(at: number): Promise<boolean> {
+  return await answersAt(`http://127.0.0.1:${at}/${ACCOUNT}?comp=list`, (status) => status < 500);
+}
+
+/** The blob service that was started here, when it answers. */
+export async function findBlob(): Promise<BlobService | undefined> {
+  return isRunning(NAME) && (await blobAnswers(port())) ? blobServiceAt(port()) : undefined;
+}
+
+/** Starts the blob service unless it answers already. */
+export async function startBlob(progress: Progress): Promise<BlobService> {
+  const found = await findBlob();
+  if (found !== undefined) return found;
+  const at = port();
+  if (!isRunning(NAME)) await requireFree(at, PORT_VARIABLE);
+  await progress.stage(`Starting blob storage on 127.0.0.1:${at}`, async () => {
+    const folder = statePath('blob');
+    await mkdir(folder, { recursive: true });
+    keepRunning({ name: NAME, ...blobProgram(at, folder) });
+    await waitUntilReady(NAME, async () => await blobAnswers(at), 30);
+  });
+  return blobServiceAt(at);
+}
+
+export async function stopBlob(): Promise<boolean> {
+  return await stopKept(NAME);
 }

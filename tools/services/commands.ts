@@ -1,8 +1,7 @@
 // Runs the machine's own programs for set-up work, with their output kept in a log.
 import { spawn } from 'node:child_process';
-import { appendFileSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { accessSync, appendFileSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { accessSync, constants } from 'node:fs';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { logPath } from './state-folder.ts';
 
@@ -15,7 +14,10 @@ export interface CommandOptions {
   readonly input?: string;
 }
 
-/** Runs a program to its end. Throws {@link DeliveryError} `SETUP_FAILED` that names the log when it does not exit with 0. */
+/**
+ * Runs a program to its end. Throws {@link DeliveryError} `SETUP_FAILED` that names the log when it does not exit with
+ * 0, and `PROGRAM_MISSING` when there is no such program.
+ */
 export async function run(command: string, args: readonly string[], options: CommandOptions): Promise<void> {
   const log = logPath(options.log);
   mkdirSync(dirname(log), { recursive: true });
@@ -29,7 +31,7 @@ export async function run(command: string, args: readonly string[], options: Com
     });
     child.stdin?.end(options.input);
     const code = await new Promise<number | null>((resolve, reject) => {
-      child.on('error', reject);
+      child.on('error', (cause) => reject(notStarted(command, cause)));
       child.on('close', resolve);
     });
     if (code === 0) return;
@@ -40,6 +42,14 @@ export async function run(command: string, args: readonly string[], options: Com
   } finally {
     closeSync(file);
   }
+}
+
+function notStarted(command: string, cause: Error): DeliveryError {
+  return new DeliveryError('PROGRAM_MISSING', {
+    message: `The program ${command} could not be started (${cause.message}).`,
+    remedy: `Install ${command} so that it is on PATH, and run the command again.`,
+    cause,
+  });
 }
 
 /** What a program prints, or undefined when it is missing or fails: for asking what the machine has. */

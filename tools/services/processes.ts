@@ -1,18 +1,21 @@
 // Long-running processes that outlive the command that started them, known by their identity, not only by a number.
-import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { logPath, statePath } from './state-folder.ts';
 
-/** A process to be kept running under a name. */
-export interface ProcessSpec {
-  /** Also the name of its log. */
-  readonly name: string;
+/** What is run, with its arguments. */
+export interface Program {
   readonly command: string;
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A process to be kept running under a name. */
+export interface ProcessSpec extends Program {
+  /** Also the name of its log. */
+  readonly name: string;
 }
 
 interface Kept {
@@ -25,8 +28,12 @@ function keptPath(name: string): string {
   return statePath('processes', `${name}.json`);
 }
 
-/** Kernel's boot and start time of a process; undefined when there is none, or when it only waits to be buried. */
+/** When a process began; undefined when there is none, or when it only waits to be buried. */
 function identityOf(pid: number): string | undefined {
+  return process.platform === 'linux' ? startByKernel(pid) : startByPs(pid);
+}
+
+function startByKernel(pid: number): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -36,6 +43,11 @@ function identityOf(pid: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function startByPs(pid: number): string | undefined {
+  const { status, stdout } = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : undefined;
 }
 
 function kept(name: string): Kept | undefined {
@@ -52,16 +64,24 @@ export function isRunning(name: string): boolean {
   return kept(name) !== undefined;
 }
 
-/** Starts a process in a session of its own, its output in its log; does nothing when it runs. */
+/** Number of the process that runs under a name. */
+export function pidOf(name: string): number | undefined {
+  return kept(name)?.pid;
+}
+
+/**
+ * Starts a process in a session of its own, its output in its log; does nothing when it runs. The log of the run
+ * before stays as `<name>.previous.log`: it may tell why this start was needed.
+ */
 export function keepRunning(spec: ProcessSpec): void {
   if (isRunning(spec.name)) return;
   const log = logPath(spec.name);
   for (const path of [log, keptPath(spec.name)]) mkdirSync(dirname(path), { recursive: true });
+  if (existsSync(log)) renameSync(log, logPath(`${spec.name}.previous`));
   const file = openSync(log, 'w');
   const child = spawn(spec.command, spec.args, {
     detached: true,
     stdio: ['ignore', file, file],
-    env: { ...process.env, ...spec.env },
   });
   closeSync(file);
   // A program that cannot be started shows as one that does not run; waitUntilReady tells the user.
@@ -78,7 +98,8 @@ export async function stopKept(name: string, graceSeconds = 10): Promise<boolean
     process.kill(running.pid, 'SIGTERM');
     const end = performance.now() + graceSeconds * 1000;
     while (isRunning(name) && performance.now() < end) await sleep(50);
-    if (isRunning(name)) process.kill(running.pid, 'SIGKILL');
+    // Whatever it started itself is in its group, and goes with it.
+    if (isRunning(name)) process.kill(-running.pid, 'SIGKILL');
     while (isRunning(name)) await sleep(20);
   }
   rmSync(keptPath(name), { force: true });
@@ -100,7 +121,7 @@ export async function waitUntilReady(
     if (ended || performance.now() > end) {
       throw new DeliveryError('SERVICE_NOT_READY', {
         message: `${name} ${ended ? 'ended while starting' : `did not answer within ${limitSeconds} s`}.`,
-        remedy: `Read the end of ${logPath(name)}, correct what it names and run the command again.`,
+        remedy: `Read the end of ${logPath(name)}, correct what it names, run "npm run services -- down" and try again.`,
       });
     }
     await sleep(100);

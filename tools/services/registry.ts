@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { findProgram } from './commands.ts';
 import { ensureDebianPackages } from './debian-packages.ts';
-import { answersAt, isRunning, keepRunning, stopKept, waitUntilReady } from './processes.ts';
+import { portOf, requireFree } from './ports.ts';
+import { answersAt, isRunning, keepRunning, type Program, stopKept, waitUntilReady } from './processes.ts';
 import type { Progress } from './stages.ts';
 import { statePath } from './state-folder.ts';
 
@@ -15,35 +16,27 @@ export interface Registry {
 }
 
 /** How a registry is to run. */
-export interface RegistryOptions {
-  /** Name of its process and log. */
-  readonly name: string;
+export interface RegistrySettings {
   readonly port: number;
   readonly folder: string;
   /** File in Apache's format (bcrypt); without it everybody may pull and push. */
   readonly htpasswd?: string;
 }
 
-const DEFAULT: RegistryOptions = {
-  name: 'registry',
-  port: Number(process.env.MODEL_DELIVERY_REGISTRY_PORT ?? 5080),
-  folder: statePath('registry'),
-};
+const NAME = 'registry';
+const PORT_VARIABLE = 'MODEL_DELIVERY_REGISTRY_PORT';
 
-/** Starts a registry unless one answers at its port already. */
-export async function startRegistry(progress: Progress, options = DEFAULT): Promise<Registry> {
-  if (!(await isRegistryUp(options))) {
-    if (findProgram('docker-registry') === undefined) await ensureDebianPackages(['docker-registry'], progress);
-    await progress.stage(`Starting the registry on 127.0.0.1:${options.port}`, async () => {
-      const program = findProgram('docker-registry') ?? 'docker-registry';
-      keepRunning({ name: options.name, command: program, args: ['serve', await writeConfiguration(options)] });
-      await waitUntilReady(options.name, async () => await isRegistryUp(options), 15);
-    });
-  }
-  return { host: `127.0.0.1:${options.port}` };
+function port(): number {
+  return portOf(PORT_VARIABLE, 5080);
 }
 
-async function writeConfiguration({ port, folder, htpasswd }: RegistryOptions): Promise<string> {
+/** Writes a registry's configuration and gives the program that serves it, installed where it is missing. */
+export async function registryProgram(settings: RegistrySettings, progress: Progress): Promise<Program> {
+  if (findProgram('docker-registry') === undefined) await ensureDebianPackages(['docker-registry'], progress);
+  return { command: findProgram('docker-registry') ?? 'docker-registry', args: ['serve', await configure(settings)] };
+}
+
+async function configure({ port, folder, htpasswd }: RegistrySettings): Promise<string> {
   await mkdir(folder, { recursive: true });
   const file = join(folder, 'config.yml');
   await writeFile(
@@ -59,12 +52,30 @@ async function writeConfiguration({ port, folder, htpasswd }: RegistryOptions): 
   return file;
 }
 
-export async function isRegistryUp({ name, port, htpasswd } = DEFAULT): Promise<boolean> {
-  // A registry that somebody else runs at our port serves as well; one with its own users must be ours.
-  if (htpasswd !== undefined && !isRunning(name)) return false;
-  return await answersAt(`http://127.0.0.1:${port}/v2/`, (status) => status === (htpasswd === undefined ? 200 : 401));
+/** Whether a registry answers at a port, and whether it wants to know who asks. */
+export async function registryAnswers(at: number, { asksWho = false } = {}): Promise<boolean> {
+  return await answersAt(`http://127.0.0.1:${at}/v2/`, (status) => status === (asksWho ? 401 : 200));
 }
 
-export async function stopRegistry(name = DEFAULT.name): Promise<boolean> {
-  return await stopKept(name);
+/** The registry at the usual port; one that somebody else runs there serves as well. */
+export async function findRegistry(): Promise<Registry | undefined> {
+  return (await registryAnswers(port())) ? { host: `127.0.0.1:${port()}` } : undefined;
+}
+
+/** Starts a registry unless one answers at its port already. */
+export async function startRegistry(progress: Progress): Promise<Registry> {
+  const found = await findRegistry();
+  if (found !== undefined) return found;
+  const at = port();
+  if (!isRunning(NAME)) await requireFree(at, PORT_VARIABLE);
+  const program = await registryProgram({ port: at, folder: statePath('registry') }, progress);
+  await progress.stage(`Starting the registry on 127.0.0.1:${at}`, async () => {
+    keepRunning({ name: NAME, ...program });
+    await waitUntilReady(NAME, async () => await registryAnswers(at), 15);
+  });
+  return { host: `127.0.0.1:${at}` };
+}
+
+export async function stopRegistry(): Promise<boolean> {
+  return await stopKept(NAME);
 }

@@ -1,8 +1,8 @@
 // The real parts that the project tries itself against: blob storage, a registry, a Docker engine, Kubernetes.
-import { type BlobService, startBlob } from './blob.ts';
-import { type DockerEngine, startDocker } from './docker-engine.ts';
-import { type Cluster, startCluster } from './kubernetes/cluster.ts';
-import { type Registry, startRegistry } from './registry.ts';
+import { type BlobService, findBlob, startBlob, stopBlob } from './blob.ts';
+import { type DockerEngine, findDocker, startDocker, stopDocker } from './docker-engine.ts';
+import { type Cluster, findCluster, startCluster, stopCluster } from './kubernetes/cluster.ts';
+import { findRegistry, type Registry, startRegistry, stopRegistry } from './registry.ts';
 import { underSetupLock } from './setup-lock.ts';
 import { type Progress, printedProgress } from './stages.ts';
 
@@ -18,9 +18,24 @@ export interface Services {
   readonly cluster: Cluster;
 }
 
-type Starters = { readonly [Name in ServiceName]: (progress: Progress) => Promise<Services[Name]> };
+/** What set-up knows about one service. */
+interface Part<Service> {
+  /** The service when it answers, whoever started it. */
+  find(): Promise<Service | undefined>;
+  /** Starts what does not answer. */
+  start(progress: Progress): Promise<Service>;
+  /** Stops what was started here; tells whether there was anything. */
+  stop(): Promise<boolean>;
+}
 
-const START: Starters = { blob: startBlob, registry: startRegistry, docker: startDocker, cluster: startCluster };
+type Parts = { readonly [Name in ServiceName]: Part<Services[Name]> };
+
+const PARTS: Parts = {
+  blob: { find: findBlob, start: startBlob, stop: stopBlob },
+  registry: { find: findRegistry, start: startRegistry, stop: stopRegistry },
+  docker: { find: findDocker, start: startDocker, stop: stopDocker },
+  cluster: { find: findCluster, start: startCluster, stop: stopCluster },
+};
 
 /**
  * Makes sure that services run and answer; what runs already is used as it is, within half a second.
@@ -30,12 +45,35 @@ export async function ensureServices<const Name extends ServiceName>(
   names: readonly Name[],
   progress: Progress = printedProgress(),
 ): Promise<Pick<Services, Name>> {
-  return await underSetupLock(async () => {
-    const entries: (readonly [string, Services[ServiceName]])[] = [];
+  const found = await gather(names, async (name) => await PARTS[name].find());
+  if (names.every((name) => found[name] !== undefined)) return found as Pick<Services, Name>;
+  return await underSetupLock(progress, async () => {
+    const started: Partial<Services> = {};
     for (const name of SERVICE_NAMES.filter((candidate) => names.some((wanted) => wanted === candidate))) {
-      entries.push([name, await START[name](progress)]);
+      Object.assign(started, { [name]: await PARTS[name].start(progress) });
     }
-    // Object.fromEntries forgets which value belongs to which key; the loop above keeps them together.
-    return Object.fromEntries(entries) as unknown as Pick<Services, Name>;
+    return started as Pick<Services, Name>;
   });
+}
+
+/** Stops what was started here, last started first, and tells about each. The cluster goes with the engine it runs in. */
+export async function stopServices(
+  names: readonly ServiceName[],
+  onStopped: (name: ServiceName, wasRunning: boolean) => void,
+): Promise<void> {
+  const all = SERVICE_NAMES.filter(
+    (name) => names.includes(name) || (name === 'cluster' && names.includes('docker')),
+  ).toReversed();
+  await underSetupLock(printedProgress(), async () => {
+    for (const name of all) onStopped(name, await PARTS[name].stop());
+  });
+}
+
+/** What each service gives, asked at once. */
+async function gather<Name extends ServiceName, Answer>(
+  names: readonly Name[],
+  ask: (name: Name) => Promise<Answer>,
+): Promise<Readonly<Record<Name, Answer>>> {
+  const entries = await Promise.all(names.map(async (name) => [name, await ask(name)] as const));
+  return Object.fromEntries(entries) as Record<Name, Answer>;
 }

@@ -1,36 +1,64 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+// One set-up at a time, whoever asks: `npm test` in one terminal, `npm run demo` in the other.
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { statePath } from './state-folder.ts';
+import type { Progress } from './stages.ts';
+import { HOME } from './state-folder.ts';
 
-/** Runs `work` while no other process of this machine does the same; a lock left by a dead process is taken over. */
-export async function underSetupLock<T>(work: () => Promise<T>): Promise<T> {
-  const lock = statePath('setup.lock');
-  await mkdir(dirname(lock), { recursive: true });
-  while (!(await taken(lock))) {
-    const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
-    if (holder > 0 && !isAlive(holder)) await rm(lock, { force: true });
-    await sleep(100);
-  }
+/**
+ * Runs `work` while no other process of this machine does the same for the same state folder. The lock is a socket
+ * that its holder listens on: the kernel takes it back when the holder dies, however that happens, so there is no
+ * stale lock to find out about.
+ */
+export async function underSetupLock<T>(progress: Progress, work: () => Promise<T>): Promise<T> {
+  const lock = (await claim()) ?? (await progress.stage('Waiting for another set-up to end', claimInTurn));
   try {
     return await work();
   } finally {
-    await rm(lock, { force: true });
+    lock.close();
   }
 }
 
-async function taken(lock: string): Promise<boolean> {
-  return await writeFile(lock, String(process.pid), { flag: 'wx' }).then(
-    () => true,
-    () => false,
-  );
+async function claimInTurn(): Promise<Server> {
+  for (;;) {
+    await sleep(100);
+    const lock = await claim();
+    if (lock !== undefined) return lock;
+  }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+const NAME = `model-delivery-setup-${createHash('sha256').update(HOME).digest('hex').slice(0, 16)}`;
+/** Linux (abstract sockets) and Windows (pipes) have names that end with their process; elsewhere it is a file. */
+const FILE = join(tmpdir(), NAME);
+const ADDRESSES: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
+  linux: `\0${NAME}`,
+  win32: `\\\\.\\pipe\\${NAME}`,
+};
+const ADDRESS = ADDRESSES[process.platform] ?? FILE;
+
+async function claim(): Promise<Server | undefined> {
+  const server = createServer((socket) => socket.destroy());
+  const claimed = await new Promise<boolean>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else reject(error);
+    });
+    server.listen(ADDRESS, () => resolve(true));
+  });
+  if (claimed) return server;
+  if (ADDRESS === FILE && !(await isHeld())) await rm(FILE, { force: true });
+  return undefined;
+}
+
+async function isHeld(): Promise<boolean> {
+  const socket = connect(ADDRESS);
+  const held = await new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+  });
+  socket.destroy();
+  return held;
 }

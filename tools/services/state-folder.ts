@@ -1,10 +1,10 @@
 // Where the tools keep what they build (cache) and what they run (state), outside the work tree.
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /** Root of everything the tools keep on this machine; `MODEL_DELIVERY_HOME` moves it. */
-export const HOME = process.env.MODEL_DELIVERY_HOME ?? join(homedir(), '.model-delivery');
+export const HOME = resolve(process.env.MODEL_DELIVERY_HOME ?? join(homedir(), '.model-delivery'));
 
 /** A path below the cache: built once, kept by `down`, safe to delete. */
 export function cachePath(...names: readonly string[]): string {

@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../../tools/services/ports.ts';
 
 const MAIN = join(import.meta.dirname, '../../../tools/services/main.ts');
-
-/** A port that nothing listens on. */
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? String(address.port) : '';
-}
+/** A program that has the set-up lock and keeps it. */
+const HOLD_THE_LOCK = `
+  import { underSetupLock } from '${join(MAIN, '../setup-lock.ts')}';
+  const forever = () => new Promise((resolve) => { setTimeout(resolve, 1e9); console.log('held'); });
+  await underSetupLock({ stage: (_, work) => work() }, forever);
+`;
 
 describe('npm run services', () => {
   let home: string;
@@ -25,8 +24,8 @@ describe('npm run services', () => {
     env = {
       ...process.env,
       MODEL_DELIVERY_HOME: home,
-      MODEL_DELIVERY_BLOB_PORT: await freePort(),
-      MODEL_DELIVERY_REGISTRY_PORT: await freePort(),
+      MODEL_DELIVERY_BLOB_PORT: String(await freePort()),
+      MODEL_DELIVERY_REGISTRY_PORT: String(await freePort()),
     };
   });
   afterEach(async () => {
@@ -55,7 +54,7 @@ describe('npm run services', () => {
   it('starts one of each when two commands come at once', () => {
     const command = `"${process.execPath}" "${MAIN}" up registry`;
     execFileSync('sh', ['-c', `${command} & ${command}; wait`], { env, stdio: 'ignore' });
-    assert.match(services('status', 'registry').stdout, /^registry +up$/m);
+    assert.match(services('status', 'registry').stdout, /^registry +up +127\.0\.0\.1:\d+ +process \d+$/m);
     assert.match(services('down', 'registry').stdout, /^registry +stopped$/m);
     assert.match(services('status', 'registry').stdout, /^registry +down$/m);
   });
@@ -71,16 +70,37 @@ describe('npm run services', () => {
     assert.equal(services('up', 'blob').status, 0);
   });
 
-  it('names the log of a service that cannot start', async () => {
-    const taken = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
-    await new Promise((resolve) => taken.once('listening', resolve));
-    const address = taken.address();
-    env.MODEL_DELIVERY_REGISTRY_PORT = typeof address === 'object' && address !== null ? String(address.port) : '';
-    const { status, stderr } = services('up', 'registry');
+  it('waits for another set-up, and takes over at once from one that was killed', async () => {
+    const holder = spawn(process.execPath, ['--input-type=module', '--eval', HOLD_THE_LOCK], { env, stdio: 'pipe' });
+    await once(holder.stdout, 'data');
+    const waiting = spawn(process.execPath, [MAIN, 'up', 'registry'], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const [line] = (await once(waiting.stderr.setEncoding('utf8'), 'data')) as [string];
+    assert.match(line, /Waiting for another set-up to end … /);
+    holder.kill('SIGKILL');
+    assert.deepEqual(await once(waiting, 'exit'), [0, null]);
+  });
+
+  it('says which port is taken by another program, and how to choose one', async () => {
+    const taken = createServer((socket) => socket.destroy()).listen(Number(env.MODEL_DELIVERY_BLOB_PORT), '127.0.0.1');
+    await once(taken, 'listening');
+    const { status, stderr } = services('up', 'blob');
     taken.close();
     assert.equal(status, 1);
-    assert.match(stderr, /SERVICE_NOT_READY: registry ended while starting\. Read the end of .*registry\.log/);
-    assert.match(await readFile(join(home, 'state/logs/registry.log'), 'utf8'), /address already in use/);
+    assert.match(stderr, /PORT_TAKEN: Port \d+ .* set MODEL_DELIVERY_BLOB_PORT to a port that is free/);
+  });
+
+  it('refuses a port that is none', () => {
+    env.MODEL_DELIVERY_BLOB_PORT = 'http';
+    assert.match(services('up', 'blob').stderr, /PORT_INVALID: MODEL_DELIVERY_BLOB_PORT is "http"/);
+  });
+
+  it('names the log of a service that cannot start', async () => {
+    // Where blob storage wants its list of blobs there is a folder.
+    await mkdir(join(home, 'state/blob/__azurite_db_blob__.json'), { recursive: true });
+    const { status, stderr } = services('up', 'blob');
+    assert.equal(status, 1);
+    assert.match(stderr, /SERVICE_NOT_READY: blob ended while starting\. Read the end of .*blob\.log/);
+    assert.match(await readFile(join(home, 'state/logs/blob.log'), 'utf8'), /EISDIR/);
   });
 
   it('refuses a service that it does not know', () => {

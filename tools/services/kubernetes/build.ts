@@ -57,8 +57,11 @@ async function buildAll(workspace: string, output: string, progress: Progress): 
 
 /** Two amendments without which this release does not serve on today's Go and to today's clients. */
 async function amendSource(tree: string): Promise<void> {
-  // Its reflect2 reads Go's maps by their layout of before Go 1.18 and crashes; Debian's own copy is newer.
-  await cp('/usr/share/gocode/src/github.com/modern-go/reflect2', join(tree, 'vendor/github.com/modern-go/reflect2'), {
+  // Its reflect2 reads Go's maps by their layout of before Go 1.18 and crashes; Debian's own copy is newer. The old
+  // one goes as a whole, for files that the new one no longer has would be compiled as well.
+  const reflect = 'github.com/modern-go/reflect2';
+  await rm(join(tree, 'vendor', reflect), { recursive: true });
+  await cp(join('/usr/share/gocode/src', reflect), join(tree, 'vendor', reflect), {
     recursive: true,
     dereference: true,
   });
@@ -66,7 +69,9 @@ async function amendSource(tree: string): Promise<void> {
   const types = join(tree, 'staging/src/k8s.io/api/core/v1/types.go');
   const source = await readFile(types, 'utf8');
   const field = /(\t\/\/ \+optional\n)(\tProtocol Protocol `json:"protocol,omitempty" protobuf:"bytes,2,)/g;
-  await writeFile(types, source.replace(field, '$1\t// +default="TCP"\n$2'));
+  const amended = source.replace(field, '$1\t// +default="TCP"\n$2');
+  if (amended === source) throw sourceIsAnother(types);
+  await writeFile(types, amended);
 }
 
 /** What holds a pod's namespaces: it waits until it is told to go. */
@@ -99,12 +104,16 @@ async function downloadSource(workspace: string): Promise<string> {
   await run('apt-get', [...options, 'source', '--download-only', 'kubernetes'], { log: LOG, cwd: workspace });
   const archive = (await readdir(workspace)).find((name) => /^kubernetes_.*\.orig\.tar\.gz$/.test(name));
   if (archive?.includes(KUBERNETES_VERSION) !== true) {
-    throw new DeliveryError('SETUP_FAILED', {
-      message: `Debian's source package is ${archive ?? 'missing'}, not Kubernetes ${KUBERNETES_VERSION}.`,
-      remedy: 'Name a running cluster by MODEL_DELIVERY_KUBECONFIG instead.',
-    });
+    throw sourceIsAnother(archive ?? 'missing');
   }
   return join(workspace, archive);
+}
+
+function sourceIsAnother(what: string): DeliveryError {
+  return new DeliveryError('SETUP_FAILED', {
+    message: `Debian's source package is not the Kubernetes ${KUBERNETES_VERSION} that the recipe knows (${what}).`,
+    remedy: 'Name a running cluster by MODEL_DELIVERY_KUBECONFIG instead.',
+  });
 }
 
 /** The machine's own Debian mirror for bookworm, asked for sources; Debian's public one where it is not to be seen. */

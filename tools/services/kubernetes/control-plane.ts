@@ -2,11 +2,12 @@
 import { join } from 'node:path';
 import { findProgram } from '../commands.ts';
 import { ensureDebianPackages } from '../debian-packages.ts';
-import { answersAt, keepRunning, waitUntilReady } from '../processes.ts';
+import { requireFree } from '../ports.ts';
+import { answersAt, isRunning, keepRunning, waitUntilReady } from '../processes.ts';
 import type { Progress } from '../stages.ts';
 import { statePath } from '../state-folder.ts';
 import { type ApiAccess, apiAnswers } from './api.ts';
-import { FILES, KUBECONFIG, writeKubeconfig } from './credentials.ts';
+import { FILES, KUBECONFIG, PORT_VARIABLE, writeKubeconfig } from './credentials.ts';
 
 /** Names of its processes, in the order in which they start. */
 export const CONTROL_PLANE = [
@@ -20,8 +21,10 @@ export const CONTROL_PLANE = [
 /** Starts the control plane and waits until its API answers. */
 export async function startControlPlane(programs: string, access: ApiAccess, progress: Progress): Promise<void> {
   if (findProgram('etcd') === undefined) await ensureDebianPackages(['etcd-server'], progress);
+  const apiPort = Number(new URL(access.server).port);
+  if (!isRunning('kube-apiserver')) await requireFree(apiPort, PORT_VARIABLE);
+  if (!isRunning('etcd')) for (const port of [apiPort + 1, apiPort + 2]) await requireFree(port, PORT_VARIABLE);
   await progress.stage('Starting the Kubernetes control plane', async () => {
-    const apiPort = Number(new URL(access.server).port);
     const etcd = await startEtcd(apiPort + 1);
     await startApiServer(join(programs, 'kube-apiserver'), etcd, access);
     await writeKubeconfig(access);
@@ -63,6 +66,8 @@ async function startApiServer(command: string, etcd: string, access: ApiAccess):
       `--token-auth-file=${FILES.tokens}`,
       '--authorization-mode=RBAC',
       '--allow-privileged=true',
+      // The server listens on loopback alone, which pods could not use as the Service "kubernetes".
+      '--endpoint-reconciler-type=none',
       // Logs of pods are asked from the kubelet under the node's name, 127.0.0.1, where alone it listens.
       '--kubelet-preferred-address-types=Hostname',
     ],

@@ -2,12 +2,18 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
+import { portOf } from '../ports.ts';
 import { exists, statePath } from '../state-folder.ts';
 import type { ApiAccess } from './api.ts';
 
-const PORT = Number(process.env.MODEL_DELIVERY_API_PORT ?? 6480);
+/** Names the port of the API server; etcd takes the next two. */
+export const PORT_VARIABLE = 'MODEL_DELIVERY_API_PORT';
+
 /** Where the API server of the cluster listens. */
-export const API_SERVER = `https://127.0.0.1:${PORT}`;
+export function apiServer(): string {
+  return `https://127.0.0.1:${portOf(PORT_VARIABLE, 6480)}`;
+}
+
 /** Where its administrator's kubeconfig lies. */
 export const KUBECONFIG = statePath('cluster', 'kubeconfig');
 /** Files of the control plane. */
@@ -33,7 +39,7 @@ export async function ensureCredentials(): Promise<ApiAccess> {
     await rename(`${file}.new`, file);
   }
   const { token } = JSON.parse(await readFile(file, 'utf8')) as { token: string };
-  return { server: API_SERVER, token, certificateFile: FILES.certificate };
+  return { server: apiServer(), token, certificateFile: FILES.certificate };
 }
 
 /** Writes the administrator's kubeconfig; the API server must have made its certificate. */

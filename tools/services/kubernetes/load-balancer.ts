@@ -1,44 +1,36 @@
 // Plays the cloud's part for Services of type LoadBalancer: gives each an address of its own, which kube-proxy then
-// serves on this machine. Runs as a process of its own for as long as the cluster does.
+// serves on this machine, and takes it back when the Service is of that type no more. Runs as a process of its own for
+// as long as the cluster does.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../../lib/errors/delivery-error.ts';
-import { type ApiAccess, type ApiObject, callApi } from './api.ts';
+import { assignAddresses } from './addresses.ts';
+import { type ApiList, ClusterApi } from './api.ts';
 import { ensureCredentials } from './credentials.ts';
 
-/** Addresses that RFC 5737 keeps for documentation: no real host has one. */
-const NETWORK = '203.0.113';
+const SERVICES = '/api/v1/services';
 
-function addressOf(service: ApiObject): string | undefined {
-  return service.status?.loadBalancer?.ingress?.[0]?.ip;
-}
-
-function freeAddress(used: ReadonlySet<string>): string | undefined {
-  for (let host = 10; host < 255; host += 1) {
-    const address = `${NETWORK}.${host}`;
-    if (!used.has(address)) return address;
-  }
-  return undefined;
-}
-
-async function assignAddresses(access: ApiAccess): Promise<void> {
-  const services = (await callApi(access, '/api/v1/services')).items ?? [];
-  const used = new Set(services.flatMap((service) => addressOf(service) ?? []));
-  for (const service of services) {
-    if (service.spec?.type !== 'LoadBalancer' || addressOf(service) !== undefined) continue;
-    const { name, namespace = 'default' } = service.metadata;
-    const address = freeAddress(used);
-    if (address === undefined) throw new Error(`no address is free for the Service ${namespace}/${name}`);
-    used.add(address);
-    await callApi(access, `/api/v1/namespaces/${namespace}/services/${name}/status`, {
-      status: { loadBalancer: { ingress: [{ ip: address }] } },
+/** Puts every Service right and returns the version of the list that was seen. */
+async function settle(api: ClusterApi): Promise<string> {
+  const services: ApiList = await api.list(SERVICES);
+  for (const { namespace, name, address } of assignAddresses(services.items)) {
+    const ingress = address === undefined ? null : [{ ip: address }];
+    await api.patch(`/api/v1/namespaces/${namespace}/services/${name}/status`, {
+      status: { loadBalancer: { ingress } },
     });
-    console.log(`${namespace}/${name}: ${address}`);
+    console.log(`${new Date().toISOString()} ${namespace}/${name}: ${address ?? 'address taken back'}`);
   }
+  return services.metadata.resourceVersion;
 }
 
 const access = await ensureCredentials();
 for (;;) {
-  // The API server may be away for a while; what matters is to be back when it is.
-  await assignAddresses(access).catch((error: unknown) => console.error(messageOf(error)));
-  await sleep(300);
+  try {
+    await ClusterApi.use(access, async (api) => {
+      for (;;) await api.changed(SERVICES, await settle(api));
+    });
+  } catch (error) {
+    // The API server may be away for a while; what matters is to be back when it is.
+    console.error(`${new Date().toISOString()} ${messageOf(error)}`);
+    await sleep(500);
+  }
 }

@@ -2,28 +2,36 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { DeliveryError } from '../../../lib/errors/delivery-error.ts';
 import { ask, run } from '../commands.ts';
-import type { DockerEngine } from '../docker-engine.ts';
+import { type Container, type DockerEngine, removeContainers } from '../docker-engine.ts';
 import { ensureDebianPackages } from '../debian-packages.ts';
-import { keepRunning, waitUntilReady } from '../processes.ts';
+import { unmountBelow } from '../mounts.ts';
+import { removeRules } from '../network-rules.ts';
+import { isRunning, keepRunning, stopKept, waitUntilReady } from '../processes.ts';
 import type { Progress } from '../stages.ts';
 import { statePath } from '../state-folder.ts';
 import { isNodeReady } from './api.ts';
+import { KUBERNETES_VERSION } from './build.ts';
 import { ensureCredentials, KUBECONFIG } from './credentials.ts';
 
 /** Names of its processes, in the order in which they start. */
 export const NODE = ['kubelet', 'kube-proxy'] as const;
 
 const PAUSE_IMAGE = 'model-delivery/pause:1';
+const FOLDER = statePath('cluster', 'kubelet');
 /** The node's name is the address under which the API server asks it for logs. */
 const NODE_NAME = '127.0.0.1';
 
-/** Starts the node and waits until it takes pods. */
+/** Starts the node and waits until it takes pods. Throws {@link DeliveryError} `ENGINE_TOO_NEW`. */
 export async function startNode(programs: string, docker: DockerEngine, progress: Progress): Promise<void> {
+  await requireOldApi(docker);
   await ensureDebianPackages(['iptables', 'conntrack', 'mount', 'util-linux'], progress);
   await progress.stage('Starting the Kubernetes node', async () => {
     await importPause(join(programs, 'pause'), docker);
-    await mkdir(statePath('cluster'), { recursive: true });
+    await mkdir(FOLDER, { recursive: true });
+    // The API tells times in whole seconds.
+    const since = isRunning('kubelet') ? new Date(0) : new Date(Math.floor(Date.now() / 1000) * 1000);
     startKubelet(join(programs, 'kubelet'), docker, await writeKubeletConfiguration(docker));
     keepRunning({
       name: 'kube-proxy',
@@ -31,16 +39,36 @@ export async function startNode(programs: string, docker: DockerEngine, progress
       args: ['--config', await writeProxyConfiguration()],
     });
     const access = await ensureCredentials();
-    await waitUntilReady('kubelet', async () => await isNodeReady(access), 60);
+    await waitUntilReady('kubelet', async () => await isNodeReady(access, since), 60);
   });
 }
 
-/** Removes the containers that the kubelet made. */
-export async function removePods(docker: DockerEngine): Promise<void> {
-  const filter = ['--filter', 'label=io.kubernetes.pod.uid'];
-  const ids = await ask('docker', ['-H', docker.host, 'ps', '-aq', ...filter]);
-  const containers = ids?.split('\n').filter((id) => id !== '') ?? [];
-  if (containers.length > 0) await ask('docker', ['-H', docker.host, 'rm', '-f', ...containers]);
+/** Stops the node with its pods, mounts and network rules; tells whether there was anything. */
+export async function stopNode(docker: DockerEngine | undefined): Promise<boolean> {
+  // The kubelet goes first, or it would start again what is removed after it.
+  const stopped = [await stopKept('kubelet'), await stopKept('kube-proxy')].includes(true);
+  if (stopped && docker !== undefined) {
+    // An engine that was found may run the pods of another cluster as well: ours hang on our own sandboxes.
+    const isSandbox = ({ image }: Container): boolean => image === PAUSE_IMAGE;
+    await removeContainers(
+      docker,
+      (container, all) => isSandbox(container) || all.some((one) => isSandbox(one) && one.id === container.sandbox),
+    );
+  }
+  if (stopped) await removeRules(/\bKUBE-/);
+  await unmountBelow(FOLDER);
+  return stopped;
+}
+
+/** The kubelet of this release speaks the Docker API up to 1.40, which today's engines have given up. */
+async function requireOldApi({ host }: DockerEngine): Promise<void> {
+  const least = await ask('docker', ['-H', host, 'version', '--format', '{{.Server.MinAPIVersion}}']);
+  const [, minor = '0'] = /^1\.(\d+)$/.exec(least ?? '') ?? [];
+  if (Number(minor) <= 40) return;
+  throw new DeliveryError('ENGINE_TOO_NEW', {
+    message: `The Docker engine at ${host} is too new for the node of Kubernetes ${KUBERNETES_VERSION}.`,
+    remedy: 'Run "kind create cluster" and the command again: a cluster of kind is found and used.',
+  });
 }
 
 /** Makes the image that holds a pod's namespaces out of one static program. */
@@ -62,7 +90,7 @@ function startKubelet(command: string, docker: DockerEngine, configuration: stri
       '--container-runtime=docker',
       `--docker-endpoint=${docker.host}`,
       `--pod-infra-container-image=${PAUSE_IMAGE}`,
-      `--root-dir=${statePath('cluster', 'kubelet')}`,
+      `--root-dir=${FOLDER}`,
       `--cert-dir=${statePath('cluster', 'kubelet-certificates')}`,
       '--register-node=true',
     ],
@@ -95,6 +123,7 @@ async function writeKubeletConfiguration(docker: DockerEngine): Promise<string> 
       registryPullQPS: 0,
       syncFrequency: '10s',
       nodeStatusUpdateFrequency: '5s',
+      nodeStatusReportFrequency: '5s',
     }),
   );
   return file;
