@@ -10,6 +10,8 @@ export interface ChildOptions {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly onLine: (line: string) => void;
+  /** Gets the lines of standard error; `onLine` gets them unless this is given. */
+  readonly onErrorLine?: (line: string) => void;
   /** Asks the program to stop: SIGINT, SIGTERM after 7.5 s, SIGKILL after another 2.5 s. */
   readonly signal: AbortSignal | undefined;
 }
@@ -24,14 +26,22 @@ const OUTPUT_GRACE = 2_000;
  *
  * @returns its exit code; 128 + the signal's number is not used, a program that was killed gives 137
  */
-export async function runChild({ command, args, cwd, env, onLine, signal }: ChildOptions): Promise<number> {
+export async function runChild({
+  command,
+  args,
+  cwd,
+  env,
+  onLine,
+  onErrorLine = onLine,
+  signal,
+}: ChildOptions): Promise<number> {
   if (isStopped(signal)) return INTERRUPTED;
   // A process group of its own: Ctrl-C reaches the agent alone, and at the end the whole group can be killed.
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const ended = new AbortController();
   const stop = (): void => void stopInSteps(child, ended.signal);
   signal?.addEventListener('abort', stop, { once: true });
-  const outputs = Promise.all([readLines(child.stdout, onLine), readLines(child.stderr, onLine)]);
+  const outputs = Promise.all([readLines(child.stdout, onLine), readLines(child.stderr, onErrorLine)]);
   try {
     const code = await new Promise<number>((resolve, reject) => {
       child.once('error', reject);
