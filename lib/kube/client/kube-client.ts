@@ -22,6 +22,11 @@ export interface Listing {
   readonly resourceVersion: string;
 }
 
+export interface ClientOptions extends TransportOptions {
+  /** Under whose name fields are written. */
+  readonly fieldManager?: string;
+}
+
 export interface ApplyOptions {
   readonly dryRun: boolean;
   /** Take over fields that belong to other managers. */
@@ -40,9 +45,11 @@ export interface WatchEvent {
  */
 export class KubeClient {
   readonly #transport: Transport;
+  readonly #fieldManager: string;
 
-  constructor(access: ClusterAccess, options: TransportOptions = {}) {
+  constructor(access: ClusterAccess, { fieldManager = FIELD_MANAGER, ...options }: ClientOptions = {}) {
     this.#transport = new Transport(access, options);
+    this.#fieldManager = fieldManager;
   }
 
   async close(): Promise<void> {
@@ -66,7 +73,7 @@ export class KubeClient {
       method: 'PATCH',
       path: objectPath(ref),
       query: {
-        fieldManager: FIELD_MANAGER,
+        fieldManager: this.#fieldManager,
         force: String(options.force),
         // Servers before 1.25 do not know it, and refuse unknown fields in an apply anyway.
         fieldValidation: 'Strict',
@@ -81,14 +88,14 @@ export class KubeClient {
 
   async create(ref: ObjectRef, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
     const path = collectionPath(ref.resource, ref.namespace);
-    const query = { fieldManager: FIELD_MANAGER };
+    const query = { fieldManager: this.#fieldManager };
     return this.#object({ method: 'POST', path, query, body: object, asked: askedOf('create', ref), signal });
   }
 
   /** Writes a whole object; its `resourceVersion` makes the write fail with 409 if somebody else was faster. */
   async replace(ref: ObjectRef, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
     const path = objectPath(ref);
-    const query = { fieldManager: FIELD_MANAGER };
+    const query = { fieldManager: this.#fieldManager };
     return this.#object({ method: 'PUT', path, query, body: object, asked: askedOf('update', ref), signal });
   }
 
@@ -96,7 +103,7 @@ export class KubeClient {
     return this.#object({
       method: 'PATCH',
       path: objectPath(ref),
-      query: { fieldManager: FIELD_MANAGER },
+      query: { fieldManager: this.#fieldManager },
       body: operations,
       contentType: 'application/json-patch+json',
       asked: askedOf('patch', ref),
