@@ -134,7 +134,9 @@ describe('the package', () => {
 });
 
 describe('each task.json', () => {
-  const valid = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(read('test', 'support', 'task-json.schema.json') as object);
+  const valid = new Ajv({ allErrors: true, allowUnionTypes: true }).compile(
+    read('test', 'support', 'task-json.schema.json') as object,
+  );
   let outputs: ReadonlyMap<string, ReadonlySet<string>>;
 
   before(() => {
