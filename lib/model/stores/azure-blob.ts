@@ -31,22 +31,38 @@ interface PageSettings {
   readonly continuationToken?: string;
 }
 
-/** Time limits that tests shorten, in milliseconds. */
+/** The beginning of an answer, with the rest still to come. */
+interface Answer {
+  readonly body: Readable;
+  /** Bytes of this answer. */
+  readonly length: number;
+  /** Bytes of the whole blob; NaN where the whole was asked for. */
+  readonly total: number;
+  readonly etag: string;
+}
+
+/** Limits that tests shorten. */
 export interface AzureStoreOptions {
+  /** In milliseconds. */
   readonly idleLimit?: number;
+  /** In milliseconds. */
   readonly connectLimit?: number;
+  /** Blobs listed at once. */
+  readonly pageSize?: number;
 }
 
 /** A container of Azure Blob Storage, or of what speaks its protocol. */
 export class AzureBlobStore implements ObjectStore {
   readonly #client: ContainerClient;
   readonly #access: AzureAccess;
+  readonly #pageSize: number;
   /** The store has answered once, so it exists. */
   #known = false;
 
-  private constructor(client: ContainerClient, access: AzureAccess) {
+  private constructor(client: ContainerClient, access: AzureAccess, pageSize: number) {
     this.#client = client;
     this.#access = access;
+    this.#pageSize = pageSize;
   }
 
   /** Opens a container. No request is made: what is wrong with it shows at the first use. */
@@ -64,7 +80,7 @@ export class AzureBlobStore implements ObjectStore {
     pipeline.factories.push(through(patientAgents({ connect: connectLimit, idle: idleLimit })));
     const sas = credential.kind === 'sas' ? `?${credential.token}` : '';
     const url = `${endpoint}/${encodeURIComponent(container)}${sas}`;
-    return new AzureBlobStore(new sdk.ContainerClient(url, pipeline), access);
+    return new AzureBlobStore(new sdk.ContainerClient(url, pipeline), access, options.pageSize ?? LARGEST_PAGE);
   }
 
   get container(): string {
@@ -102,14 +118,13 @@ export class AzureBlobStore implements ObjectStore {
   async read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined> {
     try {
       return await this.#try(name, signal, async (abortSignal) => {
-        const {
-          readableStreamBody: body,
-          contentLength = 0,
-          etag = '',
-        } = await this.#blob(name).download(0, undefined, { abortSignal });
-        if (contentLength > LARGEST_DOCUMENT) throw tooLarge(this.uriOf(name), contentLength);
-        const bytes = Buffer.allocUnsafe(contentLength);
-        await fill(bytes, 0, body as Readable, () => undefined);
+        const { body, length, etag } = await this.#begin(name, {}, abortSignal);
+        if (length > LARGEST_DOCUMENT) {
+          body.destroy();
+          throw tooLarge(this.uriOf(name), length);
+        }
+        const bytes = Buffer.allocUnsafe(length);
+        await fill(bytes, 0, body, () => undefined);
         return { text: bytes.toString('utf8'), etag };
       });
     } catch (error) {
@@ -124,14 +139,15 @@ export class AzureBlobStore implements ObjectStore {
     let filled = 0;
     let state = etag;
     const attempt = async (abortSignal: AbortSignal): Promise<void> => {
-      const answer = await this.#blob(name).download(offset + filled, length - filled, {
-        abortSignal,
-        ...(state === undefined ? {} : { conditions: { ifMatch: state } }),
-      });
-      if (Number(answer.contentRange?.split('/')[1]) !== size) throw blobChanged(this.#access, name);
+      const rest = { offset: offset + filled, length: length - filled, etag: state };
+      const answer = await this.#begin(name, rest, abortSignal);
+      if (answer.total !== size) {
+        answer.body.destroy();
+        throw blobChanged(this.#access, name);
+      }
       // What follows a break must come from the same state of the blob.
       state = answer.etag;
-      await fill(bytes, filled, answer.readableStreamBody as Readable, (position) => (filled = position));
+      await fill(bytes, filled, answer.body, (position) => (filled = position));
     };
     await this.#try(name, signal, attempt, () => filled);
     return bytes;
@@ -172,6 +188,25 @@ export class AzureBlobStore implements ObjectStore {
     await this.#try(name, signal, (abortSignal) => this.#blob(name).deleteIfExists({ abortSignal }));
   }
 
+  /** Begins to read a blob. Whoever gets its body reads it to the end or destroys it. */
+  async #begin(
+    name: string,
+    { offset = 0, length, etag }: { offset?: number; length?: number; etag?: string | undefined },
+    abortSignal: AbortSignal,
+  ): Promise<Answer> {
+    const conditions = etag === undefined ? {} : { ifMatch: etag };
+    const answer = await this.#blob(name).download(offset, length, { conditions, abortSignal, maxRetryRequests: 0 });
+    const body = answer.readableStreamBody as Readable;
+    // It may still break when its reader has gone, which is nobody's concern then.
+    body.on('error', () => undefined);
+    return {
+      body,
+      length: answer.contentLength ?? 0,
+      total: Number(answer.contentRange?.split('/')[1]),
+      etag: answer.etag ?? '',
+    };
+  }
+
   #blob(name: string): ReturnType<ContainerClient['getBlockBlobClient']> {
     return this.#client.getBlockBlobClient(name);
   }
@@ -182,7 +217,7 @@ export class AzureBlobStore implements ObjectStore {
     listing: (abortSignal: AbortSignal, from: PageSettings) => AsyncIterator<Page, unknown>,
   ): AsyncGenerator<Page> {
     for (let token: string | undefined; token !== '';) {
-      const from = { maxPageSize: LARGEST_PAGE, ...(token === undefined ? {} : { continuationToken: token }) };
+      const from = { maxPageSize: this.#pageSize, ...(token === undefined ? {} : { continuationToken: token }) };
       const page = await this.#try('', signal, (abortSignal) => listing(abortSignal, from).next());
       if (page.done === true) return;
       yield page.value;

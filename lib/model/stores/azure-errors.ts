@@ -65,7 +65,8 @@ export function storeError(cause: unknown, access: AzureAccess, name: string): D
   if (status === undefined) return unreachable(failure, access);
   if (code === 'ContainerNotFound' || code === 'ResourceNotFound') return containerNotFound(access, cause);
   if (status === 404) return blobNotFound(access, name, cause);
-  if (status === 412) return blobChanged(access, name, cause);
+  // A range beyond the end: it has become shorter.
+  if (status === 412 || status === 416) return blobChanged(access, name, cause);
   if (code === 'BlobArchived') return blobArchived(name, cause);
   if (code === 'PublicAccessNotPermitted') return notPublic(access, cause);
   if (status === 401 || (status === 403 && (NOT_PROVEN.includes(code ?? '') || doubtsProof(cause)))) {

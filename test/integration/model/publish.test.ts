@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { symlinkSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import { type Manifest, readManifest } from '../../../lib/model/manifest.ts';
+import { type Publication, publishModel, type Published } from '../../../lib/model/publish.ts';
+import { resolveModel } from '../../../lib/model/resolve.ts';
+import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
+import { planLayers } from '../../../lib/packing/layer-plan.ts';
+import { readLayer } from '../../../lib/packing/read-layer.ts';
+import { type BlobContainer, freshContainer, namesIn, openContainer, put } from '../../support/blob-container.ts';
+import { noise, silent, TestFolder } from '../../support/model-folder.ts';
+import { createHash } from 'node:crypto';
+
+const NEVER = new AbortController().signal;
+
+describe('publishing a model', () => {
+  let container: BlobContainer;
+  let store: ObjectStore;
+  let folder: TestFolder;
+
+  beforeEach(async () => {
+    container = await freshContainer();
+    store = await openContainer(container);
+    folder = new TestFolder();
+  });
+  afterEach(async () => {
+    folder.remove();
+    await container.client.delete();
+  });
+
+  const publish = (path: string, wanted: Partial<Publication> = {}, signal = NEVER): Promise<Published> =>
+    publishModel(
+      store,
+      {
+        ...{ path, prefix: 'models', model: 'digits', version: '1', channel: 'latest' },
+        ...{ properties: {}, source: {}, ...wanted },
+      },
+      silent,
+      signal,
+    );
+  const manifestOf = async (version: string): Promise<Manifest> => {
+    const found = await store.read(`models/digits/versions/${version}/model.json`, NEVER);
+    return readManifest(found?.text ?? '', version);
+  };
+  const channel = async (name = 'latest'): Promise<Record<string, unknown>> =>
+    JSON.parse((await store.read(`models/digits/channels/${name}.json`, NEVER))?.text ?? '{}') as Record<
+      string,
+      unknown
+    >;
+
+  it('puts a folder into the store as a version that the channel names', async () => {
+    const source = folder.write('m', { 'model.pkl': 'weights', 'meta/labels.txt': '0 1 2', 'meta/empty': '' });
+    const { manifest, result } = await publish(source, { properties: { accuracy: '0.97' }, source: { commit: 'abc' } });
+    assert.equal(result, 'published');
+    const at = `models/digits/versions/1/${manifest.folder}`;
+    assert.deepEqual(await namesIn(container), [
+      'models/digits/channels/latest.json',
+      `${at}/meta/empty`,
+      `${at}/meta/labels.txt`,
+      `${at}/model.pkl`,
+      'models/digits/versions/1/model.json',
+    ]);
+    assert.deepEqual(await manifestOf('1'), manifest);
+    assert.deepEqual([manifest.properties, manifest.source], [{ accuracy: '0.97' }, { commit: 'abc' }]);
+    assert.equal((await channel()).version, '1');
+  });
+
+  it('takes a single file as well, and files of many parts', async () => {
+    const bytes = noise(20 * 1024 * 1024 + 3);
+    folder.write('.', { 'weights.bin': bytes });
+    const { manifest } = await publish(folder.at('weights.bin'));
+    assert.deepEqual(
+      manifest.files.map(({ path, size, sha256 }) => ({ path, size, sha256 })),
+      [{ path: 'weights.bin', size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }],
+    );
+    const stored = container.client.getBlobClient(`models/digits/versions/1/${manifest.folder}/weights.bin`);
+    assert.ok(bytes.equals(await stored.downloadToBuffer()));
+  });
+
+  it('records the very layers that an image gets', async () => {
+    const source = folder.write('m', { 'b.bin': noise(9_000_000), 'a/c.txt': 'c', 'a.txt': '' });
+    const { manifest } = await publish(source);
+    const { files } = await resolveModel(
+      store,
+      { layout: 'managed', prefix: 'models', model: 'digits', by: { version: '1' } },
+      NEVER,
+    );
+    const layers = planLayers(files, manifest.packed?.folder ?? '');
+    const packed = layers.map(async (layer) => {
+      const bytes = await buffer(readLayer(layer, 0, NEVER));
+      return { digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`, size: bytes.length };
+    });
+    assert.deepEqual(manifest.packed?.layers, await Promise.all(packed));
+  });
+
+  it('again changes nothing and says so', async () => {
+    const source = folder.write('m', { 'model.pkl': 'weights' });
+    await publish(source);
+    const before = await namesIn(container);
+    const { result, channel: move } = await publish(source, { properties: { other: '1' } });
+    assert.deepEqual([result, move?.moved], ['unchanged', false]);
+    assert.deepEqual(await namesIn(container), before);
+  });
+
+  it('refuses other content under the same version, and leaves all as it was', async () => {
+    await publish(folder.write('m', { 'model.pkl': 'weights' }), { source: { run: 'train 7' } });
+    const before = await namesIn(container);
+    await assert.rejects(publish(folder.write('n', { 'model.pkl': 'others' })), {
+      code: 'VERSION_EXISTS',
+      message: /versions\/1 was published before by train 7, with other content/,
+    });
+    assert.deepEqual(await namesIn(container), before);
+  });
+
+  it('moves the channel from version to version and remembers the one before', async () => {
+    await publish(folder.write('m', { 'model.pkl': 'one' }));
+    const { channel: move } = await publish(folder.write('m', { 'model.pkl': 'two' }), { version: '2' });
+    assert.deepEqual(move, { moved: true, previous: '1' });
+    assert.deepEqual([(await channel()).version, (await channel()).previous], ['2', '1']);
+  });
+
+  it('leaves channels alone when none is given', async () => {
+    await publish(folder.write('m', { 'model.pkl': 'one' }), { channel: undefined });
+    assert.deepEqual(
+      (await namesIn(container)).filter((name) => name.includes('/channels/')),
+      [],
+    );
+  });
+
+  it('of one version by many at once has one winner; the others leave nothing behind', async () => {
+    const racers = Array.from({ length: 6 }, (_, racer) =>
+      publish(folder.write(`m${racer}`, { 'model.pkl': `by ${racer}` })),
+    );
+    const outcomes = await Promise.allSettled(racers);
+    const winners = outcomes.filter((outcome) => outcome.status === 'fulfilled');
+    assert.equal(winners.length, 1);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') assert.equal((outcome.reason as { code?: string }).code, 'VERSION_EXISTS');
+    }
+    const manifest = await manifestOf('1');
+    assert.deepEqual(
+      (await namesIn(container)).filter((name) => name.includes('/files/')),
+      [`models/digits/versions/1/${manifest.folder}/model.pkl`],
+    );
+  });
+
+  it('of many versions at once loses no move of the channel', async () => {
+    const versions = ['1', '2', '3', '4', '5', '6'];
+    const source = folder.write('m', { 'model.pkl': 'same' });
+    const moves = await Promise.all(versions.map((version) => publish(source, { version })));
+    // Each move began where another had ended: together they are one chain from nothing to what it names now.
+    const previous = moves.map(({ channel: move }) => move?.previous ?? 'nothing').sort();
+    const last = (await channel()).version;
+    assert.deepEqual(previous, ['nothing', ...versions.filter((version) => version !== last)].sort());
+  });
+
+  it('refuses a model without content', async () => {
+    for (const content of [{ 'a/b.txt': '' }]) {
+      await assert.rejects(publish(folder.write('empty', content)), { code: 'MODEL_EMPTY' });
+    }
+    await assert.rejects(publish(folder.path), { code: 'MODEL_EMPTY' });
+    await assert.rejects(publish(folder.at('nowhere')), { code: 'SOURCE_NOT_FOUND' });
+    assert.deepEqual(await namesIn(container), []);
+  });
+
+  it('refuses names that some disk cannot tell apart', async () => {
+    const source = folder.write('m', { 'Model.bin': 'a', 'model.bin': 'b' });
+    await assert.rejects(publish(source), { code: 'PATH_UNSAFE', message: /odel\.bin/ });
+  });
+
+  it('follows links, as the caches of model hubs need it, but not in circles', async () => {
+    folder.write('blobs', { '5f3a': 'weights' });
+    folder.write('snapshot', { 'config.json': '{}' });
+    symlinkSync('../blobs/5f3a', folder.at('snapshot', 'model.bin'));
+    const { manifest } = await publish(folder.at('snapshot'));
+    assert.deepEqual(
+      manifest.files.map(({ path, size }) => [path, size]),
+      [
+        ['config.json', 2],
+        ['model.bin', 7],
+      ],
+    );
+    symlinkSync('.', folder.at('snapshot', 'loop'));
+    await assert.rejects(publish(folder.at('snapshot'), { version: '2' }), {
+      code: 'SOURCE_UNREADABLE',
+      message: /loop/,
+    });
+  });
+
+  it('that is cancelled leaves no version and no files', async () => {
+    const stop = new AbortController();
+    const source = folder.write('m', { 'a.bin': noise(30_000_000), 'b.bin': noise(30_000_000, 2) });
+    const cancelled = publishModel(
+      store,
+      {
+        ...{ path: source, prefix: 'models', model: 'digits', version: '1', channel: 'latest' },
+        properties: {},
+        source: {},
+      },
+      { ...silent, progress: () => stop.abort(new Error('stopped')) },
+      stop.signal,
+    );
+    await assert.rejects(cancelled, /stopped/);
+    assert.deepEqual(await namesIn(container), []);
+  });
+
+  it('does not touch what an attempt that was killed has left', async () => {
+    await put(container, 'models/digits/versions/1/files/dead0000/model.pkl', 'half');
+    const { result, manifest } = await publish(folder.write('m', { 'model.pkl': 'weights' }));
+    assert.equal(result, 'published');
+    assert.notEqual(manifest.folder, 'files/dead0000');
+  });
+});
