@@ -24,6 +24,7 @@ export class SourceReader {
   readonly #signal: AbortSignal;
   readonly #hash = createHash('sha256');
   #hashed = 0;
+  #digest: string | undefined;
   #position = 0;
   #stream: AsyncIterator<Uint8Array> | undefined;
   /** What is left of a chunk that reached beyond its piece. */
@@ -42,9 +43,11 @@ export class SourceReader {
 
   /** The digest of the whole source, once all of it has been read. */
   digest(): string {
+    if (this.#digest !== undefined) return this.#digest;
     if (this.#hashed !== this.#source.size)
       throw new RangeError(`${this.#hashed} of ${this.#source.size} bytes were read`);
-    return `sha256:${this.#hash.digest('hex')}`;
+    this.#digest = `sha256:${this.#hash.digest('hex')}`;
+    return this.#digest;
   }
 
   /** The bytes from `start` up to, not including, `end`. After a piece that was not sent whole, {@link close} first. */
@@ -75,7 +78,8 @@ export class SourceReader {
       if (this.#stream !== stream) return;
       const part = chunk.subarray(0, end - this.#position);
       this.#rest = chunk.subarray(part.length);
-      this.#hash.update(part.subarray(Math.min(part.length, this.#hashed - this.#position)));
+      const unhashed = part.subarray(Math.min(part.length, this.#hashed - this.#position));
+      if (unhashed.length > 0) this.#hash.update(unhashed);
       this.#position += part.length;
       this.#hashed = Math.max(this.#hashed, this.#position);
       yield part;

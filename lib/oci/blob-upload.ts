@@ -147,7 +147,7 @@ class UploadSession {
     await this.#recover(retryAfter, () => this.#client.refused(this.#api('PATCH', ''), status, code));
   }
 
-  /** After a piece that failed: waits, asks the registry what it has, and begins afresh where it does not know. */
+  /** After a failure: waits, asks the registry what it has, and begins afresh where it does not know. */
   async #recover(retryAfter: string | undefined, giveUp?: () => DeliveryError): Promise<void> {
     this.#failures += 1;
     if (this.#failures >= MOST_FAILURES) {
@@ -156,7 +156,7 @@ class UploadSession {
       );
     }
     // A server that dislikes the size of a piece may just hang up on it.
-    if (this.#failures > 2) this.#pieceSize = smallerPiece(this.#pieceSize, this.#smallestPiece);
+    if (this.#failures > 2) this.#pieceSize = smallerPiece(this.#pieceSize, this.#smallestPiece) || this.#pieceSize;
     if (this.#failures > 1) await wait(waitBefore(this.#failures - 1, PATIENT, retryAfter), this.#upload.signal);
     const status = await this.#client.ask({ ...this.#api('GET', this.#location ?? '') }, [400, 401, 404, 405, 416]);
     const end = isGood(status.status) ? endOfRange(headerOf(status, 'range')) : undefined;
@@ -168,7 +168,7 @@ class UploadSession {
     this.#accept(end, end);
   }
 
-  /** Closes the upload; false where it must begin afresh. */
+  /** Closes the upload; false where it must be tried again, with what the registry then lacks. */
   async #commit(digest: string): Promise<boolean> {
     const target = new URL(this.#location ?? '');
     target.searchParams.set('digest', digest);
@@ -187,9 +187,7 @@ class UploadSession {
     // Perhaps only the answer was lost.
     const there = await this.#client.ask({ ...this.#api('HEAD', `${this.#upload.repository}/blobs/${digest}`) }, [404]);
     if (there.status !== 404) return true;
-    this.#failures += 1;
-    if (this.#failures >= MOST_FAILURES) throw this.#client.failed(api, new Error('the upload could not be closed'));
-    await this.#begin();
+    await this.#recover(undefined);
     return false;
   }
 

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { createDispatcher } from '../../../lib/http/dispatcher.ts';
+import type { BlobSource } from '../../../lib/oci/blob-source.ts';
+import { type Uploaded, uploadBlob } from '../../../lib/oci/blob-upload.ts';
+import { digestOf } from '../../../lib/oci/digest.ts';
+import { RegistryClient } from '../../../lib/oci/registry-client.ts';
+import { Repository } from '../../../lib/oci/repository.ts';
+import { ensureServices } from '../../../tools/services/services.ts';
+import { RegistryFaults, type RequestPlan } from '../../support/registry-faults.ts';
+import { startHtpasswdRegistry } from '../../support/test-registry.ts';
+
+const NEVER = new AbortController().signal;
+const dispatcher = createDispatcher();
+const CONTENT = randomBytes(3_000_000);
+const SIZE = CONTENT.length;
+
+describe('an upload', function () {
+  this.timeout('60s');
+  let faults: RegistryFaults;
+  let repository = '';
+  before(async () => {
+    const { registry } = await ensureServices(['registry']);
+    faults = await RegistryFaults.start(registry.host);
+  });
+  beforeEach(() => {
+    repository = `upload/${randomUUID()}`;
+  });
+  after(async () => {
+    await dispatcher.destroy();
+    await faults.stop();
+  });
+
+  const client = (): RegistryClient => new RegistryClient({ registry: faults.host, dispatcher });
+  const blob = (): Promise<Buffer> =>
+    new Repository(client(), { registry: faults.host, repository }, 'pull').document(digestOf(CONTENT), NEVER);
+  /** Uploads under a plan of faults; `index` of a plan counts from the upload's first request of a method. */
+  async function upload(plan: RequestPlan, rest: Partial<Parameters<typeof uploadBlob>[1]> = {}): Promise<Uploaded> {
+    const first = new Map<string, number>();
+    faults.plan = ({ method, path, index, size }) => {
+      if (!first.has(method)) first.set(method, index);
+      return plan({ method, path, size, index: index - (first.get(method) ?? 0) });
+    };
+    try {
+      return await uploadBlob(client(), {
+        repository,
+        source: source(),
+        onSent: () => undefined,
+        signal: NEVER,
+        ...rest,
+      });
+    } finally {
+      faults.plan = () => undefined;
+    }
+  }
+  const arrives = async (plan: RequestPlan): Promise<void> => {
+    const { digest } = await upload(plan);
+    assert.equal(digest, digestOf(CONTENT));
+    assert.deepEqual(await blob(), CONTENT);
+  };
+
+  it('that is cut at any byte arrives whole all the same (50 cuts)', async () => {
+    for (let cut = 0; cut < 50; cut += 1) {
+      repository = `upload/${randomUUID()}`;
+      const cutAfter = randomInt(SIZE);
+      await arrives(({ method, index }) => (method === 'PATCH' && index === 0 ? { cutAfter } : undefined));
+    }
+  });
+
+  it('goes on after its session was forgotten', () =>
+    arrives(({ method, index }) => (method === 'PATCH' && index === 0 ? unknownUpload(404) : undefined)));
+
+  it('goes on after its range was refused', () =>
+    arrives(({ method, index }) => (method === 'PATCH' && index === 0 ? unknownUpload(416) : undefined)));
+
+  for (const status of [429, 500, 502, 503]) {
+    it(`survives ${status} to each kind of request`, () =>
+      arrives(({ index }) => (index === 0 ? { answer: status, headers: { 'retry-after': '0' } } : undefined)));
+  }
+
+  it('survives answers that get lost, the last one too', () =>
+    arrives(({ method, index }) =>
+      (method === 'PATCH' || method === 'PUT') && index === 0 ? { loseAnswer: true } : undefined,
+    ));
+
+  it('is sent in smaller pieces where a piece is too large', () =>
+    arrives(({ method, size }) => (method === 'PATCH' && size > 500_000 ? { answer: 413 } : undefined)));
+
+  it('whose smallest pieces are too large is refused', async () => {
+    const refused = upload(({ method }) => (method === 'PATCH' ? { answer: 413 } : undefined));
+    await assert.rejects(refused, { code: 'REGISTRY_REFUSED', message: /413/ });
+  });
+
+  it('that never gets through is given up with one error, and its session is closed', async () => {
+    const before = faults.seen.length;
+    const hopeless = upload(({ method }) => (method === 'PATCH' ? { cutAfter: 1000 } : undefined));
+    await assert.rejects(hopeless, { code: 'REGISTRY_UNREACHABLE' });
+    assert.equal(faults.seen.slice(before).at(-1)?.method, 'DELETE');
+  });
+
+  it('stops at once when it is told to', async () => {
+    const stop = new AbortController();
+    const endless: BlobSource = {
+      ...source(),
+      open: async function* () {
+        yield CONTENT.subarray(0, 1000);
+        stop.abort(new Error('enough'));
+        await new Promise(() => undefined);
+      },
+    };
+    await assert.rejects(
+      upload(() => undefined, { source: endless, signal: stop.signal }),
+      /enough/,
+    );
+  });
+
+  it('of a source that fails says why, and does not try again', async () => {
+    let opened = 0;
+    const broken: BlobSource = {
+      ...source(),
+      open: async function* () {
+        opened += 1;
+        yield await Promise.resolve(CONTENT.subarray(0, 1000));
+        throw new Error('the disk is gone');
+      },
+    };
+    await assert.rejects(
+      upload(() => undefined, { source: broken }),
+      /the disk is gone/,
+    );
+    assert.equal(opened, 1);
+  });
+
+  it('of bytes that are not those of the digest is refused', async () => {
+    const digest = `sha256:${'0'.repeat(64)}`;
+    await assert.rejects(
+      upload(() => undefined, { digest }),
+      { code: 'LAYER_DIGEST_MISMATCH' },
+    );
+  });
+
+  it('authenticates again when the registry asks for it in the middle, and sends credentials nowhere else', async () => {
+    const secured = await startHtpasswdRegistry();
+    const guarded = await RegistryFaults.start(secured.host);
+    const elsewhere = await RegistryFaults.start(secured.host);
+    try {
+      const registry = guarded.host;
+      const own = new RegistryClient({ registry, credentials: secured, dispatcher });
+      guarded.plan = ({ method, index }) =>
+        method === 'PATCH' && index === 0
+          ? { answer: 401, headers: { 'www-authenticate': 'Basic realm="again"' } }
+          : undefined;
+      const { digest } = await uploadBlob(own, {
+        repository,
+        source: source(),
+        onSent: () => undefined,
+        signal: NEVER,
+      });
+      assert.equal(digest, digestOf(CONTENT));
+
+      guarded.plan = ({ method, path }) =>
+        method === 'GET' && path.includes('/blobs/')
+          ? { answer: 307, headers: { location: `http://${elsewhere.host}/stolen` } }
+          : undefined;
+      elsewhere.plan = () => ({ answer: 200, body: 'not it' });
+      const stolen = new Repository(own, { registry, repository }, 'pull').document(digest, NEVER);
+      await assert.rejects(stolen, { code: 'MANIFEST_DIGEST_MISMATCH' });
+      assert.deepEqual(elsewhere.seen, [{ method: 'GET', path: '/stolen', authorization: undefined }]);
+    } finally {
+      await Promise.all([guarded.stop(), elsewhere.stop(), secured.stop()]);
+    }
+  });
+
+  it('whose registry wants its credentials sent to a stranger sends nothing', async () => {
+    const before = faults.seen.length;
+    const headers = { 'www-authenticate': 'Bearer realm="https://evil.example.com/token",service="x"' };
+    faults.plan = () => ({ answer: 401, headers });
+    const own = new RegistryClient({
+      registry: faults.host,
+      credentials: { username: 'u', password: 'p' },
+      dispatcher,
+    });
+    const sent = uploadBlob(own, { repository, source: source(), onSent: () => undefined, signal: NEVER });
+    await assert.rejects(sent, { code: 'REGISTRY_AUTH_UNTRUSTED', message: /evil\.example\.com/ });
+    assert.ok(faults.seen.slice(before).every(({ authorization }) => authorization === undefined));
+    faults.plan = () => undefined;
+  });
+});
+
+function source(): BlobSource {
+  return {
+    name: 'the test layer',
+    size: SIZE,
+    open: async function* (offset) {
+      for (let at = offset; at < SIZE; at += 65_536) yield await Promise.resolve(CONTENT.subarray(at, at + 65_536));
+    },
+  };
+}
+
+function unknownUpload(answer: number): { answer: number; body: string } {
+  return { answer, body: JSON.stringify({ errors: [{ code: 'BLOB_UPLOAD_UNKNOWN' }] }) };
+}
