@@ -1,5 +1,5 @@
 // What a run leaves behind: its log, summaries, attachments, artifacts and test results.
-import { cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HOME } from '../services/state-folder.ts';
 import type { HandedFile } from './step-output.ts';
@@ -44,7 +44,14 @@ export class RunFolder {
     const owner = file.kind === 'artifact' ? [] : [step];
     const folder = join(this.path, FOLDERS[file.kind], ...below, ...owner);
     await mkdir(folder, { recursive: true });
-    await cp(file.path, join(folder, file.name), { recursive: true });
+    // The content of a folder becomes the artifact's own.
+    const isFolder = (await stat(file.path)).isDirectory();
+    await cp(file.path, isFolder ? folder : join(folder, file.name), { recursive: true });
+  }
+
+  /** Removes the jobs' folders, which the jobs have emptied. */
+  async removeWork(): Promise<void> {
+    await rm(join(this.path, 'work'), { recursive: true, force: true });
   }
 
   async write(name: string, content: string): Promise<void> {
