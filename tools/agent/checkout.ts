@@ -1,6 +1,6 @@
 // Puts the sources where a job expects them, as the real agent's checkout does.
 import { execFile } from 'node:child_process';
-import { cp, mkdir, stat } from 'node:fs/promises';
+import { cp, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
@@ -9,7 +9,8 @@ const run = promisify(execFile);
 
 /** What `checkout: self` checks out. */
 export interface Sources {
-  readonly folder: string;
+  /** Undefined where there is nothing to check out. */
+  readonly folder: string | undefined;
   /** Commit that is checked out; zeros where the folder is no git repository. */
   readonly commit: string;
   /** Such as `refs/heads/main`. */
@@ -38,7 +39,15 @@ export async function findSources(
   const root = await git(folder, 'rev-parse', '--show-toplevel');
   const commit = root === undefined ? undefined : await git(folder, 'rev-parse', 'HEAD');
   if (root === undefined || commit === undefined || (exact && !(await samePlace(root, folder)))) {
-    return { folder, commit: NO_COMMIT, branch: 'refs/heads/main', message: '', takesFiles: true, isRepository: false };
+    // Without being told so, nobody wants whatever lies beside the file copied.
+    return {
+      folder: exact ? folder : undefined,
+      commit: NO_COMMIT,
+      branch: 'refs/heads/main',
+      message: '',
+      takesFiles: true,
+      isRepository: false,
+    };
   }
   return {
     folder: root,
@@ -53,8 +62,15 @@ export async function findSources(
 /** Fills a job's folder with the sources and says in one line what they are. */
 export async function checkOut({ folder, commit, takesFiles, isRepository }: Sources, target: string): Promise<string> {
   await mkdir(target, { recursive: true });
+  if (folder === undefined)
+    return 'The file lies in no git repository, so nothing is checked out; --source names a folder.';
   if (!isRepository) {
-    await cp(folder, target, { recursive: true, verbatimSymlinks: true });
+    // One entry at a time, because the run's own folder may lie within.
+    for (const entry of await readdir(folder)) {
+      if (!target.startsWith(join(folder, entry))) {
+        await cp(join(folder, entry), join(target, entry), { recursive: true, verbatimSymlinks: true });
+      }
+    }
     return `${folder}, which is no git repository: its files as they are`;
   }
   if (!takesFiles) {

@@ -58,7 +58,7 @@ function readStep(item: YamlValue, substitute: Substitute): Step {
     case 'bash':
       return readScript(item, kind, substitute);
     default:
-      item.fields([...COMMON], UNSUPPORTED);
+      item.fields([...KINDS, ...COMMON], UNSUPPORTED);
       return item.refuse('the step does nothing', `Begin it with one of: ${KINDS.join(', ')}.`);
   }
 }
