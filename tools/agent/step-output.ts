@@ -34,6 +34,8 @@ export interface StepOutputOptions {
   readonly restrictions?: Restrictions;
   /** Names of variables, in lower case, that must not be set. */
   readonly readOnlyVariables?: ReadonlySet<string>;
+  /** Whether debug lines are shown; `System.Debug` decides. */
+  readonly showsDebug?: boolean;
   /** Gets each line as it is shown: commands carried out, secrets hidden. */
   readonly onLine: (line: string) => void;
 }
@@ -66,7 +68,9 @@ export class StepOutput {
       'task.complete': (command) => this.#complete(command),
       'task.logissue': (command) => this.#logIssue(command),
       'task.issue': (command) => this.#logIssue(command),
-      'task.debug': ({ data }) => this.#show(`##[debug]${data}`),
+      'task.debug': ({ data }) => {
+        if (options.showsDebug === true) this.#show(`##[debug]${data}`);
+      },
       'task.setprogress': ({ properties, data }) => this.#show(`${properties.value ?? '0'} % ${data}`.trimEnd()),
       'task.prependpath': ({ data }) => this.prependedPaths.push(data),
       'task.uploadsummary': ({ data }) => this.#hand('summary', '', fileName(data), data),

@@ -13,7 +13,7 @@ import { runScript } from './script-process.ts';
 import { StepOutput } from './step-output.ts';
 import { installTask, runPackedTask, type NodeVersion } from './task-process.ts';
 import type { TaskDefinition } from './task-definition.ts';
-import type { Variables } from './variables.ts';
+import { isDebugging, type Variables } from './variables.ts';
 
 /** What all steps of a run share. */
 export interface StepSurroundings {
@@ -66,6 +66,7 @@ async function runOnce(
   const output = new StepOutput({
     masker: surroundings.masker,
     ...(task === undefined ? {} : { restrictions: task.restrictions }),
+    showsDebug: isDebugging(variables),
     readOnlyVariables: variables.readOnlyNames(),
     onLine: surroundings.onLine,
   });

@@ -9,7 +9,7 @@ import { SecretMasker } from './masking.ts';
 import type { Outcome } from './outcome.ts';
 import { StepOutput, type Issue, type SetVariable } from './step-output.ts';
 import { inputValues, readTaskDefinition, type TaskDefinition } from './task-definition.ts';
-import { environmentName, secretEnvironment, variableEnvironment, Variables } from './variables.ts';
+import { environmentName, isDebugging, secretEnvironment, variableEnvironment, Variables } from './variables.ts';
 
 export type { Connection } from './endpoint-environment.ts';
 export type { Issue } from './step-output.ts';
@@ -70,12 +70,14 @@ export async function runTaskProcess(options: TaskProcessOptions): Promise<TaskP
   const work = await mkdtemp(join(tmpdir(), 'agent-'));
   try {
     const task = await readTaskDefinition(taskFolder(options.task));
-    const output = new StepOutput({ masker, restrictions: task.restrictions, onLine });
+    const variables = await standardVariables(work, options.variables ?? {});
+    const showsDebug = isDebugging(variables);
+    const output = new StepOutput({ masker, restrictions: task.restrictions, showsDebug, onLine });
     const { result, exitCode } = await runPackedTask({
       task: await installTask(task, join(work, '_tasks')),
       inputs: options.inputs,
       connections: options.connections ?? [],
-      variables: await standardVariables(work, options.variables ?? {}),
+      variables,
       environment: {},
       node: options.node ?? '24',
       cwd: options.cwd ?? join(work, 's'),

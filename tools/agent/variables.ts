@@ -55,6 +55,11 @@ export class Variables {
   }
 }
 
+/** Whether the pipeline runs with `System.Debug`. */
+export function isDebugging(variables: Variables): boolean {
+  return variables.value('System.Debug')?.toLowerCase() === 'true';
+}
+
 /** A variable's name in the environment of a step: `Build.SourceVersion` becomes `BUILD_SOURCEVERSION`. */
 export function environmentName(name: string): string {
   return name.replace(/[. ]/g, '_').toUpperCase();

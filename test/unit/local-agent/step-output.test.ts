@@ -28,11 +28,10 @@ describe('the output of a step', () => {
     );
   });
 
-  it('shows progress and debug lines as the agent does', () => {
-    assert.deepEqual(take(['##vso[task.setprogress value=40]sending', '##vso[task.debug]why']).shown, [
-      '40 % sending',
-      '##[debug]why',
-    ]);
+  it('shows progress, and debug lines only when asked to', () => {
+    const lines = ['##vso[task.setprogress value=40]sending', '##vso[task.debug]why'];
+    assert.deepEqual(take(lines).shown, ['40 % sending']);
+    assert.deepEqual(take(lines, { showsDebug: true }).shown, ['40 % sending', '##[debug]why']);
   });
 
   for (const [title, line, message, options] of [
