@@ -5,7 +5,13 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
+
+/** Runs git; in a hook, git's own variables would lead it to the hook's repository. */
+async function run(program: string, args: readonly string[], options: { readonly maxBuffer?: number } = {}) {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('GIT_')));
+  return await execute(program, args, { ...options, env });
+}
 
 /** What `checkout: self` checks out. */
 export interface Sources {

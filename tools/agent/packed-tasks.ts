@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import { resolveConnections, type Connection } from './endpoint-environment.ts';
 import { nearest } from './nearest.ts';
 import type { Pipeline, TaskStep } from './pipeline-model.ts';
 import { inputValues, readTaskDefinition, type TaskDefinition } from './task-definition.ts';
@@ -10,9 +11,14 @@ import { refusal } from './yaml-source.ts';
 /**
  * The tasks of a pipeline by the names that it gives them.
  *
- * Throws `YAML_INVALID`, naming the line of the step: the task does not exist, or an input is unknown, missing or wrong.
+ * Throws `YAML_INVALID`, naming the line of the step: the task does not exist, or an input is unknown, missing or wrong, or
+ * names a service connection that is not there.
  */
-export async function findTasks(pipeline: Pipeline, folder: string): Promise<ReadonlyMap<string, TaskDefinition>> {
+export async function findTasks(
+  pipeline: Pipeline,
+  folder: string,
+  connections: readonly Connection[],
+): Promise<ReadonlyMap<string, TaskDefinition>> {
   const steps = pipeline.stages.flatMap(({ jobs }) => jobs.flatMap((job) => job.steps));
   const taskSteps = steps.filter((step): step is TaskStep => step.kind === 'task');
   if (taskSteps.length === 0) return new Map();
@@ -20,7 +26,7 @@ export async function findTasks(pipeline: Pipeline, folder: string): Promise<Rea
   const found = new Map<string, TaskDefinition>();
   for (const step of taskSteps) {
     const definition = await findTask(step, packed, folder);
-    check(step, definition);
+    check(step, definition, connections);
     found.set(step.task, definition);
   }
   return found;
@@ -50,9 +56,12 @@ async function findTask(step: TaskStep, packed: readonly string[], folder: strin
   return definition;
 }
 
-function check(step: TaskStep, definition: TaskDefinition): void {
+function check(step: TaskStep, definition: TaskDefinition, connections: readonly Connection[]): void {
   try {
-    inputValues(definition, step.inputs);
+    const values = Object.entries(inputValues(definition, step.inputs));
+    // What a macro will hold is known only when the step begins.
+    const known = Object.fromEntries(values.filter(([, value]) => !value.includes('$(')));
+    resolveConnections(definition, known, connections);
   } catch (error) {
     if (!(error instanceof DeliveryError)) throw error;
     throw refusal(step.place, error.message.replace(/\.$/, ''), error.remedy);

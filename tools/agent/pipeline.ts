@@ -67,7 +67,7 @@ export interface PipelineResult {
 export async function runPipeline(options: PipelineOptions): Promise<PipelineResult> {
   const started = new Date();
   const { pipeline, given } = await readAndCheck(options);
-  const tasks = await findTasks(pipeline, options.tasks ?? PACKED_TASKS);
+  const tasks = await findTasks(pipeline, options.tasks ?? PACKED_TASKS, options.connections ?? []);
   const sources = await sourcesOf(options);
   const runFolder = await RunFolder.next();
   const log = createWriteStream(join(runFolder.path, 'log.txt'));

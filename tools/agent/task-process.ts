@@ -1,7 +1,7 @@
 // Runs one packed task in a process of its own, the way the agent does.
 import { cp, mkdtemp, mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { DeliveryError, messageOf } from '../../lib/errors/delivery-error.ts';
 import { runChild } from './child-process.ts';
 import { connectionSecrets, resolveConnections, type Connection } from './endpoint-environment.ts';
@@ -161,7 +161,7 @@ function inputName(name: string): string {
 }
 
 function taskFolder(task: string): string {
-  return task.startsWith('/') ? task : join(TASKS, task);
+  return isAbsolute(task) ? task : join(TASKS, task);
 }
 
 function nodeProgram(version: NodeVersion): string {

@@ -233,6 +233,11 @@ steps:
       'steps:\n- task: Echo@1\n  inputs: { txt: x }',
       /yml:2: Echo has no input txt.*Did you mean text/,
     ],
+    [
+      'an unknown connection',
+      'steps:\n- task: Echo@1\n  inputs: { text: x, cluster: mine }',
+      /yml:2: .*"mine", which does not/,
+    ],
     ['a missing input', 'steps:\n- script: x\n- task: Echo@1', /yml:3: Echo needs its input text/],
   ] as const) {
     it(`does not begin with ${title}`, async () => {

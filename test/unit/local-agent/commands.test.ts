@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { neutralise } from '../../../lib/agent/neutralise.ts';
 import { parseCommand } from '../../../tools/agent/commands.ts';
 
 describe('a logging command', () => {
@@ -22,4 +23,29 @@ describe('a logging command', () => {
   for (const line of ['plain', '##vso[nothing]', '##vso[task.complete', '##vso[a.b.c]x', '##vso task.complete]', '']) {
     it(`is not ${JSON.stringify(line)}`, () => assert.equal(parseCommand(line), undefined));
   }
+
+  it('is never made of text that went through neutralise, whatever 10,000 random lines hold', () => {
+    const parts = [
+      '#',
+      '##',
+      'vso[',
+      '##vso[',
+      '##VSO[',
+      'task.complete',
+      ' result=Failed',
+      ']',
+      ' ',
+      '\t',
+      '\u200b',
+      '\n',
+      '\r',
+    ];
+    let seed = 7;
+    const next = (below: number): number => (seed = (seed * 1103515245 + 12345) % 2147483648) % below;
+    for (let line = 0; line < 10_000; line++) {
+      const text = Array.from({ length: 1 + next(10) }, () => parts[next(parts.length)] ?? '').join('');
+      for (const part of neutralise(text).split('\n'))
+        assert.equal(parseCommand(part), undefined, JSON.stringify(text));
+    }
+  });
 });
