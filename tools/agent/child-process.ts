@@ -41,6 +41,9 @@ export async function runChild({
   const ended = new AbortController();
   const stop = (): void => void stopInSteps(child, ended.signal);
   signal?.addEventListener('abort', stop, { once: true });
+  // Nothing outlives an agent that is ended at once.
+  const kill = (): void => killGroup(child.pid, 'SIGKILL');
+  process.once('exit', kill);
   const outputs = Promise.all([readLines(child.stdout, onLine), readLines(child.stderr, onErrorLine)]);
   try {
     const code = await new Promise<number>((resolve, reject) => {
@@ -52,6 +55,7 @@ export async function runChild({
   } finally {
     ended.abort();
     signal?.removeEventListener('abort', stop);
+    process.removeListener('exit', kill);
     if (isStopped(signal)) killGroup(child.pid, 'SIGKILL');
     child.stdout.destroy();
     child.stderr.destroy();

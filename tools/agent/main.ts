@@ -19,6 +19,8 @@ See docs/local-agent.md.`;
 
 /** The exit code of a shell whose program was interrupted. */
 const CANCELED = 130;
+/** npm and the terminal both pass on one Ctrl-C; signals within so many milliseconds are one. */
+const SAME_KEYSTROKE = 1000;
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -90,9 +92,12 @@ function fromEnvironment(names: Readonly<Record<string, string>>): Readonly<Reco
 /** Ctrl-C cancels the run once; a second one ends the agent itself. */
 function interruption(): AbortSignal {
   const cancellation = new AbortController();
+  let cancelledAt = Infinity;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (cancellation.signal.aborted) process.exit(CANCELED);
+      if (performance.now() - cancelledAt > SAME_KEYSTROKE) process.exit(CANCELED);
+      if (cancellation.signal.aborted) return;
+      cancelledAt = performance.now();
       process.stdout.write('\nCancelling: the step is asked to stop. Press Ctrl-C again to end at once.\n');
       cancellation.abort();
     });

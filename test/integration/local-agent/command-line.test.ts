@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const MAIN = join(import.meta.dirname, '..', '..', '..', 'tools', 'agent', 'main.ts');
 
@@ -14,7 +15,7 @@ describe('npm run pipeline', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   /** Runs the program; once `until` is shown it is interrupted, as by Ctrl-C. */
-  async function pipeline(yaml: string, args: readonly string[] = [], until?: string) {
+  async function pipeline(yaml: string, args: readonly string[] = [], until?: string, again = 50) {
     const file = join(folder, 'p.yml');
     writeFileSync(file, yaml);
     const env = { ...process.env, MODEL_DELIVERY_HOME: join(folder, 'home'), TOKEN: 'sesame' };
@@ -24,7 +25,11 @@ describe('npm run pipeline', () => {
       stream.on('data', (chunk: Buffer) => {
         const seen = until !== undefined && shown.includes(until);
         shown += chunk.toString();
-        if (until !== undefined && !seen && shown.includes(until)) child.kill('SIGINT');
+        if (until !== undefined && !seen && shown.includes(until)) {
+          child.kill('SIGINT');
+          // A terminal and npm both pass on one keystroke, unless it is long after.
+          setTimeout(() => child.kill('SIGINT'), again);
+        }
       });
     }
     const code = await new Promise((resolve) => child.once('close', resolve));
@@ -69,5 +74,19 @@ steps:
     assert.equal(code, 130, shown);
     assert.match(shown, /^ {3}stopped$/m);
     assert.match(shown, /^ {3}cleaned up$/m);
+  });
+
+  it('that is interrupted twice ends at once, and its step with it', async () => {
+    const beats = join(folder, 'beats');
+    const yaml = `
+steps:
+  - script: "trap '' INT TERM; echo wait''ing; while true; do echo >> ${beats}; sleep 0.05; done"
+`;
+    const { code, shown } = await pipeline(yaml, [], 'waiting', 1200);
+    assert.equal(code, 130, shown);
+    await delay(200);
+    const { size } = statSync(beats);
+    await delay(300);
+    assert.equal(statSync(beats).size, size);
   });
 });
