@@ -50,13 +50,14 @@ export async function runChild({
       child.once('error', reject);
       child.once('exit', (exitCode, killedBy) => resolve(killedBy === null ? (exitCode ?? 1) : KILLED));
     });
+    // What a stopped program has started would only hold its output open.
+    if (isStopped(signal)) kill();
     await Promise.race([outputs, delay(OUTPUT_GRACE, undefined, { ref: false })]);
     return code;
   } finally {
     ended.abort();
     signal?.removeEventListener('abort', stop);
     process.removeListener('exit', kill);
-    if (isStopped(signal)) killGroup(child.pid, 'SIGKILL');
     child.stdout.destroy();
     child.stderr.destroy();
   }

@@ -150,7 +150,9 @@ function begin(report: Report, { file, unused }: Pipeline, runFolder: RunFolder)
 function end(report: Report, { result, seconds, runFolder, steps, buildTags }: PipelineResult): void {
   report.line('');
   report.ended(result, seconds, 'Run');
-  for (const { type, message } of steps.flatMap(({ issues }) => issues)) report.line(`  ${type}: ${message}`);
+  for (const { type, message } of steps.flatMap(({ issues }) => issues)) {
+    report.line(`  ${type}: ${message.replaceAll('\n', ' ')}`);
+  }
   if (buildTags.length > 0) report.line(`  tags: ${buildTags.join(', ')}`);
   report.line(`  log, summaries and attachments: ${runFolder}`);
 }

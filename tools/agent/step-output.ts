@@ -156,7 +156,7 @@ export class StepOutput {
   }
 
   #show(text: string): void {
-    this.#options.onLine(this.#options.masker.mask(text));
+    for (const line of this.#options.masker.mask(text).split(/\r?\n/)) this.#options.onLine(line);
   }
 }
 
