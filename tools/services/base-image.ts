@@ -1,70 +1,85 @@
 // The image that the example app stands on: Debian with Python, Flask, gunicorn and numpy.
-import { rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ask, findProgram, run } from './commands.ts';
-import { ensureDebianPackages } from './debian-packages.ts';
+import { createDispatcher } from '../../lib/http/dispatcher.ts';
+import { uploadBlob } from '../../lib/oci/blob-upload.ts';
+import { encodeDocument, type ImageConfig, type Manifest } from '../../lib/oci/image.ts';
+import { DOCKER } from '../../lib/oci/media-types.ts';
+import { digestOf } from '../../lib/oci/digest.ts';
+import { RegistryClient } from '../../lib/oci/registry-client.ts';
+import { Repository } from '../../lib/oci/repository.ts';
+import { BUILT_AT, buildRootFilesystem, type Layer, RECIPE } from './root-filesystem.ts';
 import type { Services } from './services.ts';
+import { underSetupLock } from './setup-lock.ts';
 import { type Progress, printedProgress } from './stages.ts';
 import { cachedFolder } from './state-folder.ts';
 
 const REPOSITORY = 'base/python-flask';
 const TAG = 'bookworm';
-const PACKAGES = ['python3-flask', 'python3-numpy', 'gunicorn'];
-const LOG = 'base-image';
+const LAYER_TYPE = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
+const NEVER = new AbortController().signal;
 
 /**
- * Makes sure that the local registry holds the base image and returns its name with the registry's host. Built with
- * debootstrap from Debian's packages once (under a minute), so that it needs no other registry.
+ * Makes sure that the local registry holds the base image and returns its name with the registry's host. It is built
+ * from Debian's packages once (about a minute), so it needs no other registry, and has the same digest however often
+ * and wherever it is built from the same packages.
  */
 export async function ensureBaseImage(
-  { registry, docker }: Pick<Services, 'registry' | 'docker'>,
+  { registry }: Pick<Services, 'registry'>,
   progress: Progress = printedProgress(),
 ): Promise<string> {
   const image = `${registry.host}/${REPOSITORY}:${TAG}`;
-  if (await isPushed(registry.host)) return image;
-  const archive = await rootFilesystem(progress);
-  await progress.stage(`Pushing the base image ${image}`, async () => {
-    // Importing makes a new digest each time: an image that the engine has already is pushed again as it is.
-    const present = await ask('docker', ['-H', docker.host, 'image', 'inspect', image]);
-    const env = ['ENV PATH=/usr/local/bin:/usr/bin:/bin', 'ENV PYTHONUNBUFFERED=1', 'ENV LANG=C.UTF-8'];
-    if (present === undefined) {
-      const changes = env.flatMap((line) => ['-c', line]);
-      await run('docker', ['-H', docker.host, 'import', ...changes, archive, image], { log: LOG });
-    }
-    await run('docker', ['-H', docker.host, 'push', image], { log: LOG });
-  });
+  const dispatcher = createDispatcher();
+  try {
+    const client = new RegistryClient({ registry: registry.host, dispatcher });
+    const repository = new Repository(client, { registry: registry.host, repository: REPOSITORY }, 'pull,push');
+    if ((await repository.digestOfTag(TAG, NEVER)) !== undefined) return image;
+    await underSetupLock(progress, async () => {
+      const folder = await cachedFolder(`${RECIPE}-${process.arch}`, async (output) => {
+        await buildRootFilesystem(output, progress);
+      });
+      await progress.stage(`Pushing the base image ${image}`, async () => await push(repository, folder));
+    });
+  } finally {
+    await dispatcher.destroy();
+  }
   return image;
 }
 
-async function isPushed(host: string): Promise<boolean> {
-  const response = await fetch(`http://${host}/v2/${REPOSITORY}/manifests/${TAG}`, {
-    method: 'HEAD',
-    headers: { accept: 'application/vnd.docker.distribution.manifest.v2+json' },
+async function push(repository: Repository, folder: string): Promise<void> {
+  const file = join(folder, 'layer.tar.gz');
+  const { digest, diffId } = JSON.parse(await readFile(join(folder, 'layer.json'), 'utf8')) as Layer;
+  const { size } = await stat(file);
+  await uploadBlob(repository.client, {
+    repository: REPOSITORY,
+    source: { name: 'base image', size, open: (start, signal) => createReadStream(file, { start, signal }) },
+    digest,
+    onSent: () => undefined,
+    signal: NEVER,
   });
-  return response.ok;
+  const config = encodeDocument(configOf(diffId));
+  await repository.putDocument(config, NEVER);
+  const manifest: Manifest = {
+    schemaVersion: 2,
+    mediaType: DOCKER.manifest,
+    config: { mediaType: DOCKER.config, digest: digestOf(config), size: config.length },
+    layers: [{ mediaType: LAYER_TYPE, digest, size }],
+  };
+  await repository.putManifest(TAG, { mediaType: DOCKER.manifest, bytes: encodeDocument(manifest) }, NEVER);
 }
 
-async function rootFilesystem(progress: Progress): Promise<string> {
-  const folder = await cachedFolder(`python-flask-${TAG}-${process.arch}-1`, async (output) => {
-    if (findProgram('debootstrap') === undefined) await ensureDebianPackages(['debootstrap'], progress);
-    await progress.stage('Building the Python base image', async () => {
-      const root = join(output, 'root');
-      const include = `--include=${PACKAGES.join(',')}`;
-      await run('debootstrap', ['--variant=minbase', include, 'bookworm', root, await mirror()], { log: LOG });
-      for (const name of ['var/cache/apt', 'var/lib/apt/lists', 'usr/share/doc', 'usr/share/man', 'var/log']) {
-        await rm(join(root, name), { recursive: true, force: true });
-      }
-      await run('tar', ['--sort=name', '--numeric-owner', '-C', root, '-cf', join(output, 'root.tar'), '.'], {
-        log: LOG,
-      });
-      await rm(root, { recursive: true, force: true });
-    });
-  });
-  return join(folder, 'root.tar');
-}
-
-/** The mirror that the machine's apt uses. */
-async function mirror(): Promise<string> {
-  const sources = await ask('sh', ['-c', 'cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; true']);
-  return /^(?:URIs:|deb(?: \[[^\]]*\])?)\s+(\S+)/m.exec(sources ?? '')?.[1] ?? 'http://deb.debian.org/debian';
+function configOf(diffId: string): ImageConfig {
+  const created = BUILT_AT.toISOString();
+  return {
+    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    os: 'linux',
+    created,
+    config: {
+      Env: ['PATH=/usr/local/bin:/usr/bin:/bin', 'PYTHONUNBUFFERED=1', 'LANG=C.UTF-8'],
+      Cmd: ['python3'],
+    },
+    rootfs: { type: 'layers', diff_ids: [diffId] },
+    history: [{ created, created_by: `debootstrap: ${RECIPE}` }],
+  };
 }

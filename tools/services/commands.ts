@@ -1,5 +1,5 @@
 // Runs the machine's own programs for set-up work, with their output kept in a log.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, appendFileSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
@@ -30,10 +30,11 @@ export async function run(command: string, args: readonly string[], options: Com
       stdio: [options.input === undefined ? 'ignore' : 'pipe', file, file],
     });
     child.stdin?.end(options.input);
+    const endAlone = endTogether(child);
     const code = await new Promise<number | null>((resolve, reject) => {
       child.on('error', (cause) => reject(notStarted(command, cause)));
       child.on('close', resolve);
-    });
+    }).finally(endAlone);
     if (code === 0) return;
     throw new DeliveryError('SETUP_FAILED', {
       message: `${command} ended with ${String(code)}.`,
@@ -44,6 +45,21 @@ export async function run(command: string, args: readonly string[], options: Com
   }
 }
 
+/** Ends a program when this process is told to end, which by itself would leave it running on alone. */
+function endTogether(child: ChildProcess): () => void {
+  const relay = (signal: NodeJS.Signals): void => {
+    child.kill(signal);
+    forget();
+    // Without a listener the signal ends this process as usual; others who listen have heard it themselves.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
+  const forget = (): void => SIGNALS.forEach((signal) => void process.off(signal, relay));
+  SIGNALS.forEach((signal) => void process.on(signal, relay));
+  return forget;
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
 function notStarted(command: string, cause: Error): DeliveryError {
   return new DeliveryError('PROGRAM_MISSING', {
     message: `The program ${command} could not be started (${cause.message}).`,
@@ -53,10 +69,12 @@ function notStarted(command: string, cause: Error): DeliveryError {
 }
 
 /** What a program prints, or undefined when it is missing or fails: for asking what the machine has. */
-export async function ask(command: string, args: readonly string[]): Promise<string | undefined> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+export async function ask(command: string, args: readonly string[], input?: string): Promise<string | undefined> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // A program that does not read its input, or is not there, closes it.
+  child.stdin.on('error', () => undefined).end(input);
   const code = await new Promise<number | null>((resolve) => {
     child.on('error', () => resolve(null));
     child.on('close', resolve);

@@ -30,14 +30,14 @@ export async function exists(path: string): Promise<boolean> {
 
 /**
  * A folder of the cache, made on first use. It appears whole or not at all: `make` fills a sibling that is renamed
- * at the end, so an interrupted build is never taken for a finished one.
+ * at the end, so an interrupted build is never taken for a finished one. To be called under the set-up lock.
  *
  * @param key names the content and its version; a change of recipe needs a new key
  */
 export async function cachedFolder(key: string, make: (folder: string) => Promise<void>): Promise<string> {
   const folder = cachePath(key);
   if (await exists(folder)) return folder;
-  const unfinished = `${folder}.unfinished-${process.pid}`;
+  const unfinished = `${folder}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { recursive: true });
   try {
