@@ -1,0 +1,87 @@
+// Services of a test's own: on a port that was free, in a folder of the temporary kind, gone when they are stopped.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { blobAnswers, blobProgram, type BlobService, blobServiceAt } from './blob.ts';
+import { ask } from './commands.ts';
+import { freePort } from './ports.ts';
+import type { Program } from './processes.ts';
+import { type Registry, registryAnswers, registryProgram } from './registry.ts';
+import { printedProgress } from './stages.ts';
+
+/** Ends a service and removes its data. */
+export interface Stoppable {
+  stop(): Promise<void>;
+}
+
+/** Starts a blob service with nothing in it. */
+export async function startThrowawayBlob(): Promise<BlobService & Stoppable> {
+  const folder = await mkdtemp(join(tmpdir(), 'blob-'));
+  const port = await freePort();
+  const running = await startIn(folder, blobProgram(port, folder), async () => await blobAnswers(port));
+  return { ...blobServiceAt(port), ...running };
+}
+
+/**
+ * Starts a registry with nothing in it.
+ *
+ * @param users names and passwords; without any, everybody may pull and push
+ */
+export async function startThrowawayRegistry(
+  users: Readonly<Record<string, string>> = {},
+): Promise<Registry & Stoppable> {
+  const folder = await mkdtemp(join(tmpdir(), 'registry-'));
+  const port = await freePort();
+  const asksWho = Object.keys(users).length > 0;
+  const settings = { port, folder, ...(asksWho ? { htpasswd: await writePasswords(folder, users) } : {}) };
+  const program = await registryProgram(settings, printedProgress());
+  const running = await startIn(folder, program, async () => await registryAnswers(port, { asksWho }));
+  return { host: `127.0.0.1:${port}`, ...running };
+}
+
+/** Writes a password file as Apache's htpasswd does with bcrypt, the one hash that the registry takes. */
+async function writePasswords(folder: string, users: Readonly<Record<string, string>>): Promise<string> {
+  const lines = Object.entries(users).map(async ([name, password]) => `${name}:${await bcrypt(password)}`);
+  const file = join(folder, 'htpasswd');
+  await writeFile(file, `${(await Promise.all(lines)).join('\n')}\n`);
+  return file;
+}
+
+/** Hashes by the C library's crypt(5), which Perl reaches and every Debian has; five rounds, for tests are in a hurry. */
+async function bcrypt(password: string): Promise<string> {
+  const salt = 'abcdefghijklmnopqrstuu';
+  const script = `chomp(my $password = <STDIN>); print crypt($password, '$2b$05$${salt}')`;
+  const hash = await ask('perl', ['-e', script], password);
+  if (hash?.startsWith('$2b$') !== true) throw new Error('perl cannot make bcrypt hashes on this system');
+  return hash;
+}
+
+async function startIn(folder: string, program: Program, answers: () => Promise<boolean>): Promise<Stoppable> {
+  const child = spawn(program.command, program.args, { stdio: 'ignore' });
+  // A test that dies must not leave its servers behind.
+  const end = (): void => void child.kill('SIGKILL');
+  process.once('exit', end);
+  const stop = async (): Promise<void> => {
+    process.off('exit', end);
+    await ended(child);
+    await rm(folder, { recursive: true, force: true });
+  };
+  for (let tries = 0; !(await answers()); tries += 1) {
+    if (child.exitCode !== null || tries > 300) {
+      await stop();
+      throw new Error(`${program.command} ${program.args.join(' ')} does not answer`);
+    }
+    await sleep(50);
+  }
+  return { stop };
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exit;
+}
