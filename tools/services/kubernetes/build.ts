@@ -1,6 +1,5 @@
 // Builds Kubernetes from Debian's source package: the real one, on machines that reach no container registry.
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../../../lib/errors/delivery-error.ts';
 import { run } from '../commands.ts';
@@ -25,12 +24,11 @@ export async function kubernetesPrograms(progress: Progress): Promise<string> {
   if (await exists(cachePath(key))) return cachePath(key);
   await ensureDebianPackages(['golang-1.19-go', 'golang-github-modern-go-reflect2-dev', 'dpkg-dev'], progress);
   return await cachedFolder(key, async (folder) => {
-    const workspace = await mkdtemp(join(tmpdir(), 'model-delivery-kubernetes-'));
-    try {
-      await buildAll(workspace, folder, progress);
-    } finally {
-      await rm(workspace, { recursive: true, force: true });
-    }
+    // Inside, so that what a killed build leaves goes with the next attempt.
+    const workspace = join(folder, 'workspace');
+    await mkdir(workspace);
+    await buildAll(workspace, folder, progress);
+    await rm(workspace, { recursive: true, force: true });
   });
 }
 

@@ -9,14 +9,17 @@ import { ensureCredentials } from './credentials.ts';
 
 const SERVICES = '/api/v1/services';
 
+let last: string | undefined;
+
 /** Puts every Service right and returns the version of the list that was seen. */
 async function settle(api: ClusterApi): Promise<string> {
   const services: ApiList = await api.list(SERVICES);
-  for (const { namespace, name, address } of assignAddresses(services.items)) {
+  for (const { namespace, name, address } of assignAddresses(services.items, last)) {
     const ingress = address === undefined ? null : [{ ip: address }];
     await api.patch(`/api/v1/namespaces/${namespace}/services/${name}/status`, {
       status: { loadBalancer: { ingress } },
     });
+    last = address ?? last;
     console.log(`${new Date().toISOString()} ${namespace}/${name}: ${address ?? 'address taken back'}`);
   }
   return services.metadata.resourceVersion;

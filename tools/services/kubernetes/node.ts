@@ -11,6 +11,7 @@ import { removeRules } from '../network-rules.ts';
 import { isRunning, keepRunning, stopKept, waitUntilReady } from '../processes.ts';
 import type { Progress } from '../stages.ts';
 import { statePath } from '../state-folder.ts';
+import { ADDRESS_RANGE } from './addresses.ts';
 import { isNodeReady } from './api.ts';
 import { KUBERNETES_VERSION } from './build.ts';
 import { ensureCredentials, KUBECONFIG } from './credentials.ts';
@@ -18,6 +19,7 @@ import { ensureCredentials, KUBECONFIG } from './credentials.ts';
 /** Names of its processes, in the order in which they start. */
 export const NODE = ['kubelet', 'kube-proxy'] as const;
 
+const ADDRESS_ROUTE = ['local', ADDRESS_RANGE, 'dev', 'lo'];
 const PAUSE_IMAGE = 'model-delivery/pause:1';
 const FOLDER = statePath('cluster', 'kubelet');
 /** The node's name is the address under which the API server asks it for logs. */
@@ -26,9 +28,11 @@ const NODE_NAME = '127.0.0.1';
 /** Starts the node and waits until it takes pods. Throws {@link DeliveryError} `ENGINE_TOO_NEW`. */
 export async function startNode(programs: string, docker: DockerEngine, progress: Progress): Promise<void> {
   await requireOldApi(docker);
-  await ensureDebianPackages(['iptables', 'conntrack', 'mount', 'util-linux'], progress);
+  await ensureDebianPackages(['iptables', 'iproute2', 'conntrack', 'mount', 'util-linux'], progress);
   await progress.stage('Starting the Kubernetes node', async () => {
     await importPause(join(programs, 'pause'), docker);
+    // An address that leads to no pod yet must not lead out of the machine.
+    await run('ip', ['route', 'replace', ...ADDRESS_ROUTE], { log: 'kubelet-setup' });
     await mkdir(FOLDER, { recursive: true });
     // The API tells times in whole seconds.
     const since = isRunning('kubelet') ? new Date(0) : new Date(Math.floor(Date.now() / 1000) * 1000);
@@ -55,7 +59,10 @@ export async function stopNode(docker: DockerEngine | undefined): Promise<boolea
       (container, all) => isSandbox(container) || all.some((one) => isSandbox(one) && one.id === container.sandbox),
     );
   }
-  if (stopped) await removeRules(/\bKUBE-/);
+  if (stopped) {
+    await removeRules(/\bKUBE-/);
+    await ask('ip', ['route', 'delete', ...ADDRESS_ROUTE]);
+  }
   await unmountBelow(FOLDER);
   return stopped;
 }
