@@ -45,9 +45,9 @@ export class ApiError extends Error {
     return this.status === 403 && /\bcannot \S+ resource\b|^$/.test(this.reply.message ?? '');
   }
 
-  /** Whether the namespace of the object is what is missing. */
+  /** Whether the namespace of the object is what is missing; a Namespace that is not there misses none. */
   get missesNamespace(): boolean {
-    return this.status === 404 && this.reply.details?.kind === 'namespaces';
+    return this.status === 404 && this.reply.details?.kind === 'namespaces' && this.asked.resource !== 'namespaces';
   }
 }
 

@@ -112,7 +112,9 @@ class Rollout {
   async #judge(judged: Step['judged']): Promise<void> {
     const { client, reporter } = this.#tools;
     const steps = this.#steps.filter((step) => step.judged === judged);
-    await dryRun(client, steps, { force: this.#request.forceConflicts, signal: this.#limit }, reporter);
+    const options = { force: this.#request.forceConflicts, signal: this.#limit };
+    const accepted = await dryRun(client, steps, options, reporter);
+    this.#steps = this.#steps.map((step) => accepted[steps.indexOf(step)] ?? step);
   }
 
   /** Writes everything; namespaces and definitions that others stand on first, if any. */
@@ -120,11 +122,11 @@ class Rollout {
     const ground = this.#steps.filter(
       ({ desired, judged }) => judged === 'first' && /^(Namespace|CustomResourceDefinition)$/.test(desired.kind),
     );
-    const standing = this.#steps.filter(({ judged }) => judged === 'onGround');
-    if (standing.length > 0) {
+    if (this.#steps.some(({ judged }) => judged === 'onGround')) {
       await this.#writeSteps(ground);
       await this.#awaitReady();
       await this.#judge('onGround');
+      const standing = this.#steps.filter(({ judged }) => judged === 'onGround');
       await this.#tools.view.open(standing.map(({ ref }) => ref)).catch(rethrow);
     }
     await this.#writeSteps(this.#steps.filter((step) => !this.#begun.includes(step)));

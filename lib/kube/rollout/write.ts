@@ -32,6 +32,7 @@ export interface Written {
  * Asks the server whether it would accept the objects, without writing any: validation, admission and field
  * ownership all take part. All refusals are told; the first one is thrown.
  *
+ * @returns the steps as they are to be written, see {@link keepingReplicas}
  * @throws DeliveryError `APPLY_REFUSED`, `APPLY_CONFLICT`, `WORKLOAD_PAUSED`, `WORKLOAD_SCALED_TO_ZERO`, …
  */
 export async function dryRun(
@@ -39,11 +40,13 @@ export async function dryRun(
   steps: readonly Step[],
   { force, signal }: WriteOptions,
   reporter: RolloutReporter,
-): Promise<void> {
+): Promise<readonly Step[]> {
+  const judged = new Map<Step, Step>();
   const refusals: Error[] = [];
   await each(steps, AT_ONCE, async (step) => {
     try {
       const preview = await client.apply(step.ref, step.desired, { dryRun: true, force }, signal);
+      judged.set(step, keepingReplicas(step, preview));
       const vain = vainEffortOf(preview, step.desired);
       if (vain !== undefined) throw new DeliveryError(vain.code, vain);
     } catch (error) {
@@ -53,11 +56,28 @@ export async function dryRun(
     }
   });
   const [first] = refusals;
-  if (first === undefined) return;
+  if (first === undefined) return steps.map((step) => judged.get(step) ?? step);
   if (refusals.length > 1) {
     reporter.group(`${refusals.length} objects are refused; nothing was changed`, refusals.map(messageOf));
   }
   throw first;
+}
+
+/**
+ * A manifest that no longer says how many replicas leaves that to whoever scales the workload. But if nobody has taken
+ * the field over yet, giving it up would reset it to 1 (kubernetes.io/docs/reference/using-api/server-side-apply,
+ * "Transferring ownership"); so the number of now is written once more.
+ */
+function keepingReplicas(step: Step, preview: KubeObject): Step {
+  const now = replicasOf(step.before);
+  const { spec } = step.desired;
+  if (typeof spec !== 'object' || now === undefined || replicasOf(step.desired) !== undefined) return step;
+  if (replicasOf(preview) === now) return step;
+  return { ...step, desired: { ...step.desired, spec: { ...spec, replicas: now } } };
+}
+
+function replicasOf(object: KubeObject | undefined): number | undefined {
+  return ((object?.spec ?? {}) as { readonly replicas?: number }).replicas;
 }
 
 /** What would be accepted, and still never run. */
@@ -73,7 +93,7 @@ function vainEffortOf(preview: KubeObject, desired: KubeObject): Symptom | undef
 
 /** Whether a manifest itself asks for zero replicas. */
 export function wantsNone(desired: KubeObject): boolean {
-  return ((desired.spec ?? {}) as { readonly replicas?: number }).replicas === 0;
+  return replicasOf(desired) === 0;
 }
 
 /** Whom to tell how writing goes on. */

@@ -10,7 +10,7 @@ import type { Act } from '../../support/api-server.ts';
 
 const SHOP = { resource: NAMESPACES, namespace: undefined, name: 'shop' };
 const FOUND = { kind: 'Namespace', metadata: { name: 'shop' } };
-const signal = AbortSignal.timeout(30_000);
+let signal: AbortSignal;
 
 /** What `use` gives against a server that plays `acts`, and the requests that it took. */
 async function against<T>(
@@ -31,6 +31,10 @@ async function against<T>(
 const cut: Act = (request) => request.socket.destroy();
 
 describe('requests to an API server that misbehaves on purpose', () => {
+  beforeEach(() => {
+    signal = AbortSignal.timeout(30_000);
+  });
+
   it('are sent again when the connection breaks or the server is busy', async () => {
     const acts = [cut, json(429, { kind: 'Status' }, { 'retry-after': '1' }), json(200, FOUND)];
     const { value, requests } = await against(acts, (client) => client.get(SHOP, signal));
@@ -61,8 +65,10 @@ describe('requests to an API server that misbehaves on purpose', () => {
       client.get(SHOP, signal),
     );
     assert.equal(value, undefined);
+    const noNamespace = json(404, { kind: 'Status', details: { kind: 'namespaces' } });
+    const pod = { resource: PODS, namespace: 'shop', name: 'web' };
     await assert.rejects(
-      against([json(404, { kind: 'Status', details: { kind: 'namespaces' } })], (client) => client.get(SHOP, signal)),
+      against([noNamespace], (client) => client.get(pod, signal)),
       (error) => error instanceof ApiError && explainRefusal(error).code === 'NAMESPACE_NOT_FOUND',
     );
   });
