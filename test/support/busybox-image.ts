@@ -41,7 +41,12 @@ export async function ensureBusyboxImage(
 
 /** Debian's static busybox, unpacked without installing it. */
 async function fillRoot(folder: string, root: string, version: string): Promise<void> {
-  await run('apt-get', ['download', 'busybox-static'], { cwd: folder });
+  const download = () => run('apt-get', ['download', 'busybox-static'], { cwd: folder });
+  // A machine may know no package yet, or only those of long ago.
+  await download().catch(async () => {
+    await run('apt-get', ['update']);
+    await download();
+  });
   const [deb] = (await readdir(folder)).filter((file) => file.endsWith('.deb'));
   await run('dpkg-deb', ['-x', join(folder, deb ?? ''), join(folder, 'deb')]);
   await mkdir(join(root, 'bin'), { recursive: true });

@@ -1,0 +1,369 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KINDS, RolloutBench } from '../support/rollout-bench.ts';
+import type { TaskProcessResult } from '../support/packed-task.ts';
+
+interface WebParts {
+  readonly command?: string;
+  readonly replicas?: number;
+  readonly image?: string;
+  readonly extra?: string;
+}
+
+const SERVE = '/bin/busybox httpd -f -p 8080 -h /www';
+
+/** The manifest of a small web server. */
+function web({ command = SERVE, replicas = 2, image = 'app', extra = '' }: WebParts = {}): string {
+  return `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: ${replicas}
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: app
+          image: ${image}
+          command: [sh, -c, ${JSON.stringify(command)}]
+          ports: [{containerPort: 8080}]
+          readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
+${extra}`;
+}
+
+const SETTINGS = `---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {greeting: hello}
+`;
+const BALANCER = `---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: LoadBalancer
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
+`;
+
+/** The error of a failed run, and a check that it failed in the way expected. */
+function failureOf(run: TaskProcessResult, code: string, result: string): string {
+  const message = run.issues.find(({ type }) => type === 'error')?.message ?? '';
+  assert.equal(run.result, 'Failed', run.log);
+  assert.ok(message.startsWith(`${code}: `), `${message}\n${run.log}`);
+  assert.equal(run.outputs.result, result, run.log);
+  return message;
+}
+
+/** What answers at the address that a run gave out. */
+async function answerOf({ outputs }: TaskProcessResult): Promise<string> {
+  const answer = await fetch(outputs.addresses ?? '', { signal: AbortSignal.timeout(2_000) });
+  return answer.text();
+}
+
+/** The node's network rules follow the cluster's objects after a moment, so an answer may be late, but not for long. */
+async function becomes(wanted: string, ask: () => Promise<string>): Promise<void> {
+  const until = Date.now() + 10_000;
+  for (;;) {
+    const answer = await ask().catch((error: unknown) => String(error));
+    if (answer === wanted) return;
+    if (Date.now() > until) assert.equal(answer, wanted);
+    await sleep(100);
+  }
+}
+
+describe('a rollout on a real cluster', () => {
+  let bench: RolloutBench;
+
+  before(async function () {
+    this.timeout('30m');
+    bench = await RolloutBench.open();
+  });
+
+  after(() => bench.close());
+
+  it('is green when the new pods serve, and tells where and which', async () => {
+    const run = await bench.rollOut(web() + SETTINGS + BALANCER);
+    assert.equal(run.result, 'Succeeded', run.log);
+    assert.equal(run.outputs.result, 'deployed');
+    assert.equal(run.outputs.imageDigests, bench.images[0]);
+    assert.match(run.outputs.addresses ?? '', /^http:\/\/[\d.]+$/);
+    await becomes('version 1\n', () => answerOf(run));
+    assert.match(run.summary ?? '', /✅ Deployed[\s\S]*Deployment\/web/);
+  });
+
+  it('changes nothing the second time', async () => {
+    const before = await bench.get(KINDS.deployment, 'web');
+    const run = await bench.rollOut(web() + SETTINGS + BALANCER);
+    assert.equal(run.outputs.result, 'unchanged', run.log);
+    assert.equal((await bench.get(KINDS.deployment, 'web'))?.metadata.generation, before?.metadata.generation);
+  });
+
+  it('puts a new image into the manifests', async () => {
+    const run = await bench.rollOut(web() + SETTINGS + BALANCER, { images: `app=${bench.images[1]}` });
+    assert.equal(run.outputs.result, 'deployed', run.log);
+    assert.equal(run.outputs.imageDigests, bench.images[1]);
+    await becomes('version 2\n', () => answerOf(run));
+  });
+
+  it('warns of an image that no container uses', async () => {
+    const images = `app=${bench.images[1]}\nshop.io/other:1`;
+    const run = await bench.rollOut(web() + SETTINGS + BALANCER, { images });
+    assert.ok(run.issues.some(({ type, message }) => type === 'warning' && message.includes('shop.io/other:1')));
+  });
+
+  it('of an image that is not there fails at once, and all is as it was', async () => {
+    const before = await bench.state();
+    const missing = (bench.images[0].split('@')[0] ?? '') + ':missing';
+    const started = Date.now();
+    const run = await bench.rollOut(web() + SETTINGS.replace('hello', 'changed') + BALANCER, {
+      images: `app=${missing}`,
+    });
+    const message = failureOf(run, 'IMAGE_PULL_FAILED', 'restored');
+    assert.match(message, /:missing of container app.*put back and is healthy/);
+    assert.ok(Date.now() - started < 30_000);
+    assert.deepEqual(await bench.state(), before);
+    // Whoever owned the fields owns them again, so that the next rollout meets no conflict.
+    const next = await bench.rollOut(web() + SETTINGS + BALANCER, { images: `app=${bench.images[1]}` });
+    assert.equal(next.outputs.result, 'unchanged', next.log);
+  });
+
+  it('of an app that crashes shows its last lines, and they command nothing', async () => {
+    const before = await bench.state();
+    const command = 'echo the model is missing; echo "##vso[task.complete result=Succeeded]done"; exit 3';
+    const run = await bench.rollOut(web({ command }) + SETTINGS + BALANCER);
+    const message = failureOf(run, 'CONTAINER_CRASHED', 'restored');
+    assert.match(message, /exit code 3/);
+    assert.match(run.log, /\| the model is missing/);
+    assert.deepEqual(await bench.state(), before);
+  });
+
+  it('of a container that misses a ConfigMap names it', async () => {
+    const extra = `          envFrom: [{configMapRef: {name: nowhere}}]\n`;
+    const run = await bench.rollOut(web({ extra }) + SETTINGS + BALANCER);
+    assert.match(failureOf(run, 'CONTAINER_CONFIG_INVALID', 'restored'), /nowhere/);
+  });
+
+  it('of pods that a quota forbids fails', async () => {
+    await bench.create(KINDS.quota, { metadata: { name: 'small' }, spec: { hard: { pods: '2' } } });
+    const run = await bench.rollOut(web({ replicas: 2, command: `true; ${SERVE}` }) + SETTINGS + BALANCER);
+    assert.match(failureOf(run, 'PODS_NOT_CREATED', 'restored'), /quota/);
+    await bench.remove(KINDS.quota, 'small');
+  });
+
+  it('that never becomes ready ends in time, and can be left as it is', async () => {
+    const manifest = web({ command: 'sleep 1000' }) + SETTINGS + BALANCER;
+    const run = await bench.rollOut(manifest, { inputs: { timeoutMinutes: '1', onFailure: 'keep' } });
+    assert.match(failureOf(run, 'ROLLOUT_TIMEOUT', 'kept'), /Deployment\/web \(.*available/);
+    assert.match(run.log, /Readiness probe failed/);
+    const again = await bench.rollOut(web() + SETTINGS + BALANCER);
+    assert.equal(again.outputs.result, 'deployed', again.log);
+  });
+
+  it('that is cancelled puts everything back within seconds', async () => {
+    const before = await bench.state();
+    const cancel = new AbortController();
+    let cancelled = 0;
+    const run = await bench.rollOut(web({ command: 'sleep 1000' }) + SETTINGS.replace('hello', 'changed') + BALANCER, {
+      signal: cancel.signal,
+      onLine: (line) => {
+        if (!line.includes('1/2 updated') || cancelled > 0) return;
+        cancelled = Date.now();
+        cancel.abort();
+      },
+    });
+    assert.ok(Date.now() - cancelled < 5_000, run.log);
+    assert.equal(run.result, 'Canceled', run.log);
+    assert.equal(run.outputs.result, 'restored', run.log);
+    assert.deepEqual(await bench.state(), before);
+  });
+
+  it('that would overwrite what others own names field and owner, and changes nothing', async () => {
+    await bench.changeAs('autoscaler', KINDS.deployment, 'web', { replicas: 3 });
+    const before = await bench.state();
+    const run = await bench.rollOut(web() + SETTINGS.replace('hello', 'changed') + BALANCER);
+    assert.match(failureOf(run, 'APPLY_CONFLICT', 'refused'), /\.spec\.replicas \(owned by autoscaler\)/);
+    assert.deepEqual(await bench.state(), before);
+  });
+
+  it('that takes over what others own gives it back when it fails', async () => {
+    const before = await bench.state();
+    const forceConflicts = { forceConflicts: 'true' };
+    const failed = await bench.rollOut(web({ command: 'exit 1' }), { inputs: forceConflicts });
+    failureOf(failed, 'CONTAINER_CRASHED', 'restored');
+    assert.deepEqual(await bench.state(), before);
+    const forced = await bench.rollOut(web() + SETTINGS + BALANCER, { inputs: forceConflicts });
+    assert.equal(forced.outputs.result, 'deployed', forced.log);
+  });
+
+  it('whose field may not change is refused, and nothing is changed', async () => {
+    const before = await bench.state();
+    const other = web().replaceAll('{app: web}', '{app: web, tier: front}');
+    const run = await bench.rollOut(other + SETTINGS.replace('hello', 'changed'));
+    assert.match(failureOf(run, 'APPLY_REFUSED', 'refused'), /selector/);
+    assert.deepEqual(await bench.state(), before);
+  });
+
+  it('keeps the replicas that an autoscaler has set, also when it puts back', async () => {
+    const manifest = web().replace('  replicas: 2\n', '');
+    const first = await bench.rollOut(manifest + SETTINGS + BALANCER);
+    assert.equal(first.outputs.result, 'unchanged', first.log);
+    await bench.changeAs('autoscaler', KINDS.deployment, 'web', { replicas: 3 });
+    const run = await bench.rollOut(manifest.replace(SERVE, 'exit 1'));
+    failureOf(run, 'CONTAINER_CRASHED', 'restored');
+    const live = await bench.get(KINDS.deployment, 'web');
+    assert.equal((live?.spec as { replicas: number }).replicas, 3);
+  });
+});
+
+describe('a rollout of things that were not there', () => {
+  let bench: RolloutBench;
+
+  before(async function () {
+    this.timeout('30m');
+    bench = await RolloutBench.open();
+  });
+
+  after(() => bench.close());
+
+  it('leaves nothing behind when it fails', async () => {
+    const before = await bench.state();
+    const run = await bench.rollOut(web({ command: 'exit 1' }) + SETTINGS + BALANCER);
+    assert.match(failureOf(run, 'CONTAINER_CRASHED', 'removed'), /What this run had created was removed/);
+    assert.deepEqual(await bench.state(), before);
+  });
+
+  it('brings a kind, an object of it and a Job in the right order', async () => {
+    const group = `${bench.namespace}.example.com`;
+    const run = await bench.rollOut(`apiVersion: ${group}/v1
+kind: Toy
+metadata: {name: ball}
+spec: {colour: red}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: toys.${group}}
+spec:
+  group: ${group}
+  scope: Namespaced
+  names: {kind: Toy, plural: toys, singular: toy}
+  versions:
+    - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: work}
+spec:
+  template:
+    spec: {restartPolicy: Never, containers: [{name: app, image: app, command: ['true']}]}
+`);
+    await bench.remove(KINDS.definition, `toys.${group}`);
+    assert.equal(run.outputs.result, 'deployed', run.log);
+    assert.match(run.log, /✓ Job\/work: complete/);
+  });
+
+  it('of a Job that fails shows what it wrote', async () => {
+    const run = await bench.rollOut(`apiVersion: batch/v1
+kind: Job
+metadata: {name: doomed}
+spec:
+  backoffLimit: 0
+  template:
+    spec: {restartPolicy: Never, containers: [{name: app, image: app, command: [sh, -c, echo no data to train on; exit 4]}]}
+`);
+    failureOf(run, 'JOB_FAILED', 'removed');
+    assert.match(run.log, /\| no data to train on/);
+    assert.equal(await bench.get(KINDS.job, 'doomed'), undefined);
+  });
+
+  it('brings a StatefulSet back from a version whose first pod never starts', async () => {
+    const set = (command: string): string =>
+      web({ command, replicas: 1 })
+        .replace('kind: Deployment', 'kind: StatefulSet')
+        .replace('spec:\n', 'spec:\n  serviceName: web\n');
+    const first = await bench.rollOut(set(SERVE));
+    assert.equal(first.outputs.result, 'deployed', first.log);
+    const before = await bench.state();
+    failureOf(await bench.rollOut(set('exit 1')), 'CONTAINER_CRASHED', 'restored');
+    assert.deepEqual(await bench.state(), before);
+  });
+
+  it('in a namespace of their own brings that first, and removes it again on failure', async () => {
+    const name = `${bench.namespace}-own`;
+    const manifest = (command: string): string =>
+      `apiVersion: v1\nkind: Namespace\nmetadata: {name: ${name}}\n---\n${web({ command, replicas: 1 })}`;
+    const failed = await bench.rollOut(manifest('exit 1'), { inputs: { namespace: name } });
+    failureOf(failed, 'CONTAINER_CRASHED', 'removed');
+    assert.equal(await bench.get(KINDS.namespace, name), undefined, failed.log);
+    const run = await bench.rollOut(manifest(SERVE), { inputs: { namespace: name } });
+    assert.equal(run.outputs.result, 'deployed', run.log);
+    await bench.remove(KINDS.namespace, name);
+  });
+});
+
+describe('a rollout that cannot begin', () => {
+  let bench: RolloutBench;
+
+  before(async function () {
+    this.timeout('30m');
+    bench = await RolloutBench.open();
+  });
+
+  after(() => bench.close());
+
+  it('because the namespace is not there says so before anything is written', async () => {
+    const run = await bench.rollOut(SETTINGS, { inputs: { namespace: 'no-such-place' } });
+    assert.match(failureOf(run, 'NAMESPACE_NOT_FOUND', 'refused'), /"no-such-place"/);
+  });
+
+  it('because a kind is not known names file, line and the version to use', async () => {
+    const old = 'apiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: web}\n';
+    const run = await bench.rollOut(SETTINGS + `---\n${old}`);
+    assert.match(
+      failureOf(run, 'KIND_UNKNOWN', 'refused'),
+      /app\.yml:7: .*Deployment in apps\/v1beta1.*Use kind Deployment in apps\/v1\./,
+    );
+    assert.equal(await bench.get(KINDS.configMap, 'settings'), undefined);
+  });
+
+  it('because a manifest is for another namespace says so', async () => {
+    const run = await bench.rollOut(SETTINGS.replace('{name: settings}', '{name: settings, namespace: other}'));
+    failureOf(run, 'NAMESPACE_MISMATCH', 'refused');
+  });
+
+  it('because one of many is invalid writes none of them', async () => {
+    const run = await bench.rollOut(SETTINGS + '---\n' + web().replace('containerPort: 8080', 'containerPort: 99999'));
+    assert.match(failureOf(run, 'APPLY_REFUSED', 'refused'), /containerPort/);
+    assert.equal(await bench.get(KINDS.configMap, 'settings'), undefined);
+  });
+
+  it('because the Deployment is paused or scaled to zero says so', async () => {
+    const run = await bench.rollOut(web().replace('spec:\n', 'spec:\n  paused: true\n'));
+    failureOf(run, 'WORKLOAD_PAUSED', 'refused');
+  });
+
+  it('because the token is wrong, the certificate is not trusted, or nobody answers: each told apart', async () => {
+    const { kubeconfig } = bench;
+    const wrongToken = kubeconfig.replace(/token: .*/, 'token: wrong');
+    failureOf(await bench.rollOut(SETTINGS, { kubeconfig: wrongToken }), 'CLUSTER_UNAUTHORIZED', 'refused');
+    const noAuthority = kubeconfig.replace(/ *certificate-authority-data: .*\n/, '');
+    failureOf(await bench.rollOut(SETTINGS, { kubeconfig: noAuthority }), 'CERTIFICATE_UNTRUSTED', 'refused');
+    const nobody = kubeconfig.replace(/server: .*/, 'server: https://127.0.0.1:9');
+    failureOf(await bench.rollOut(SETTINGS, { kubeconfig: nobody }), 'CLUSTER_UNREACHABLE', 'refused');
+  });
+
+  it('because of missing rights names verb, resource and namespace; the documented Role is enough', async () => {
+    const kubeconfig = await bench.kubeconfigOf('deployer', []);
+    const refused = failureOf(await bench.rollOut(SETTINGS, { kubeconfig }), 'CLUSTER_FORBIDDEN', 'refused');
+    assert.match(refused, new RegExp(`may not get configmaps in namespace ${bench.namespace}`));
+    const documented = await bench.kubeconfigOf('releaser', await bench.documentedRules());
+    const run = await bench.rollOut(web() + SETTINGS + BALANCER, { kubeconfig: documented });
+    assert.equal(run.outputs.result, 'deployed', run.log);
+    const crashed = await bench.rollOut(web({ command: 'echo gone wrong; exit 1' }), { kubeconfig: documented });
+    failureOf(crashed, 'CONTAINER_CRASHED', 'restored');
+    assert.match(crashed.log, /\| gone wrong/);
+  });
+});

@@ -1,0 +1,230 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parse } from 'yaml';
+import { KubeClient } from '../../lib/kube/client/kube-client.ts';
+import { NAMESPACES } from '../../lib/kube/client/resource.ts';
+import type { Resource } from '../../lib/kube/client/resource.ts';
+import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
+import type { KubeObject } from '../../lib/kube/objects.ts';
+import { COUNTERS } from '../../lib/kube/rollout/content.ts';
+import { ensureServices } from '../../tools/services/services.ts';
+import { ensureBusyboxImage } from './busybox-image.ts';
+import { runTaskProcess } from './packed-task.ts';
+import type { TaskProcessResult } from './packed-task.ts';
+
+const kind = (apiVersion: string, name: string, plural: string, namespaced = true): Resource => ({
+  apiVersion,
+  kind: name,
+  plural,
+  namespaced,
+});
+
+/** The kinds that the tests write. */
+export const KINDS = {
+  namespace: NAMESPACES,
+  configMap: kind('v1', 'ConfigMap', 'configmaps'),
+  service: kind('v1', 'Service', 'services'),
+  serviceAccount: kind('v1', 'ServiceAccount', 'serviceaccounts'),
+  secret: kind('v1', 'Secret', 'secrets'),
+  pod: kind('v1', 'Pod', 'pods'),
+  quota: kind('v1', 'ResourceQuota', 'resourcequotas'),
+  deployment: kind('apps/v1', 'Deployment', 'deployments'),
+  statefulSet: kind('apps/v1', 'StatefulSet', 'statefulsets'),
+  job: kind('batch/v1', 'Job', 'jobs'),
+  role: kind('rbac.authorization.k8s.io/v1', 'Role', 'roles'),
+  roleBinding: kind('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings'),
+  definition: kind('apiextensions.k8s.io/v1', 'CustomResourceDefinition', 'customresourcedefinitions', false),
+} as const;
+
+/** A ConfigMap that the cluster puts into each namespace, sooner or later. */
+const CLUSTER_OWNED = 'kube-root-ca.crt';
+
+/** How one rollout of a test differs from the usual one. */
+export interface RolloutParts {
+  readonly images?: string;
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** Another kubeconfig than the administrator's. */
+  readonly kubeconfig?: string;
+  readonly signal?: AbortSignal;
+  readonly onLine?: (line: string) => void;
+}
+
+/** A namespace on the real cluster, and the packed task to roll things out into it. */
+export class RolloutBench {
+  readonly namespace = `rollout-${Date.now().toString(36)}-${Math.floor(Math.random() * 1e6).toString(36)}`;
+  /** Two versions of one small image, by digest. */
+  readonly images: readonly [string, string];
+  readonly kubeconfig: string;
+  readonly client: KubeClient;
+  readonly #signal = AbortSignal.timeout(3_600_000);
+
+  private constructor(kubeconfig: string, images: readonly [string, string]) {
+    this.kubeconfig = kubeconfig;
+    this.images = images;
+    this.client = new KubeClient(readKubeconfig(kubeconfig));
+  }
+
+  /** Sets up what is missing; the first time on a machine that takes minutes. */
+  static async open(): Promise<RolloutBench> {
+    const services = await ensureServices(['registry', 'docker', 'cluster']);
+    const kubeconfig = await readFile(services.cluster.kubeconfig, 'utf8');
+    const one = await ensureBusyboxImage(services, '1');
+    const bench = new RolloutBench(kubeconfig, [one, await ensureBusyboxImage(services, '2')]);
+    await bench.create(NAMESPACES, { metadata: { name: bench.namespace } });
+    return bench;
+  }
+
+  async close(): Promise<void> {
+    await this.client.remove(
+      { resource: NAMESPACES, namespace: undefined, name: this.namespace },
+      undefined,
+      this.#signal,
+    );
+    await this.client.close();
+  }
+
+  /** Rolls out one manifest with the packed task. */
+  async rollOut(manifest: string, parts: RolloutParts = {}): Promise<TaskProcessResult> {
+    const folder = await mkdtemp(join(tmpdir(), 'rollout-'));
+    const file = join(folder, 'app.yml');
+    await writeFile(file, manifest);
+    try {
+      return await runTaskProcess({
+        task: 'RolloutToAKS',
+        inputs: {
+          kubernetesConnection: 'cluster',
+          namespace: this.namespace,
+          manifests: file,
+          images: parts.images ?? `app=${this.images[0]}`,
+          ...parts.inputs,
+        },
+        connections: [
+          {
+            name: 'cluster',
+            type: 'kubernetes',
+            url: 'https://kubernetes.example.com',
+            authorization: {
+              scheme: 'Kubernetes',
+              parameters: { kubeconfig: parts.kubeconfig ?? this.kubeconfig },
+            },
+            data: { authorizationType: 'Kubeconfig' },
+          },
+        ],
+        ...(parts.signal === undefined ? {} : { signal: parts.signal }),
+        ...(parts.onLine === undefined ? {} : { onLine: parts.onLine }),
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  async get(resource: Resource, name: string): Promise<KubeObject | undefined> {
+    return this.client.get({ resource, namespace: this.#home(resource), name }, this.#signal);
+  }
+
+  async create(resource: Resource, object: object): Promise<KubeObject> {
+    const { apiVersion, kind: kindName } = resource;
+    const whole = { apiVersion, kind: kindName, ...object } as KubeObject;
+    return this.client.create(
+      { resource, namespace: this.#home(resource), name: whole.metadata.name },
+      whole,
+      this.#signal,
+    );
+  }
+
+  /** Changes the spec of an object as another field manager, such as an autoscaler, would. */
+  async changeAs(fieldManager: string, resource: Resource, name: string, spec: object): Promise<void> {
+    const client = new KubeClient(readKubeconfig(this.kubeconfig), { fieldManager });
+    const live = await this.get(resource, name);
+    if (live === undefined) throw new Error(`there is no ${name}`);
+    const ref = { resource, namespace: this.#home(resource), name };
+    await client.replace(ref, { ...live, spec: { ...(live.spec as object), ...spec } }, this.#signal);
+    await client.close();
+  }
+
+  async remove(resource: Resource, name: string): Promise<void> {
+    await this.client.remove({ resource, namespace: this.#home(resource), name }, undefined, this.#signal);
+  }
+
+  /**
+   * Everything the namespace holds, as it must be the same before and after: without status, versions and times, but
+   * with the managers of every field.
+   */
+  async state(): Promise<Readonly<Record<string, unknown>>> {
+    const kinds = [KINDS.configMap, KINDS.service, KINDS.deployment, KINDS.statefulSet, KINDS.job];
+    const lists = await Promise.all(
+      kinds.map((resource) => this.client.list(resource, this.namespace, {}, this.#signal)),
+    );
+    const live = lists
+      .flatMap(({ items }) => items)
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined && metadata.name !== CLUSTER_OWNED);
+    return Object.fromEntries(live.map((object) => [`${object.kind}/${object.metadata.name}`, lastingPartOf(object)]));
+  }
+
+  /** The rules of the Role in docs/rollout-to-aks.md. */
+  async documentedRules(): Promise<readonly object[]> {
+    const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'rollout-to-aks.md'), 'utf8');
+    const role = /```yaml\n(apiVersion: rbac[\s\S]*?)```/.exec(page)?.[1] ?? '';
+    return (parse(role) as { readonly rules: readonly object[] }).rules;
+  }
+
+  /** A kubeconfig of a service account that may do what `rules` allow in the namespace, and nothing else. */
+  async kubeconfigOf(name: string, rules: readonly object[]): Promise<string> {
+    await this.create(KINDS.serviceAccount, { metadata: { name } });
+    await this.create(KINDS.role, { metadata: { name }, rules });
+    await this.create(KINDS.roleBinding, {
+      metadata: { name },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
+      subjects: [{ kind: 'ServiceAccount', name, namespace: this.namespace }],
+    });
+    const token = await this.#tokenOf(name);
+    return this.kubeconfig.replace(/token: .*/, `token: ${token}`);
+  }
+
+  async #tokenOf(serviceAccount: string): Promise<string> {
+    const metadata = {
+      name: `${serviceAccount}-key`,
+      annotations: { 'kubernetes.io/service-account.name': serviceAccount },
+    };
+    await this.create(KINDS.secret, { metadata, type: 'kubernetes.io/service-account-token' });
+    for (;;) {
+      const { token } = ((await this.get(KINDS.secret, metadata.name))?.data ?? {}) as { readonly token?: string };
+      if (token !== undefined) return Buffer.from(token, 'base64').toString('utf8');
+      await sleep(100, undefined, { signal: this.#signal });
+    }
+  }
+
+  #home(resource: Resource): string | undefined {
+    return resource.namespaced ? this.namespace : undefined;
+  }
+}
+
+interface ManagedFields {
+  readonly manager?: string;
+  readonly operation?: string;
+  readonly fieldsV1?: Readonly<Record<string, unknown>>;
+}
+
+function lastingPartOf(object: KubeObject): object {
+  const { labels, annotations, managedFields } = object.metadata;
+  const kept = Object.entries(annotations ?? {}).filter(([key]) => !COUNTERS.includes(key));
+  const rest = Object.fromEntries(Object.entries(object).filter(([field]) => field !== 'status'));
+  return {
+    ...rest,
+    metadata: { labels, annotations: Object.fromEntries(kept) },
+    // Controllers write status whenever they like; who manages the rest must stay.
+    managers: ((managedFields ?? []) as readonly ManagedFields[])
+      .map(({ manager, operation, fieldsV1 }) => ({ manager, operation, fields: withoutStatus(fieldsV1 ?? {}) }))
+      .filter(({ fields }) => Object.keys(fields).length > 0),
+  };
+}
+
+function withoutStatus(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const keep = Object.entries(fields).filter(([key, value]) => {
+    const onlyCounters = JSON.stringify(value).includes('f:deployment.kubernetes.io/revision');
+    return key !== 'f:status' && !onlyCounters;
+  });
+  return Object.fromEntries(keep);
+}
