@@ -21,6 +21,10 @@ const PATIENCE = { afterInterrupt: 7_500, afterTerminate: 2_500 };
 /** A background process of the program may keep its output open; the agent does not wait for it. */
 const OUTPUT_GRACE = 2_000;
 
+/** What ends each program that runs: nothing outlives an agent that is ended at once. */
+const running = new Set<() => void>();
+process.once('exit', () => running.forEach((kill) => kill()));
+
 /**
  * Runs a program to its end.
  *
@@ -41,9 +45,8 @@ export async function runChild({
   const ended = new AbortController();
   const stop = (): void => void stopInSteps(child, ended.signal);
   signal?.addEventListener('abort', stop, { once: true });
-  // Nothing outlives an agent that is ended at once.
   const kill = (): void => killGroup(child.pid, 'SIGKILL');
-  process.once('exit', kill);
+  running.add(kill);
   const outputs = Promise.all([readLines(child.stdout, onLine), readLines(child.stderr, onErrorLine)]);
   try {
     const code = await new Promise<number>((resolve, reject) => {
@@ -57,7 +60,7 @@ export async function runChild({
   } finally {
     ended.abort();
     signal?.removeEventListener('abort', stop);
-    process.removeListener('exit', kill);
+    running.delete(kill);
     child.stdout.destroy();
     child.stderr.destroy();
   }

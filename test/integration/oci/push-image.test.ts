@@ -16,6 +16,7 @@ import { planLayers } from '../../../lib/packing/layer-plan.ts';
 import type { LayerFile } from '../../../lib/packing/read-layer.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { type BaseOptions, FAMILIES, PLATFORMS, pushBaseImage } from '../../support/base-images.ts';
+import { ensureImageInspectors } from '../../support/image-inspectors.ts';
 import { type MemoryFile, memoryFile } from '../../support/memory-file.ts';
 
 const NEVER = new AbortController().signal;
@@ -33,6 +34,7 @@ describe('an image pushed to a registry', function () {
   let host = '';
   before(async () => {
     ({ host } = (await ensureServices(['registry'])).registry);
+    await ensureImageInspectors();
   });
   after(() => dispatcher.destroy());
 

@@ -16,6 +16,7 @@ import {
   type TaskProcessOptions,
   type TaskProcessResult,
 } from '../../support/packed-task.ts';
+import { ensureImageInspectors } from '../../support/image-inspectors.ts';
 import { startHtpasswdRegistry, type TestRegistry } from '../../support/test-registry.ts';
 
 const NEVER = new AbortController().signal;
@@ -29,6 +30,7 @@ describe('BundleModelImage', function () {
   let baseDigest = '';
   before(async () => {
     ({ host } = (await ensureServices(['registry'])).registry);
+    await ensureImageInspectors();
     base = `bundle/${randomUUID()}/base`;
     baseDigest = await pushBaseImage(repository(base), '1', { config: { config: { Env: ['PATH=/bin'] } } });
     folder = mkdtempSync(join(tmpdir(), 'bundle-'));
@@ -142,7 +144,7 @@ describe('BundleModelImage', function () {
     ]);
     assert.throws(() => readFileSync(join(folder, 'bundle', 'rootfs', 'app', 'notes.md')), { code: 'ENOENT' });
 
-    for (const text of [outputs.image, '**2.0 MB sent**']) assert.ok(summary.includes(text), summary);
+    for (const text of [outputs.image, '**1.9 MiB sent**']) assert.ok(summary.includes(text), summary);
     const facts = JSON.parse(attachments[0]?.content ?? '{}') as { imageDigest: string; model: { version: string } };
     assert.deepEqual([facts.imageDigest, facts.model.version], [outputs.imageDigest, '7']);
   });
