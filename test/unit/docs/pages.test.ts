@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '..', '..', '..');
+const PAGES = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: ROOT }).sort();
+const SOURCES = globSync(['lib/**/*.ts', 'tasks/**/*.ts', 'tools/**/*.ts'], { cwd: ROOT });
+
+function textOf(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8');
+}
+
+/** Where the links and pictures of a page point to, within the project. */
+function targetsOf(page: string): readonly string[] {
+  const text = textOf(page).replaceAll(/```[^]*?```/g, '');
+  return [...text.matchAll(/\]\(([^)\s#]+)[^)]*\)|\bsrc="([^"]+)"/g)]
+    .map(([, link, source]) => link ?? source ?? '')
+    .filter((target) => !/^[a-z]+:/.test(target));
+}
+
+describe('the pages', () => {
+  for (const page of PAGES) {
+    it(`${page} links to what is there`, () => {
+      const dead = targetsOf(page).filter((target) => !existsSync(join(ROOT, dirname(page), target)));
+      assert.deepEqual(dead, []);
+    });
+  }
+
+  it('explain every error code in docs/troubleshooting.md', () => {
+    const codes = new Set(
+      SOURCES.flatMap((path) =>
+        [...textOf(path).matchAll(/new DeliveryError\(\s*'([A-Z_]+)'/g)].map(([, code = '']) => code),
+      ),
+    );
+    const explained = textOf('docs/troubleshooting.md');
+    assert.ok(codes.size > 20, `found only ${codes.size} codes`);
+    assert.deepEqual([...codes].filter((code) => !explained.includes(`\`${code}\``)).sort(), []);
+  });
+});
