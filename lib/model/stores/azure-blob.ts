@@ -12,6 +12,7 @@ import type {
   WriteCondition,
 } from './object-store.ts';
 import { type PatientAgents, patientAgents } from './patient-agents.ts';
+import { Slots } from '../slots.ts';
 import { withRetries } from './retry.ts';
 
 /** A connection stands within 10 seconds or not at all; TCP itself asks three times in that time. */
@@ -23,6 +24,8 @@ const REQUEST_LIMIT = 10 * 60_000;
 /** Documents of this project are smaller; what is larger is something else. */
 const LARGEST_DOCUMENT = 32 * 1024 * 1024;
 
+/** Blobs of which the properties are asked for at once. */
+const LOOKUPS_AT_ONCE = 16;
 /** Azure lists no more at once. */
 const LARGEST_PAGE = 5000;
 
@@ -115,6 +118,18 @@ export class AzureBlobStore implements ObjectStore {
     }
   }
 
+  async *listTagged(expression: string, signal: AbortSignal): AsyncGenerator<StoredObject> {
+    const pages = this.#pages(signal, (abortSignal, from) =>
+      this.#client.findBlobsByTags(expression, { abortSignal }).byPage(from),
+    );
+    const slots = new Slots(LOOKUPS_AT_ONCE);
+    for await (const { blobs } of tellingFilter(pages, expression)) {
+      // The index knows names alone.
+      const found = await Promise.all(blobs.map(({ name }) => slots.run(() => this.#look(name, signal))));
+      yield* found.filter((object) => object !== undefined);
+    }
+  }
+
   async read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined> {
     try {
       return await this.#try(name, signal, async (abortSignal) => {
@@ -188,6 +203,18 @@ export class AzureBlobStore implements ObjectStore {
     await this.#try(name, signal, (abortSignal) => this.#blob(name).deleteIfExists({ abortSignal }));
   }
 
+  /** A blob as it is now, or undefined where it is gone. */
+  async #look(name: string, signal: AbortSignal): Promise<StoredObject | undefined> {
+    try {
+      const found = await this.#try(name, signal, (abortSignal) => this.#blob(name).getProperties({ abortSignal }));
+      const { contentLength: size = 0, etag = '', lastModified: modified = new Date(0), contentMD5 } = found;
+      return { name, size, etag, modified, md5: contentMD5 && Buffer.from(contentMD5).toString('hex') };
+    } catch (error) {
+      if (error instanceof DeliveryError && error.code === 'BLOB_NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
   /** Begins to read a blob. Whoever gets its body reads it to the end or destroys it. */
   async #begin(
     name: string,
@@ -244,6 +271,20 @@ export class AzureBlobStore implements ObjectStore {
       signal.throwIfAborted();
       throw storeError(error, this.#access, name);
     }
+  }
+}
+
+/** A filter that Azure cannot read is answered with a status of its own. */
+async function* tellingFilter<Page>(pages: AsyncIterable<Page>, expression: string): AsyncGenerator<Page> {
+  try {
+    yield* pages;
+  } catch (error) {
+    if (!(error instanceof DeliveryError) || failureOf(error.cause).status !== 400) throw error;
+    throw new DeliveryError('TAG_FILTER_INVALID', {
+      message: `The store does not understand the tag filter ${expression}.`,
+      remedy: `Write stage=production, or an expression as Azure has it: "stage" = 'production' AND "accuracy" > '0.9'.`,
+      cause: error,
+    });
   }
 }
 

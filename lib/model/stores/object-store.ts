@@ -53,6 +53,12 @@ export interface ObjectStore {
   list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>;
   /** The folders right below `prefix` (which ends in `/` or is empty), without their parents and slashes. */
   listFolders(prefix: string, signal: AbortSignal): AsyncIterable<string>;
+  /**
+   * The objects whose index tags meet an expression such as `"stage" = 'production'`, each as it is now, in no order.
+   *
+   * @throws DeliveryError `TAGS_UNSUPPORTED` where this kind of store has no index of tags, `TAG_FILTER_INVALID`
+   */
+  listTagged(expression: string, signal: AbortSignal): AsyncIterable<StoredObject>;
   /** A small text object, or undefined where there is none. */
   read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined>;
   /** Exactly the bytes of the range. */

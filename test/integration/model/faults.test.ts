@@ -39,6 +39,7 @@ function delegating(store: ObjectStore): ObjectStore {
     uriOf: (name) => store.uriOf(name),
     list: (prefix, signal) => store.list(prefix, signal),
     listFolders: (prefix, signal) => store.listFolders(prefix, signal),
+    listTagged: (expression, signal) => store.listTagged(expression, signal),
     read: (name, signal) => store.read(name, signal),
     readRange: (range, signal) => store.readRange(range, signal),
     write: (name, bytes, condition, signal) => store.write(name, bytes, condition, signal),
