@@ -5,6 +5,7 @@ import { checkName, checkPrefix } from './names.ts';
  *
  *     <prefix>/<model>/versions/<version>/files/<attempt>/…  the files
  *     <prefix>/<model>/versions/<version>/model.json         written last and once: a version is whole or absent
+ *     <prefix>/<model>/versions/<version>/deprecated.json    says why it should not be used any more; may come and go
  *     <prefix>/<model>/channels/<channel>.json               names a version
  *
  * Each attempt to publish writes into a folder of its own, which `model.json` names. So two publishers of one version
@@ -34,6 +35,10 @@ export class ManagedLayout {
 
   manifest(model: string, version: string): string {
     return `${this.version(model, version)}/model.json`;
+  }
+
+  deprecation(model: string, version: string): string {
+    return `${this.version(model, version)}/deprecated.json`;
   }
 
   /** A file, in the folder that the manifest names. */
