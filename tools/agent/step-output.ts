@@ -137,11 +137,11 @@ export class StepOutput {
     this.variables.push({ name, value: data, isOutput, isSecret, isReadOnly });
   }
 
-  #complete({ properties, data }: AgentCommand): void {
+  #complete({ properties }: AgentCommand): void {
     const outcome = outcomeNamed(properties.result ?? '');
     if (outcome === undefined) throw new Error(`there is no result "${properties.result ?? ''}".`);
+    // Its text is the step's last operation, which no log shows; errors are told by task.logissue.
     if (this.completion !== 'Failed') this.completion = outcome;
-    if (data !== '') this.#show(outcome === 'Failed' ? `##[error]${data}` : data);
   }
 
   #logIssue({ properties, data }: AgentCommand): void {
