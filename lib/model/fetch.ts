@@ -5,6 +5,7 @@ import { Destination, type Staging } from './destination.ts';
 import type { ModelSource } from './manifest.ts';
 import { type DigestedFile, modelDigest, totalSize } from './model-digest.ts';
 import { ProgressSum, type Reporter } from './progress.ts';
+import { ReusedMemory } from './piece-memory.ts';
 import { readAhead } from './read-ahead.ts';
 import { resolveModel } from './resolve.ts';
 import type { ModelFile, ResolvedModel } from './resolved-model.ts';
@@ -102,11 +103,11 @@ async function download(
   const stop = new AbortController();
   const inner = AbortSignal.any([signal, stop.signal]);
   const sum = new ProgressSum(totalSize(files), reporter);
-  const [pieces, opened] = [new Slots(IN_FLIGHT), new Slots(FILES_AT_ONCE)];
+  const [memory, opened] = [new ReusedMemory(IN_FLIGHT), new Slots(FILES_AT_ONCE)];
   const downloads = files.map((file) =>
     opened.run(async () => {
       inner.throwIfAborted();
-      return downloadFile(file, staging, { pieces, sum, signal: inner });
+      return downloadFile(file, staging, { memory, sum, signal: inner });
     }),
   );
   try {
@@ -122,14 +123,14 @@ async function download(
 async function downloadFile(
   file: ModelFile,
   staging: Staging,
-  { pieces, sum, signal }: { readonly pieces: Slots; readonly sum: ProgressSum; readonly signal: AbortSignal },
+  { memory, sum, signal }: { readonly memory: ReusedMemory; readonly sum: ProgressSum; readonly signal: AbortSignal },
 ): Promise<DigestedFile> {
   const { path, size } = file;
   const sha256 = createHash('sha256');
   const md5 = file.md5 === undefined ? undefined : createHash('md5');
   const handle = await open(await staging.place(path), 'wx');
   try {
-    for await (const piece of readAhead(file.readRange, { offset: 0, size }, pieces, signal)) {
+    for await (const piece of readAhead(file.readRange, { offset: 0, size }, memory, signal)) {
       const written = handle.writeFile(piece);
       sha256.update(piece);
       md5?.update(piece);

@@ -1,55 +1,61 @@
-import type { Slots } from './slots.ts';
+import { PIECE, type PieceMemory } from './piece-memory.ts';
 
-/** Large enough that requests cost nothing beside it, small enough that many fit into memory at once. */
-export const PIECE = 8 * 1024 * 1024;
+/** Fills a buffer with the bytes of something from `offset` on. Once it has returned or thrown, it leaves the buffer alone. */
+export type ReadRange = (offset: number, into: Buffer, signal: AbortSignal) => Promise<void>;
 
-/** Reads exactly these bytes of something. */
-export type ReadRange = (offset: number, length: number, signal: AbortSignal) => Promise<Buffer>;
+/** A piece on its way. */
+interface Piece {
+  /** What was acquired for it. */
+  readonly held: Buffer;
+  readonly bytes: Buffer;
+  readonly arrival: Promise<void>;
+}
 
 /**
- * Reads something in pieces, several at once, and gives them out in their order. Each piece holds a slot from its
- * request until the next is asked for, so `slots` bounds the memory of all readers that share it; as a reader takes slots
- * in the order of its pieces, the one that is waited for always has its slot and readers cannot block each other.
+ * Reads something in pieces, several at once, and gives them out in their order. Each piece holds its memory from its
+ * request until the next is asked for, so `memory` bounds all readers that share it; as a reader takes memory in the
+ * order of its pieces, the one that is waited for always has it and readers cannot block each other.
  */
 export async function* readAhead(
   readRange: ReadRange,
   { offset, size }: { readonly offset: number; readonly size: number },
-  slots: Slots,
+  memory: PieceMemory,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const stop = new AbortController();
   const inner = AbortSignal.any([signal, stop.signal]);
-  const pieces: Promise<Buffer>[] = [];
-  let taken = 0;
-  let released = 0;
+  const pieces: Piece[] = [];
+  let wake = (): void => undefined;
   const request = async (): Promise<void> => {
     for (let at = offset; at < size && !inner.aborted; at += PIECE) {
-      await slots.acquire();
-      taken += 1;
-      const piece = readRange(at, Math.min(PIECE, size - at), inner);
+      const held = await memory.acquire();
+      const bytes = held.subarray(0, Math.min(PIECE, size - at));
+      const arrival = readRange(at, bytes, inner);
       // Its failure is met when its turn comes; until then it is nobody's unhandled one.
-      piece.catch(() => undefined);
-      arrived(piece);
+      arrival.catch(() => undefined);
+      pieces.push({ held, bytes, arrival });
+      wake();
     }
-  };
-  let wake = (): void => undefined;
-  const arrived = (piece: Promise<Buffer>): void => {
-    pieces.push(piece);
-    wake();
   };
   const requesting = request();
   try {
     for (let count = Math.ceil((size - offset) / PIECE), index = 0; index < count; index++) {
       if (pieces.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-      const bytes = await pieces.shift();
-      if (bytes !== undefined) yield bytes;
-      slots.release();
-      released += 1;
+      const [piece] = pieces;
+      if (piece === undefined) return;
+      await piece.arrival;
+      yield piece.bytes;
+      pieces.shift();
+      memory.release(piece.held);
     }
   } finally {
     stop.abort();
-    void requesting.then(() => {
-      for (; released < taken; released++) slots.release();
-    });
+    void requesting.then(() => pieces.forEach((piece) => void releaseAfter(piece, memory)));
   }
+}
+
+/** Memory is another piece's only when nothing writes to it any more. */
+async function releaseAfter({ held, arrival }: Piece, memory: PieceMemory): Promise<void> {
+  await arrival.catch(() => undefined);
+  memory.release(held);
 }

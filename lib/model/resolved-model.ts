@@ -12,7 +12,7 @@ export interface ModelFile {
   readonly sha256: string | undefined;
   /** MD5 that the content must have, in hexadecimal; undefined where the store does not say. */
   readonly md5: string | undefined;
-  /** Exactly these bytes of it. */
+  /** Reads some of its bytes. */
   readonly readRange: ReadRange;
   /**
    * Its content from `offset` on, read ahead in parallel, taken up again where the connection breaks, and, when read

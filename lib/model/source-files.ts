@@ -3,7 +3,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { inPathOrder } from './model-digest.ts';
-import { PIECE } from './read-ahead.ts';
+import { PIECE } from './piece-memory.ts';
 
 /** A file on this machine that belongs to a model. */
 export interface SourceFile {

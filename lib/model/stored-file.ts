@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { DeliveryError } from '../errors/delivery-error.ts';
+import { FreshMemory } from './piece-memory.ts';
 import { readAhead } from './read-ahead.ts';
 import type { ModelFile } from './resolved-model.ts';
-import { Slots } from './slots.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 /** Pieces that one open stream reads ahead: enough to fill a line, and 32 MiB of memory. */
@@ -23,10 +23,11 @@ export interface StoredFileFacts {
 /** A model's file in a store. */
 export function storedFile(store: ObjectStore, facts: StoredFileFacts): ModelFile {
   const { path, size, object, etag, sha256, md5 } = facts;
-  const readRange: ModelFile['readRange'] = (offset, length, signal) =>
-    store.readRange({ name: object, offset, length, size, etag }, signal);
+  const readRange: ModelFile['readRange'] = (offset, into, signal) =>
+    store.readRange({ name: object, offset, size, etag }, into, signal);
   const open: ModelFile['open'] = (offset, signal) => {
-    const pieces = readAhead(readRange, { offset, size }, new Slots(READ_AHEAD), signal);
+    // The stream's reader may keep a piece for as long as it likes.
+    const pieces = readAhead(readRange, { offset, size }, new FreshMemory(READ_AHEAD), signal);
     const checked = offset === 0 && sha256 !== undefined ? verified(pieces, path, sha256) : pieces;
     return Promise.resolve(Readable.from(checked, { objectMode: false, signal }));
   };

@@ -1,4 +1,4 @@
-import { PIECE } from './read-ahead.ts';
+import { PIECE } from './piece-memory.ts';
 import { Slots } from './slots.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 

@@ -148,13 +148,12 @@ export class AzureBlobStore implements ObjectStore {
     }
   }
 
-  async readRange({ name, offset, length, size, etag }: ObjectRange, signal: AbortSignal): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafe(length);
-    if (length === 0) return bytes;
+  async readRange({ name, offset, size, etag }: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void> {
+    if (into.length === 0) return;
     let filled = 0;
     let state = etag;
     const attempt = async (abortSignal: AbortSignal): Promise<void> => {
-      const rest = { offset: offset + filled, length: length - filled, etag: state };
+      const rest = { offset: offset + filled, length: into.length - filled, etag: state };
       const answer = await this.#begin(name, rest, abortSignal);
       if (answer.total !== size) {
         answer.body.destroy();
@@ -162,10 +161,9 @@ export class AzureBlobStore implements ObjectStore {
       }
       // What follows a break must come from the same state of the blob.
       state = answer.etag;
-      await fill(bytes, filled, answer.body, (position) => (filled = position));
+      await fill(into, filled, answer.body, (position) => (filled = position));
     };
     await this.#try(name, signal, attempt, () => filled);
-    return bytes;
   }
 
   async write(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean> {

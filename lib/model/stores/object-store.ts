@@ -16,11 +16,10 @@ export interface StoredDocument {
   readonly etag: string;
 }
 
-/** Part of an object, always of one state of it. */
+/** From where on to read an object, and which state of it. */
 export interface ObjectRange {
   readonly name: string;
   readonly offset: number;
-  readonly length: number;
   /** Size of the whole object; another size means another content. */
   readonly size: number;
   /** Read only this state of the object. Undefined: whatever it is now. */
@@ -61,8 +60,8 @@ export interface ObjectStore {
   listTagged(expression: string, signal: AbortSignal): AsyncIterable<StoredObject>;
   /** A small text object, or undefined where there is none. */
   read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined>;
-  /** Exactly the bytes of the range. */
-  readRange(range: ObjectRange, signal: AbortSignal): Promise<Buffer>;
+  /** Fills a buffer with the bytes of an object; nothing is written to it any more once this has returned or thrown. */
+  readRange(range: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void>;
   /** Writes an object in one request. False: the condition did not hold and nothing was written. */
   write(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean>;
   startUpload(name: string): PartUpload;

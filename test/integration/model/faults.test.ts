@@ -25,9 +25,9 @@ function interrupted(store: ObjectStore, piece: number, happens: () => Promise<u
   let happened: Promise<unknown> | undefined;
   return {
     ...delegating(store),
-    readRange: async (range, signal) => {
+    readRange: async (range, into, signal) => {
       if (reads++ >= piece) await (happened ??= happens());
-      return store.readRange(range, signal);
+      return store.readRange(range, into, signal);
     },
   };
 }
@@ -41,7 +41,7 @@ function delegating(store: ObjectStore): ObjectStore {
     listFolders: (prefix, signal) => store.listFolders(prefix, signal),
     listTagged: (expression, signal) => store.listTagged(expression, signal),
     read: (name, signal) => store.read(name, signal),
-    readRange: (range, signal) => store.readRange(range, signal),
+    readRange: (range, into, signal) => store.readRange(range, into, signal),
     write: (name, bytes, condition, signal) => store.write(name, bytes, condition, signal),
     startUpload: (name) => store.startUpload(name),
     remove: (name, signal) => store.remove(name, signal),

@@ -1,26 +1,27 @@
 import assert from 'node:assert/strict';
 import { setImmediate as soon } from 'node:timers/promises';
-import { PIECE, readAhead, type ReadRange } from '../../../lib/model/read-ahead.ts';
-import { Slots } from '../../../lib/model/slots.ts';
+import { PIECE, ReusedMemory } from '../../../lib/model/piece-memory.ts';
+import { readAhead, type ReadRange } from '../../../lib/model/read-ahead.ts';
 
 const NEVER = new AbortController().signal;
 
-/** Something of which each piece is just its own offset; `calls` are the requests made for it so far. */
-function source(answer: (offset: number) => Promise<Buffer>): { readonly read: ReadRange; readonly calls: number[] } {
+/** Something of which each piece begins with its own number; `calls` are the requests made for it so far. */
+function source(arrival: (offset: number) => Promise<void>): { readonly read: ReadRange; readonly calls: number[] } {
   const calls: number[] = [];
   return {
     calls,
-    read: (offset) => {
+    read: async (offset, into) => {
       calls.push(offset);
-      return answer(offset);
+      await arrival(offset);
+      into.write(String(offset / PIECE));
     },
   };
 }
-const named = (offset: number): Buffer => Buffer.from(String(offset / PIECE));
 
+/** The first character of each piece. */
 async function textOf(pieces: AsyncIterable<Buffer>): Promise<string> {
   let text = '';
-  for await (const piece of pieces) text += piece.toString();
+  for await (const piece of pieces) text += piece.toString('latin1', 0, 1);
   return text;
 }
 
@@ -28,14 +29,16 @@ describe('reading ahead', () => {
   it('gives pieces in their order, whichever arrives first', async () => {
     const { read } = source(async (offset) => {
       for (let turns = 10 - offset / PIECE; turns > 0; turns--) await soon();
-      return named(offset);
     });
-    assert.equal(await textOf(readAhead(read, { offset: 0, size: 10 * PIECE }, new Slots(4), NEVER)), '0123456789');
+    assert.equal(
+      await textOf(readAhead(read, { offset: 0, size: 10 * PIECE }, new ReusedMemory(4), NEVER)),
+      '0123456789',
+    );
   });
 
-  it('asks for no more pieces at once than there are slots', async () => {
-    const { read, calls } = source((offset) => Promise.resolve(named(offset)));
-    const pieces = readAhead(read, { offset: 0, size: 100 * PIECE }, new Slots(3), NEVER);
+  it('asks for no more pieces at once than there is memory for', async () => {
+    const { read, calls } = source(() => Promise.resolve());
+    const pieces = readAhead(read, { offset: 0, size: 100 * PIECE }, new ReusedMemory(3), NEVER);
     await pieces.next();
     for (let turns = 0; turns < 20; turns++) await soon();
     assert.equal(calls.length, 3);
@@ -43,49 +46,67 @@ describe('reading ahead', () => {
   });
 
   it('begins at any byte and asks for the rest exactly', async () => {
-    const lengths: number[] = [];
-    const read: ReadRange = (offset, length) => {
-      lengths.push(length);
-      return Promise.resolve(Buffer.from(`${offset},`));
+    const asked: [number, number][] = [];
+    const read: ReadRange = (offset, into) => {
+      asked.push([offset, into.length]);
+      return Promise.resolve();
     };
-    assert.equal(await textOf(readAhead(read, { offset: 5, size: PIECE + 7 }, new Slots(2), NEVER)), `5,${PIECE + 5},`);
+    const lengths: number[] = [];
+    for await (const piece of readAhead(read, { offset: 5, size: PIECE + 7 }, new ReusedMemory(2), NEVER)) {
+      lengths.push(piece.length);
+    }
+    assert.deepEqual(asked, [
+      [5, PIECE],
+      [PIECE + 5, 2],
+    ]);
     assert.deepEqual(lengths, [PIECE, 2]);
-    assert.equal(await textOf(readAhead(read, { offset: 0, size: 0 }, new Slots(2), NEVER)), '');
+    assert.equal(await textOf(readAhead(read, { offset: 0, size: 0 }, new ReusedMemory(2), NEVER)), '');
   });
 
-  it('lets many readers share few slots without blocking each other', async () => {
-    const slots = new Slots(2);
-    const { read } = source(async (offset) => {
-      await soon();
-      return named(offset);
-    });
+  it('lets many readers share little memory without blocking each other', async () => {
+    const memory = new ReusedMemory(2);
+    const { read } = source(() => soon());
     const texts = Array.from({ length: 5 }, () =>
-      textOf(readAhead(read, { offset: 0, size: 6 * PIECE }, slots, NEVER)),
+      textOf(readAhead(read, { offset: 0, size: 6 * PIECE }, memory, NEVER)),
     );
     assert.deepEqual(await Promise.all(texts), Array(5).fill('012345'));
   });
 
-  it('fails with the piece that failed, and gives its slots back', async () => {
-    const slots = new Slots(2);
-    const { read } = source((offset) =>
-      offset === PIECE ? Promise.reject(new Error('lost')) : Promise.resolve(named(offset)),
-    );
-    await assert.rejects(textOf(readAhead(read, { offset: 0, size: 9 * PIECE }, slots, NEVER)), /lost/);
+  it('fails with the piece that failed, and gives its memory back', async () => {
+    const memory = new ReusedMemory(2);
+    const { read } = source((offset) => (offset === PIECE ? Promise.reject(new Error('lost')) : Promise.resolve()));
+    await assert.rejects(textOf(readAhead(read, { offset: 0, size: 9 * PIECE }, memory, NEVER)), /lost/);
     for (let turns = 0; turns < 20; turns++) await soon();
-    await slots.acquire();
-    await slots.acquire();
+    await memory.acquire();
+    await memory.acquire();
   });
 
   it('cancels what is under way when nobody wants the rest', async () => {
     let cancelled = 0;
-    const read: ReadRange = (offset, _length, signal) => {
+    const read: ReadRange = (offset, _into, signal) => {
       signal.addEventListener('abort', () => (cancelled += 1));
-      return offset === 0 ? Promise.resolve(named(0)) : new Promise(() => undefined);
+      return offset === 0 ? Promise.resolve() : new Promise(() => undefined);
     };
-    for await (const piece of readAhead(read, { offset: 0, size: 4 * PIECE }, new Slots(3), NEVER)) {
-      assert.equal(piece.toString(), '0');
+    for await (const piece of readAhead(read, { offset: 0, size: 4 * PIECE }, new ReusedMemory(3), NEVER)) {
+      assert.equal(piece.length, PIECE);
       break;
     }
     assert.ok(cancelled >= 2);
+  });
+
+  it('gives memory to another reader only when no request writes to it any more', async () => {
+    const memory = new ReusedMemory(2);
+    const ends: (() => void)[] = [];
+    const read: ReadRange = (offset) =>
+      offset === 0 ? Promise.reject(new Error('lost')) : new Promise((resolve) => ends.push(resolve));
+    await assert.rejects(textOf(readAhead(read, { offset: 0, size: 2 * PIECE }, memory, NEVER)), /lost/);
+    for (let turns = 0; turns < 20; turns++) await soon();
+    await memory.acquire();
+    let second = false;
+    const waiting = memory.acquire().then(() => (second = true));
+    for (let turns = 0; turns < 20; turns++) await soon();
+    assert.equal(second, false);
+    ends.forEach((end) => end());
+    await waiting;
   });
 });
