@@ -1,3 +1,5 @@
+import { cloudOf } from '../azure/cloud.ts';
+import type { AzureConnection, AzureIdentity } from '../azure/connection.ts';
 import { DeliveryError } from '../errors/delivery-error.ts';
 
 /** Where the fields of service connections come from: the agent in a task, a plain object in a test. */
@@ -45,6 +47,48 @@ export class ServiceConnections {
       username: this.#parameter(id, 'username'),
       password: this.#parameter(id, 'password'),
     };
+  }
+
+  /** Reads an `AzureRM` connection of any of its schemes. */
+  azure(id: string): AzureConnection {
+    const data = (key: string): string | undefined => this.#optionalData(id, key);
+    return {
+      id,
+      identity: this.#azureIdentity(id),
+      subscriptionId: data('subscriptionid'),
+      cloud: cloudOf({
+        environment: data('environment'),
+        resourceManager: this.#source.url(id),
+        authority: data('activeDirectoryAuthority') ?? data('environmentAuthorityUrl'),
+        resourceManagerAudience: data('activeDirectoryServiceEndpointResourceId'),
+        storageSuffix: data('StorageEndpointSuffix'),
+      }),
+    };
+  }
+
+  #azureIdentity(id: string): AzureIdentity {
+    const scheme = this.#schemeOf(id);
+    switch (scheme) {
+      case 'workloadidentityfederation':
+        return {
+          kind: 'federated',
+          ...this.#application(id),
+          // The run's own connection to Azure Pipelines, which every task has.
+          accessToken: this.#parameter('SYSTEMVSSCONNECTION', 'ACCESSTOKEN'),
+        };
+      case 'serviceprincipal':
+        return this.#optionalParameter(id, 'authenticationType')?.toLowerCase() === 'spncertificate'
+          ? { kind: 'certificate', ...this.#application(id), pem: this.#parameter(id, 'servicePrincipalCertificate') }
+          : { kind: 'secret', ...this.#application(id), secret: this.#parameter(id, 'serviceprincipalkey') };
+      case 'managedserviceidentity':
+        return { kind: 'managed', clientId: this.#optionalData(id, 'msiclientId') };
+      default:
+        throw notUnderstood(id, scheme, 'an Azure Resource Manager connection');
+    }
+  }
+
+  #application(id: string): { readonly tenantId: string; readonly clientId: string } {
+    return { tenantId: this.#parameter(id, 'tenantid'), clientId: this.#parameter(id, 'serviceprincipalid') };
   }
 
   /** Reads a `kubernetes` connection by its `authorizationType`. */
@@ -98,6 +142,11 @@ export class ServiceConnections {
 
   #optionalParameter(id: string, key: string): string | undefined {
     const value = this.#source.parameter(id, key);
+    return value === '' ? undefined : value;
+  }
+
+  #optionalData(id: string, key: string): string | undefined {
+    const value = this.#source.data(id, key);
     return value === '' ? undefined : value;
   }
 

@@ -5,6 +5,14 @@ import { isLoopback } from '../../http/proxy.ts';
 export type AzureCredential =
   | { readonly kind: 'key'; readonly accountKey: string }
   | { readonly kind: 'sas'; readonly token: string }
+  | {
+      /** A token of Microsoft Entra. */
+      readonly kind: 'token';
+      /** A token that is valid now; asked for each request, because tokens end in the middle of long transfers. */
+      readonly token: () => Promise<string>;
+      /** Whose tokens they are, for messages: `the application 1f0c…`. */
+      readonly identity: string;
+    }
   | { readonly kind: 'anonymous' };
 
 /** Where a container is and how to prove the right to it. */
@@ -25,13 +33,17 @@ const DEVELOPMENT = {
 };
 
 /**
- * The endpoint of a storage account given by name or by its blob endpoint's URL (custom domains, sovereign clouds, emulators).
+ * The endpoint of a storage account given by name or by its blob endpoint's URL (custom domains, emulators).
  *
+ * @param suffix the cloud's, for accounts given by name
  * @throws DeliveryError `STORE_ADDRESS_INVALID`
  */
-export function accountAddress(storageAccount: string): Pick<AzureAccess, 'account' | 'endpoint'> {
+export function accountAddress(
+  storageAccount: string,
+  suffix = 'core.windows.net',
+): Pick<AzureAccess, 'account' | 'endpoint'> {
   if (/^[a-z0-9]{3,24}$/.test(storageAccount)) {
-    return { account: storageAccount, endpoint: `https://${storageAccount}.blob.core.windows.net` };
+    return { account: storageAccount, endpoint: `https://${storageAccount}.blob.${suffix}` };
   }
   const url = URL.canParse(storageAccount) ? new URL(storageAccount) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
@@ -123,6 +135,7 @@ export function secretsOf(credential: AzureCredential): readonly string[] {
       const signature = new URLSearchParams(credential.token).get('sig') ?? '';
       return [credential.token, signature, encodeURIComponent(signature)];
     }
+    case 'token':
     case 'anonymous':
       return [];
   }

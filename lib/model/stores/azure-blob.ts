@@ -80,6 +80,7 @@ export class AzureBlobStore implements ObjectStore {
       { retryOptions: { maxTries: 1 } },
     );
     const { connectLimit = CONNECT_LIMIT, idleLimit = IDLE_LIMIT } = options;
+    if (credential.kind === 'token') pipeline.factories.push(bearing(credential.token, endpoint));
     pipeline.factories.push(through(patientAgents({ connect: connectLimit, idle: idleLimit })));
     const sas = credential.kind === 'sas' ? `?${credential.token}` : '';
     const url = `${endpoint}/${encodeURIComponent(container)}${sas}`;
@@ -284,6 +285,18 @@ async function* tellingFilter<Page>(pages: AsyncIterable<Page>, expression: stri
       cause: error,
     });
   }
+}
+
+/** Gives each request to the account a token that is valid when it leaves. */
+function bearing(token: () => Promise<string>, endpoint: string): RequestPolicyFactory {
+  return {
+    create: (next) => ({
+      sendRequest: async (request) => {
+        if (request.url.startsWith(`${endpoint}/`)) request.headers.set('Authorization', `Bearer ${await token()}`);
+        return next.sendRequest(request);
+      },
+    }),
+  };
 }
 
 /** Sends a pipeline's requests through the patient agents, unless a proxy's agent has been chosen before. */

@@ -162,6 +162,11 @@ function unauthorized({ account, credential }: AzureAccess, cause: unknown): Del
         `the shared access signature (valid until ${expiryOf(token) ?? 'a time its stored policy says'})`,
         'Make a new one; it ends when it expires or when its key is rotated.',
       ] as const,
+    token: () =>
+      [
+        'the token of the service connection',
+        'Check that the account belongs to the tenant of the connection.',
+      ] as const,
     anonymous: () => ['a request without credentials', 'Choose another storageAuth than anonymous.'] as const,
   }[credential.kind](credential.kind === 'sas' ? credential.token : '');
   return new DeliveryError('STORE_UNAUTHORIZED', {

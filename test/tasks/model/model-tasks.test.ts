@@ -24,6 +24,7 @@ describe('PublishModel and FetchLatestModel', () => {
   });
 
   const byConnectionString = (): Values => ({
+    storageAuth: 'connectionString',
     connectionString: container.service.connectionString,
     container: container.name,
   });
@@ -211,7 +212,7 @@ describe('PublishModel and FetchLatestModel', () => {
       };
       const result = await run(
         task,
-        { connectionString, container: container.name, model: 'digits', ...inputs },
+        { ...byConnectionString(), connectionString, model: 'digits', ...inputs },
         { signal: stop.signal },
       );
       // The agent asks twice and kills after about 10 seconds.

@@ -1,0 +1,73 @@
+import {
+  createHttpHeaders,
+  type HttpClient,
+  type PipelineRequest,
+  type PipelineResponse,
+} from '@azure/core-rest-pipeline';
+import type { Dispatcher } from 'undici';
+import { messageOf } from '../errors/delivery-error.ts';
+import { readStart } from '../http/bounded-body.ts';
+import { request as send } from '../http/request.ts';
+import { codeOf } from '../http/retry.ts';
+
+/** One request for a token and what came of it: an answer or an error. */
+export interface TokenExchange {
+  readonly url: URL;
+  readonly status?: number;
+  readonly text?: string;
+  readonly error?: unknown;
+}
+
+export interface IdentityHttpOptions {
+  readonly dispatcher: Dispatcher;
+  readonly signal: AbortSignal;
+  /** Sees every exchange: what the library makes of a refusal is a sentence, what the server said is data. */
+  readonly onExchange: (exchange: TokenExchange) => void;
+}
+
+/** Answers with tokens are a few KB; tokens of identities in very many groups a few more. */
+const LARGEST_ANSWER = 1024 * 1024;
+
+/**
+ * Sends the identity library's requests as all others of this project are sent: through the agent's proxy, trusting the
+ * agent's certificate authorities, with limits on silence. The library repeats them where that is worth it.
+ */
+export function identityHttpClient({ dispatcher, signal, onExchange }: IdentityHttpOptions): HttpClient {
+  return {
+    sendRequest: async (request) => {
+      const url = new URL(request.url);
+      try {
+        const { status, headers, body } = await send(dispatcher, {
+          method: request.method as 'GET' | 'POST',
+          url,
+          headers: request.headers.toJSON(),
+          ...(typeof request.body === 'string' ? { body: request.body } : {}),
+          signal,
+        });
+        const text = (await readStart(body, LARGEST_ANSWER)).toString('utf8');
+        onExchange({ url, status, text });
+        return answerOf(request, status, headers as Readonly<Record<string, string>>, text);
+      } catch (error) {
+        signal.throwIfAborted();
+        onExchange({ url, error });
+        throw connectionError(error);
+      }
+    },
+  };
+}
+
+function answerOf(
+  request: PipelineRequest,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  bodyAsText: string,
+): PipelineResponse {
+  return { request, status, headers: createHttpHeaders(headers), bodyAsText };
+}
+
+/** The library tries again after errors of this name with these codes only. */
+function connectionError(cause: unknown): Error {
+  const code = codeOf(cause);
+  const known = code?.startsWith('UND_ERR_') === true ? (code === 'UND_ERR_SOCKET' ? 'ECONNRESET' : 'ETIMEDOUT') : code;
+  return Object.assign(new Error(messageOf(cause), { cause }), { name: 'RestError', code: known });
+}

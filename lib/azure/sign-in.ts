@@ -1,0 +1,91 @@
+import type { TokenCredential } from '@azure/identity';
+import type { Dispatcher } from 'undici';
+import { asError } from '../errors/delivery-error.ts';
+import type { AzureConnection } from './connection.ts';
+import type { IdentityHttpOptions, TokenExchange } from './identity-http-client.ts';
+import { type Assertion, signInError } from './sign-in-error.ts';
+import type { SignIn } from './token-source.ts';
+
+/** What signing in needs from outside. */
+export interface SignInSurroundings {
+  readonly dispatcher: Dispatcher;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The way in of a service connection. No request is made before the first token is asked for. What it throws is told by
+ * {@link signInError}: `AZURE_UNREACHABLE`, `AZURE_SIGN_IN_REFUSED`, `AZURE_SECRET_REFUSED`, `AZURE_SECRET_EXPIRED`,
+ * `AZURE_CERTIFICATE_REFUSED`, `AZURE_FEDERATION_MISSING`, `AZURE_VOUCHER_REFUSED`, `AZURE_ASSERTION_EXPIRED`,
+ * `AZURE_IDENTITY_NOT_FOUND`, `AZURE_SIGN_IN_BLOCKED`, `MANAGED_IDENTITY_MISSING`, `CONNECTION_INVALID`.
+ */
+export function signInOf(connection: AzureConnection, { dispatcher, signal }: SignInSurroundings): SignIn {
+  let last: TokenExchange | undefined;
+  let assertion: Assertion | undefined;
+  const onExchange = (exchange: TokenExchange): void => {
+    last = exchange;
+    assertion = assertionIn(exchange) ?? assertion;
+  };
+  let credential: Promise<TokenCredential> | undefined;
+  return async (scope) => {
+    last = undefined;
+    try {
+      credential ??= credentialOf(connection, { dispatcher, signal, onExchange });
+      // The library waits between attempts without knowing that the task was cancelled.
+      const token = await unlessAborted((await credential).getToken(scope), signal);
+      if (token === null) throw new Error('no token was given');
+      return { token: token.token, expires: token.expiresOnTimestamp };
+    } catch (error) {
+      signal.throwIfAborted();
+      throw signInError(error, connection, { last, assertion });
+    }
+  };
+}
+
+async function credentialOf(
+  { cloud, identity, id }: AzureConnection,
+  http: IdentityHttpOptions,
+): Promise<TokenCredential> {
+  // The library is large, and a task that signs in otherwise never needs it.
+  const [sdk, { identityHttpClient }] = await Promise.all([
+    import('@azure/identity'),
+    import('./identity-http-client.ts'),
+  ]);
+  const httpClient = identityHttpClient(http);
+  // The authority comes from the service connection; there is nobody else to ask whether it is one.
+  const options = { authorityHost: cloud.authority, disableInstanceDiscovery: true, httpClient };
+  switch (identity.kind) {
+    case 'federated':
+      return new sdk.AzurePipelinesCredential(identity.tenantId, identity.clientId, id, identity.accessToken, options);
+    case 'secret':
+      return new sdk.ClientSecretCredential(identity.tenantId, identity.clientId, identity.secret, options);
+    case 'certificate': {
+      const certificate = { certificate: identity.pem };
+      return new sdk.ClientCertificateCredential(identity.tenantId, identity.clientId, certificate, options);
+    }
+    case 'managed': {
+      const own = identity.clientId === undefined ? {} : { clientId: identity.clientId };
+      return new sdk.ManagedIdentityCredential({ ...own, httpClient });
+    }
+  }
+}
+
+/** The claims of the assertion that Azure Pipelines has made, where an exchange was that. */
+function assertionIn({ text = '' }: TokenExchange): Assertion | undefined {
+  const token = /"oidcToken"\s*:\s*"[^".]+\.([^".]+)\./.exec(text)?.[1];
+  if (token === undefined) return undefined;
+  const claims = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as Readonly<Record<string, unknown>>;
+  return { issuer: String(claims.iss), subject: String(claims.sub), audience: String(claims.aud) };
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(asError(signal.reason));
+    signal.addEventListener('abort', stop);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
