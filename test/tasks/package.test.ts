@@ -15,6 +15,8 @@ const MOST_BYTES = 3_000_000;
 interface TaskInput {
   readonly name: string;
   readonly type: string;
+  readonly label: string;
+  readonly helpMarkDown?: string;
   readonly groupName?: string;
   readonly visibleRule?: string;
   readonly defaultValue?: string | boolean;
@@ -28,6 +30,7 @@ interface TaskManifest {
   readonly instanceNameFormat: string;
   readonly groups: readonly { readonly name: string; readonly visibleRule?: string }[];
   readonly inputs: readonly TaskInput[];
+  readonly dataSourceBindings?: readonly { readonly target: string }[];
   readonly outputVariables: readonly { readonly name: string }[];
   readonly execution: Readonly<Record<string, { readonly target: string }>>;
   readonly restrictions: { readonly settableVariables: { readonly allowed: readonly string[] } };
@@ -45,6 +48,17 @@ function read(...path: readonly string[]): unknown {
 
 function manifestOf(task: string): TaskManifest {
   return read('tasks', task, 'task.json') as TaskManifest;
+}
+
+/** What a task asks about the model store. BundleModelImage asks only where the model comes from there. */
+function storeOf({ inputs, dataSourceBindings }: TaskManifest): object {
+  const own = inputs.filter(({ groupName }) => groupName === 'store');
+  const rule = ({ visibleRule }: TaskInput): string =>
+    (visibleRule ?? '').replace(/^modelSource = store(?: && |$)/, '');
+  return {
+    inputs: own.map((input) => ({ ...input, visibleRule: rule(input) })),
+    dropDowns: dataSourceBindings?.filter(({ target }) => own.some(({ name }) => name === target)),
+  };
 }
 
 /** Inputs that a visible rule speaks of: `storageAuth = sas && layout = plain`. */
@@ -161,6 +175,16 @@ describe('each task.json', () => {
         kinds.set(name, kind);
       }
     }
+  });
+
+  it('asks for the model store in the same words in every task that has one', () => {
+    const stores = TASKS.map(manifestOf).filter(({ groups }) => groups.some(({ name }) => name === 'store'));
+    assert.deepEqual(
+      stores.map(({ name }) => name),
+      ['BundleModelImage', 'FetchLatestModel', 'PublishModel'],
+    );
+    const [first, ...others] = stores.map(storeOf);
+    for (const other of others) assert.deepEqual(other, first);
   });
 
   for (const task of TASKS) {
