@@ -14,10 +14,18 @@ export interface NetworkSettings {
   readonly caFile?: string | undefined;
 }
 
-/** A connection must stand within this time. */
-const CONNECT_LIMIT = 15_000;
 /** A peer that neither takes nor gives a byte for this long has failed. */
 export const IDLE_LIMIT = 60_000;
+
+/** How long a peer may keep us waiting, in milliseconds. */
+export interface PeerLimits {
+  /** A connection must stand within this time. */
+  readonly connect: number;
+  /** A peer that neither takes nor gives a byte for this long has failed. */
+  readonly idle: number;
+}
+
+const LIMITS: PeerLimits = { connect: 15_000, idle: IDLE_LIMIT };
 
 /**
  * What sends a task's HTTP requests: connections kept open and shared, through the proxy that the agent or the
@@ -28,12 +36,13 @@ export const IDLE_LIMIT = 60_000;
 export function createDispatcher(
   { proxy = {}, caFile }: NetworkSettings = {},
   environment: NodeJS.ProcessEnv = process.env,
+  limits: PeerLimits = LIMITS,
 ): Dispatcher {
   const trust = caFile === undefined ? {} : { ca: trusted(caFile, environment) };
   const options: PoolType.Options = {
-    headersTimeout: IDLE_LIMIT,
-    bodyTimeout: IDLE_LIMIT,
-    connect: { ...trust, timeout: CONNECT_LIMIT },
+    headersTimeout: limits.idle,
+    bodyTimeout: limits.idle,
+    connect: { ...trust, timeout: limits.connect },
   };
   return new Agent({
     ...options,

@@ -1,11 +1,11 @@
 import { PIECE } from './piece-memory.ts';
 import { Slots } from './slots.ts';
-import type { ObjectStore } from './stores/object-store.ts';
+import type { ObjectStore, PartUpload } from './stores/object-store.ts';
 
 /** Pieces on their way to the store at once: 96 MiB of memory. */
 const IN_FLIGHT = 12;
-/** Azure joins at most 50,000 blocks to a blob. */
-const MOST_PARTS = 50_000;
+/** Longest that the store may take to drop what was sent in part, in milliseconds: the agent does not wait for long. */
+const ABANDON_LIMIT = 3_000;
 
 /**
  * Sends files to a store while one reader reads them in turn: the reader goes on to the next piece, and the next file,
@@ -19,6 +19,7 @@ export class Uploader {
   readonly #signal: AbortSignal;
   readonly #pending = new Set<Promise<void>>();
   readonly #names: string[] = [];
+  readonly #uploads = new Set<PartUpload>();
 
   /** @param sent told how many more bytes have arrived */
   constructor(store: ObjectStore, sent: (bytes: number) => void, signal: AbortSignal) {
@@ -37,19 +38,27 @@ export class Uploader {
     this.#names.push(name);
     if (size <= PIECE) {
       for await (const piece of joined(pieces, PIECE)) {
-        await this.#place();
-        void this.#start(piece.length, () => this.#whole(name, piece));
+        await this.#place(1);
+        void this.#start(piece.length, 1, () => this.#whole(name, piece));
       }
       return;
     }
     const upload = this.#store.startUpload(name);
+    this.#uploads.add(upload);
     const parts: Promise<void>[] = [];
-    for await (const piece of joined(pieces, partSize(size))) {
-      await this.#place();
+    const length = partSize(size, this.#store.mostParts);
+    const places = Math.min(length / PIECE, IN_FLIGHT);
+    for await (const part of joined(pieces, length)) {
+      await this.#place(places);
       const index = parts.length;
-      parts.push(this.#start(piece.length, () => upload.send(index, piece, this.#signal)));
+      parts.push(this.#start(part.length, places, () => upload.send(index, part, this.#signal)));
     }
-    this.#track(Promise.all(parts).then(() => upload.complete(parts.length, this.#signal)));
+    this.#track(
+      Promise.all(parts).then(async () => {
+        await upload.complete(parts.length, this.#signal);
+        this.#uploads.delete(upload);
+      }),
+    );
   }
 
   /** Waits until everything has arrived. */
@@ -58,10 +67,12 @@ export class Uploader {
     this.#signal.throwIfAborted();
   }
 
-  /** Stops what is under way and waits until it has stopped. */
+  /** Stops what is under way, waits until it has stopped, and has the store drop what was sent in part. */
   async stop(): Promise<void> {
     this.#stop.abort();
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
+    const signal = AbortSignal.timeout(ABANDON_LIMIT);
+    await Promise.allSettled([...this.#uploads].map((upload) => upload.abandon(signal)));
   }
 
   async #whole(name: string, bytes: Uint8Array): Promise<void> {
@@ -69,17 +80,22 @@ export class Uploader {
     await this.#store.write(name, bytes, 'absent', this.#signal);
   }
 
-  /** Waits for a place for one more piece. The first failure of any piece ends the reading here. */
-  async #place(): Promise<void> {
-    await this.#slots.acquire();
+  /**
+   * Waits for the places of one more part: as many as it has pieces, so that large parts take no more memory than small ones. There
+   * is one reader, so nobody waits for what another waiting one holds. The first failure of any part ends the reading here.
+   */
+  async #place(places: number): Promise<void> {
+    for (let taken = 0; taken < places; taken++) await this.#slots.acquire();
     this.#signal.throwIfAborted();
   }
 
-  /** Starts to send a piece that has its place. */
-  #start(bytes: number, work: () => Promise<void>): Promise<void> {
+  /** Starts to send a part that has its places. */
+  #start(bytes: number, places: number, work: () => Promise<void>): Promise<void> {
     const running = work()
       .then(() => this.#sent(bytes))
-      .finally(() => this.#slots.release());
+      .finally(() => {
+        for (let given = 0; given < places; given++) this.#slots.release();
+      });
     this.#track(running);
     return running;
   }
@@ -91,9 +107,9 @@ export class Uploader {
   }
 }
 
-/** Parts are as small as the number that a blob may have allows. */
-function partSize(size: number): number {
-  return PIECE * Math.ceil(size / (PIECE * MOST_PARTS));
+/** Parts are as small as the number that an object may have allows. */
+function partSize(size: number, mostParts: number): number {
+  return PIECE * Math.ceil(size / (PIECE * mostParts));
 }
 
 /** Joins pieces to parts of one size, the last one shorter; an empty file is one empty part. */

@@ -3,6 +3,7 @@ import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob'
 import { DeliveryError } from '../../errors/delivery-error.ts';
 import type { AzureAccess } from './azure-access.ts';
 import { blobChanged, failureOf, judgeFailure, storeError } from './azure-errors.ts';
+import { fill, type ObjectAnswer, readDocument } from './object-body.ts';
 import type {
   ObjectRange,
   ObjectStore,
@@ -21,27 +22,16 @@ const CONNECT_LIMIT = 10_000;
 const IDLE_LIMIT = 30_000;
 /** One request carries at most a few MiB; even over a slow line it is through by then. */
 const REQUEST_LIMIT = 10 * 60_000;
-/** Documents of this project are smaller; what is larger is something else. */
-const LARGEST_DOCUMENT = 32 * 1024 * 1024;
-
 /** Blobs of which the properties are asked for at once. */
 const LOOKUPS_AT_ONCE = 16;
+/** Azure joins no more blocks to a blob. */
+const MOST_PARTS = 50_000;
 /** Azure lists no more at once. */
 const LARGEST_PAGE = 5000;
 
 interface PageSettings {
   readonly maxPageSize: number;
   readonly continuationToken?: string;
-}
-
-/** The beginning of an answer, with the rest still to come. */
-interface Answer {
-  readonly body: Readable;
-  /** Bytes of this answer. */
-  readonly length: number;
-  /** Bytes of the whole blob; NaN where the whole was asked for. */
-  readonly total: number;
-  readonly etag: string;
 }
 
 /** Limits that tests shorten. */
@@ -56,6 +46,7 @@ export interface AzureStoreOptions {
 
 /** A container of Azure Blob Storage, or of what speaks its protocol. */
 export class AzureBlobStore implements ObjectStore {
+  readonly mostParts = MOST_PARTS;
   readonly #client: ContainerClient;
   readonly #access: AzureAccess;
   readonly #pageSize: number;
@@ -134,14 +125,8 @@ export class AzureBlobStore implements ObjectStore {
   async read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined> {
     try {
       return await this.#try(name, signal, async (abortSignal) => {
-        const { body, length, etag } = await this.#begin(name, {}, abortSignal);
-        if (length > LARGEST_DOCUMENT) {
-          body.destroy();
-          throw tooLarge(this.uriOf(name), length);
-        }
-        const bytes = Buffer.allocUnsafe(length);
-        await fill(bytes, 0, body, () => undefined);
-        return { text: bytes.toString('utf8'), etag };
+        const answer = await this.#begin(name, {}, abortSignal);
+        return { text: await readDocument(answer, this.uriOf(name)), etag: answer.etag };
       });
     } catch (error) {
       if (error instanceof DeliveryError && error.code === 'BLOB_NOT_FOUND') return undefined;
@@ -195,6 +180,8 @@ export class AzureBlobStore implements ObjectStore {
             { abortSignal },
           );
         }),
+      // Azure itself drops blocks that nobody joined, after a week and without a bill.
+      abandon: () => Promise.resolve(),
     };
   }
 
@@ -219,7 +206,7 @@ export class AzureBlobStore implements ObjectStore {
     name: string,
     { offset = 0, length, etag }: { offset?: number; length?: number; etag?: string | undefined },
     abortSignal: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<ObjectAnswer> {
     const conditions = etag === undefined ? {} : { ifMatch: etag };
     const answer = await this.#blob(name).download(offset, length, { conditions, abortSignal, maxRetryRequests: 0 });
     const body = answer.readableStreamBody as Readable;
@@ -311,23 +298,6 @@ function through(agents: PatientAgents): RequestPolicyFactory {
   };
 }
 
-/** Reads a body into a buffer from a position on; a body that ends early is a broken connection, whatever it says. */
-async function fill(bytes: Buffer, from: number, body: Readable, reached: (position: number) => void): Promise<void> {
-  let position = from;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    position += chunk.copy(bytes, position);
-    reached(position);
-  }
-  if (position < bytes.length) throw Object.assign(new Error('the body ended early'), { code: 'ECONNRESET' });
-}
-
 function blockId(index: number): string {
   return Buffer.from(String(index).padStart(6, '0')).toString('base64');
-}
-
-function tooLarge(uri: string, size: number): DeliveryError {
-  return new DeliveryError('MANIFEST_INVALID', {
-    message: `${uri} has ${size} bytes and cannot be a document of a model store.`,
-    remedy: 'Check prefix and container.',
-  });
 }

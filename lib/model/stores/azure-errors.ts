@@ -1,6 +1,7 @@
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
 import { codeOf, isPassing } from '../../http/retry.ts';
 import { type AzureAccess, expiryOf } from './azure-access.ts';
+import { mayConnectYet, unreachable } from './connection-failure.ts';
 import type { Verdict } from './retry.ts';
 
 /** What can be told about a failed request, whatever the SDK made of it. */
@@ -32,11 +33,6 @@ export function failureOf(cause: unknown): Failure {
   };
 }
 
-/** Codes of Node for a host that is not there, and for one that does not let us in. Asking again at once is pointless for the second. */
-const ABSENT = /^(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|CONNECT_TIMEOUT)$/;
-const UNTRUSTED =
-  /^(?:ERR_TLS_\w+|CERT_\w+|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_\w+|EPROTO)$/;
-
 /**
  * Whether another attempt may succeed.
  *
@@ -45,8 +41,7 @@ const UNTRUSTED =
 export function judgeFailure(cause: unknown, known: boolean): Verdict {
   const { status, code, retryAfter } = failureOf(cause);
   if (status !== undefined) return { transient: isPassing(status), retryAfter };
-  if (cause instanceof DeliveryError || UNTRUSTED.test(code ?? '')) return { transient: false };
-  return { transient: known || !ABSENT.test(code ?? '') || code === 'EAI_AGAIN' || code === 'ECONNREFUSED' };
+  return { transient: !(cause instanceof DeliveryError) && mayConnectYet(code, known) };
 }
 
 /** Azure's codes for a proof that is wrong, as opposed to a right that is missing. */
@@ -62,7 +57,7 @@ export function storeError(cause: unknown, access: AzureAccess, name: string): D
   if (cause instanceof DeliveryError) return cause;
   const failure = failureOf(cause);
   const { status, code } = failure;
-  if (status === undefined) return unreachable(failure, access);
+  if (status === undefined) return unreachable(failure, access.endpoint, 'storageAccount');
   if (code === 'ContainerNotFound' || code === 'ResourceNotFound') return containerNotFound(access, cause);
   if (status === 404) return blobNotFound(access, name, cause);
   // A range beyond the end: it has become shorter.
@@ -106,25 +101,6 @@ export function blobChanged({ account, container }: AzureAccess, name: string, c
 
 function nameOf({ container }: AzureAccess, name: string): string {
   return name === '' ? `the container ${container}` : `${JSON.stringify(name)} in the container ${container}`;
-}
-
-function unreachable({ code, cause }: Failure, { endpoint }: AzureAccess): DeliveryError {
-  const { hostname, host } = new URL(endpoint);
-  const why: Readonly<Partial<Record<string, string>>> = {
-    ENOTFOUND: `the name ${hostname} does not exist`,
-    EAI_AGAIN: `the name ${hostname} could not be looked up`,
-    ECONNREFUSED: `${host} refused the connection`,
-    CONNECT_TIMEOUT: `${host} did not answer`,
-    IDLE_TIMEOUT: `${host} stopped answering`,
-    ECONNRESET: `${host} broke the connection`,
-  };
-  return new DeliveryError('STORE_UNREACHABLE', {
-    message: `The store ${endpoint} could not be reached: ${why[code ?? ''] ?? code ?? messageOf(cause)}.`,
-    remedy: UNTRUSTED.test(code ?? '')
-      ? 'Have the agent trust its certificate (NODE_EXTRA_CA_CERTS names a PEM file of authorities).'
-      : 'Check storageAccount, and that the agent may connect there (firewall, private endpoint, proxy).',
-    cause,
-  });
 }
 
 function containerNotFound({ account, container, credential }: AzureAccess, cause: unknown): DeliveryError {

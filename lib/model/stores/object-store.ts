@@ -35,17 +35,22 @@ export interface PartUpload {
   send(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<void>;
   /** Makes parts 0 to `count - 1` the object. */
   complete(count: number, signal: AbortSignal): Promise<void>;
+  /** Gives up: of what was sent, nothing stays that anyone would have to pay for. */
+  abandon(signal: AbortSignal): Promise<void>;
 }
 
 /**
  * A container or bucket. Everything this project knows of models is written against this interface, so that each
  * kind of store behaves the same. Implementations retry what is worth retrying, give up on a peer that stalls, and
  * throw only DeliveryErrors: `STORE_UNREACHABLE`, `STORE_UNAUTHORIZED`, `STORE_FORBIDDEN`, `STORE_FAILED`,
- * `CONTAINER_NOT_FOUND`, `BLOB_NOT_FOUND`, `BLOB_CHANGED`, `BLOB_ARCHIVED`, and what aborted the signal.
+ * `CONTAINER_NOT_FOUND`, `BLOB_NOT_FOUND`, `BLOB_CHANGED`, `BLOB_ARCHIVED`, of writes `CONDITIONS_UNSUPPORTED`, of roles
+ * `ROLE_NOT_ASSUMED`, and what aborted the signal.
  */
 export interface ObjectStore {
   /** Name of the container or bucket. */
   readonly container: string;
+  /** An object is joined of no more parts than this. */
+  readonly mostParts: number;
   /** The address of an object (or, for '', of the container) for people to read. Carries no secret. */
   uriOf(name: string): string;
   /** All objects whose names begin with `prefix`, in order of name. */

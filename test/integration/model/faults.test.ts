@@ -36,6 +36,7 @@ function interrupted(store: ObjectStore, piece: number, happens: () => Promise<u
 function delegating(store: ObjectStore): ObjectStore {
   return {
     container: store.container,
+    mostParts: store.mostParts,
     uriOf: (name) => store.uriOf(name),
     list: (prefix, signal) => store.list(prefix, signal),
     listFolders: (prefix, signal) => store.listFolders(prefix, signal),

@@ -1,0 +1,369 @@
+import type { Readable } from 'node:stream';
+import type { ListObjectsV2CommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import type { Dispatcher } from 'undici';
+import { DeliveryError } from '../../errors/delivery-error.ts';
+import { fill, type ObjectAnswer, readDocument } from './object-body.ts';
+import type {
+  ObjectRange,
+  ObjectStore,
+  PartUpload,
+  StoredDocument,
+  StoredObject,
+  WriteCondition,
+} from './object-store.ts';
+import { withRetries } from './retry.ts';
+import { asIdentity, assumption, RoleKeys, type SdkConfig } from './role-keys.ts';
+import type { S3Access } from './s3-access.ts';
+import { conditionsUnsupported, failureOf, hasExpired, judgeFailure, objectChanged, storeError } from './s3-errors.ts';
+import { requestHandler } from './s3-requests.ts';
+
+type Sdk = typeof import('./s3-sdk.ts');
+
+/** One request carries at most a part; even over a slow line it is through by then. */
+const REQUEST_LIMIT = 10 * 60_000;
+/** S3 lists no more at once. */
+const LARGEST_PAGE = 1000;
+/** S3 joins no more parts to an object. */
+const MOST_PARTS = 10_000;
+
+/** What a store needs from outside, and limits that tests shorten. */
+export interface S3StoreOptions {
+  /** Sends the requests. */
+  readonly dispatcher: Dispatcher;
+  /** Ends the search for keys of a role. */
+  readonly signal: AbortSignal;
+  /** Objects listed at once. */
+  readonly pageSize?: number;
+}
+
+/** How requests get their keys. */
+interface Keys {
+  /** Undefined: requests are not signed. */
+  readonly provider: S3ClientConfig['credentials'] | undefined;
+  /** Drops keys that have expired; undefined where there are no others to be had. */
+  readonly forget: (() => void) | undefined;
+}
+
+/**
+ * A bucket of S3, or of what speaks its protocol.
+ *
+ * Publishing rests on conditional writes: without them two runs could both write `model.json`. AWS has them in every region.
+ * Compatible stores may not know them, and some ignore the header in silence, which is worse than a refusal. So the first
+ * write to a store of another address is preceded by a proof (see `#proveConditions`); a store that fails it is refused for
+ * publishing, and there is no weaker way to fall back on. Reading needs no such thing.
+ */
+export class S3Store implements ObjectStore {
+  readonly mostParts = MOST_PARTS;
+  readonly #sdk: Sdk;
+  readonly #client: S3Client;
+  readonly #access: S3Access;
+  readonly #pageSize: number;
+  readonly #forgetKeys: (() => void) | undefined;
+  /** The store has answered once, so it exists. */
+  #known = false;
+  #conditions: Promise<void> | undefined;
+
+  private constructor(sdk: Sdk, client: S3Client, access: S3Access, options: S3StoreOptions, keys: Keys) {
+    this.#sdk = sdk;
+    this.#client = client;
+    this.#access = access;
+    this.#pageSize = options.pageSize ?? LARGEST_PAGE;
+    this.#forgetKeys = keys.forget;
+  }
+
+  /** Opens a bucket. No request is made: what is wrong with it shows at the first use. */
+  static async open(access: S3Access, options: S3StoreOptions): Promise<S3Store> {
+    // Its date for the end of Node.js 20 concerns later versions of the SDK; this one is bundled as it is.
+    process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+    // The SDK takes long to load, and a task with a wrong input never needs it.
+    const sdk = await import('./s3-sdk.ts');
+    const config = {
+      region: access.region,
+      requestHandler: requestHandler(options.dispatcher),
+      maxAttempts: 1,
+      // Nothing of the machine's own ~/.aws shall decide how a task works.
+      retryMode: 'standard',
+      defaultsMode: 'standard',
+    } as const;
+    const keys = keysOf(sdk, access, config, options.signal);
+    const client = new sdk.S3Client({
+      ...config,
+      ...(access.endpoint === undefined ? {} : { endpoint: access.endpoint, forcePathStyle: access.pathStyle }),
+      ...(keys.provider === undefined ? UNSIGNED : { credentials: keys.provider }),
+      // The signature covers a SHA-256 of what is sent already; compatible stores do not know AWS's newer checksums.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      expectContinueHeader: false,
+    });
+    return new S3Store(sdk, client, access, options, keys);
+  }
+
+  get container(): string {
+    return this.#access.bucket;
+  }
+
+  uriOf(name: string): string {
+    const { endpoint, bucket } = this.#access;
+    const path = [bucket, ...(name === '' ? [] : name.split('/'))].map(encodeURIComponent).join('/');
+    return endpoint === undefined ? `s3://${path}` : `${endpoint}/${path}`;
+  }
+
+  async *list(prefix: string, signal: AbortSignal): AsyncGenerator<StoredObject> {
+    for await (const { Contents = [] } of this.#pages({ Prefix: prefix }, signal)) {
+      for (const {
+        Key: name = '',
+        Size: size = 0,
+        ETag: etag = '',
+        LastModified: modified = new Date(0),
+      } of Contents) {
+        // The console makes "folders" of empty objects.
+        if (name.endsWith('/') && size === 0) continue;
+        // An ETag is the MD5 of some objects, but not of those that were joined of parts or encrypted with a key of KMS,
+        // and a listing does not tell the latter: a check against it would refuse sound models.
+        yield { name, size, etag, modified, md5: undefined };
+      }
+    }
+  }
+
+  async *listFolders(prefix: string, signal: AbortSignal): AsyncGenerator<string> {
+    for await (const { CommonPrefixes = [] } of this.#pages({ Prefix: prefix, Delimiter: '/' }, signal)) {
+      for (const { Prefix = '' } of CommonPrefixes) yield Prefix.slice(prefix.length).replace(/\/$/, '');
+    }
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await, require-yield -- it refuses where others list
+  async *listTagged(): AsyncGenerator<StoredObject> {
+    throw new DeliveryError('TAGS_UNSUPPORTED', {
+      message: `S3 has no index of tags, so objects of the bucket ${this.#access.bucket} cannot be found by them.`,
+      remedy: 'Choose another select, or let channels of a managed store name what tags would.',
+    });
+  }
+
+  async read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined> {
+    try {
+      return await this.#try(name, signal, async (abortSignal) => {
+        const answer = await this.#begin(name, {}, abortSignal);
+        return { text: await readDocument(answer, this.uriOf(name)), etag: answer.etag };
+      });
+    } catch (error) {
+      if (error instanceof DeliveryError && error.code === 'BLOB_NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+
+  async readRange({ name, offset, size, etag }: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void> {
+    if (into.length === 0) return;
+    let filled = 0;
+    let state = etag;
+    const attempt = async (abortSignal: AbortSignal): Promise<void> => {
+      const range = `bytes=${offset + filled}-${offset + into.length - 1}`;
+      const answer = await this.#begin(name, { range, etag: state }, abortSignal);
+      if (answer.total !== size) {
+        answer.body.destroy();
+        throw objectChanged(this.#access, name);
+      }
+      // What follows a break must come from the same state of the object.
+      state = answer.etag;
+      await fill(into, filled, answer.body, (position) => (filled = position));
+    };
+    await this.#try(name, signal, attempt, () => filled);
+  }
+
+  async write(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean> {
+    await this.#proveConditions(name, signal);
+    return this.#put(name, bytes, condition, signal);
+  }
+
+  startUpload(name: string): PartUpload {
+    const { Bucket } = this.#bucket;
+    const object = { Bucket, Key: name };
+    const etags = new Map<number, string | undefined>();
+    let size = 0;
+    let begun: Promise<string> | undefined;
+    return {
+      send: async (index, bytes, signal) => {
+        begun ??= this.#beginUpload(name, signal);
+        const upload = { ...object, UploadId: await begun, PartNumber: index + 1 };
+        await this.#try(name, signal, async (abortSignal) => {
+          const command = new this.#sdk.UploadPartCommand({ ...upload, Body: bytes });
+          etags.set(index, (await this.#client.send(command, { abortSignal })).ETag);
+        });
+        size += bytes.length;
+      },
+      complete: async (count, signal) => {
+        const UploadId = await begun;
+        const Parts = Array.from({ length: count }, (_, index) => ({ PartNumber: index + 1, ETag: etags.get(index) }));
+        const command = new this.#sdk.CompleteMultipartUploadCommand({
+          ...object,
+          UploadId,
+          MultipartUpload: { Parts },
+        });
+        await this.#try(name, signal, async (abortSignal) => {
+          try {
+            await this.#client.send(command, { abortSignal });
+          } catch (error) {
+            if (failureOf(error).code !== 'NoSuchUpload' || !(await this.#holds(name, size, abortSignal))) throw error;
+            // The parts were joined before; only the answer got lost.
+          }
+        });
+      },
+      abandon: async (signal) => {
+        const UploadId = await begun?.catch(() => undefined);
+        if (UploadId === undefined) return;
+        await this.#try(name, signal, async (abortSignal) => {
+          try {
+            await this.#client.send(new this.#sdk.AbortMultipartUploadCommand({ ...object, UploadId }), {
+              abortSignal,
+            });
+          } catch (error) {
+            if (failureOf(error).status !== 404) throw error;
+          }
+        });
+      },
+    };
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    const command = new this.#sdk.DeleteObjectCommand({ ...this.#bucket, Key: name });
+    await this.#try(name, signal, (abortSignal) => this.#client.send(command, { abortSignal }));
+  }
+
+  get #bucket(): { readonly Bucket: string } {
+    return { Bucket: this.#access.bucket };
+  }
+
+  /** Begins to read an object. Whoever gets its body reads it to the end or destroys it. */
+  async #begin(
+    name: string,
+    { range, etag }: { readonly range?: string; readonly etag?: string | undefined },
+    abortSignal: AbortSignal,
+  ): Promise<ObjectAnswer> {
+    const conditions = {
+      ...(range === undefined ? {} : { Range: range }),
+      ...(etag === undefined ? {} : { IfMatch: etag }),
+    };
+    const command = new this.#sdk.GetObjectCommand({ ...this.#bucket, Key: name, ...conditions });
+    const answer = await this.#client.send(command, { abortSignal });
+    return {
+      body: answer.Body as Readable,
+      length: answer.ContentLength ?? 0,
+      total: Number(answer.ContentRange?.split('/')[1]),
+      etag: answer.ETag ?? '',
+    };
+  }
+
+  async #put(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean> {
+    const conditions = condition === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag };
+    const command = new this.#sdk.PutObjectCommand({ ...this.#bucket, Key: name, Body: bytes, ...conditions });
+    return this.#try(name, signal, async (abortSignal) => {
+      try {
+        await this.#client.send(command, { abortSignal });
+        return true;
+      } catch (error) {
+        const { status, code } = failureOf(error);
+        // An object that is gone cannot have the ETag either.
+        if (status === 412 || code === 'NoSuchKey') return false;
+        if (status === 501) throw conditionsUnsupported(this.#access, error);
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Makes sure once that a store which is not AWS keeps to conditions: of two writes of one name, the second must be refused.
+   * The name is new and beside the first object to be written, so that whoever may write the one may write the other.
+   */
+  #proveConditions(name: string, signal: AbortSignal): Promise<void> {
+    if (this.#access.endpoint === undefined) return Promise.resolve();
+    this.#conditions ??= this.#tryConditions(`${name}.${crypto.randomUUID()}`, signal);
+    return this.#conditions;
+  }
+
+  async #tryConditions(probe: string, signal: AbortSignal): Promise<void> {
+    const bytes = Buffer.from('Written to see whether this store keeps to If-None-Match. May be deleted.\n');
+    try {
+      await this.#put(probe, bytes, 'absent', signal);
+      if (await this.#put(probe, bytes, 'absent', signal)) throw conditionsUnsupported(this.#access);
+    } finally {
+      await this.remove(probe, signal).catch(() => undefined);
+    }
+  }
+
+  async #beginUpload(name: string, signal: AbortSignal): Promise<string> {
+    // What could not become a version in the end need not be sent.
+    await this.#proveConditions(name, signal);
+    const command = new this.#sdk.CreateMultipartUploadCommand({ ...this.#bucket, Key: name });
+    const { UploadId } = await this.#try(name, signal, (abortSignal) => this.#client.send(command, { abortSignal }));
+    return UploadId ?? '';
+  }
+
+  /** Whether an object of that size is there. */
+  async #holds(name: string, size: number, abortSignal: AbortSignal): Promise<boolean> {
+    const command = new this.#sdk.HeadObjectCommand({ ...this.#bucket, Key: name });
+    const { ContentLength } = await this.#client.send(command, { abortSignal });
+    return ContentLength === size;
+  }
+
+  /** The pages of a listing, each fetched with retries of its own. */
+  async *#pages(
+    what: { readonly Prefix: string; readonly Delimiter?: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<ListObjectsV2CommandOutput> {
+    for (let token: string | undefined; token !== '';) {
+      const from = token === undefined ? {} : { ContinuationToken: token };
+      const command = new this.#sdk.ListObjectsV2Command({
+        ...this.#bucket,
+        ...what,
+        MaxKeys: this.#pageSize,
+        ...from,
+      });
+      const page = await this.#try('', signal, (abortSignal) => this.#client.send(command, { abortSignal }));
+      yield page;
+      token = page.NextContinuationToken ?? '';
+    }
+  }
+
+  /** Runs requests about an object with retries; what fails for good is told in this project's terms. */
+  async #try<T>(
+    name: string,
+    signal: AbortSignal,
+    attempt: (abortSignal: AbortSignal) => Promise<T>,
+    progress?: () => number,
+  ): Promise<T> {
+    const limited = async (): Promise<T> => {
+      const answer = await attempt(AbortSignal.any([signal, AbortSignal.timeout(REQUEST_LIMIT)]));
+      this.#known = true;
+      return answer;
+    };
+    const judge = (error: unknown) => {
+      if (hasExpired(error)) this.#forgetKeys?.();
+      return judgeFailure(error, { known: this.#known, renews: this.#forgetKeys !== undefined });
+    };
+    try {
+      return await withRetries(limited, { signal, judge, ...(progress === undefined ? {} : { progress }) });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw storeError(error, this.#access, name);
+    }
+  }
+}
+
+/** The SDK signs by default and asks for keys it does not need. */
+const UNSIGNED: Pick<S3ClientConfig, 'credentials' | 'signer'> = {
+  credentials: { accessKeyId: '', secretAccessKey: '' },
+  signer: { sign: (request) => Promise.resolve(request) },
+};
+
+function keysOf(sdk: Sdk, { credential }: S3Access, config: SdkConfig, signal: AbortSignal): Keys {
+  switch (credential.kind) {
+    case 'anonymous':
+      return { provider: undefined, forget: undefined };
+    case 'keys':
+      return { provider: asIdentity(credential), forget: undefined };
+    case 'role': {
+      const role = new RoleKeys(assumption(sdk, credential, config, signal));
+      // The SDK would keep what it got until 5 minutes before the end by its own clock; a way to keys that keeps them itself is asked each time.
+      return { provider: Object.assign(() => role.keys(), { memoized: true }), forget: () => role.forget() };
+    }
+  }
+}
