@@ -1,18 +1,27 @@
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type Stats } from 'node:fs';
-import { mkdir, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { codeOf } from '../http/retry.ts';
 import { DestinationRecord, type RecordedModel } from './destination-record.ts';
-import type { DigestedFile } from './model-digest.ts';
+import { FolderLock, type Holder } from './folder-lock.ts';
+import { type DigestedFile, totalSize } from './model-digest.ts';
+import type { Reporter } from './progress.ts';
 import type { ResolvedModel } from './resolved-model.ts';
+import { Staging } from './staging.ts';
+
+/** Folders beside a destination while a fetch is at work. */
+const LEFTOVER = /^(?:fetching-[0-9a-f]{16}|replaced)$/;
+
+/** A fetch that waits for another gives up after this long, in milliseconds: models of hundreds of GB take their time. */
+const WAIT_LIMIT = 2 * 60 * 60_000;
 
 /**
  * The folder that a model goes into. Beside it, hidden, stands a record of what was put there, so that a self-hosted agent
  * which runs again into the same folder downloads nothing it has, and replaces nothing that it did not bring.
  *
- * A fetch works in a sibling folder, which takes the destination's place by a rename at its end.
+ * A fetch works in a sibling folder, which takes the destination's place by a rename at its end. One fetch at a time does so.
  */
 export class Destination {
   /** Absolute. */
@@ -24,24 +33,20 @@ export class Destination {
     this.#record = new DestinationRecord(path);
   }
 
-  /**
-   * Looks whether a model may go there: nothing is there, or an empty folder, or what a fetch put there.
-   *
-   * @throws DeliveryError `DESTINATION_NOT_OURS`, `DESTINATION_INVALID`
-   */
-  static async examine(folder: string): Promise<Destination> {
+  /** @throws DeliveryError `DESTINATION_INVALID` */
+  static async at(folder: string): Promise<Destination> {
     // A link is followed, so that what it leads to is replaced and not the link.
     const path = resolve(folder);
     const destination = new Destination(await realpath(path).catch(() => path));
     if (dirname(destination.path) === destination.path) throw invalid(destination.path, 'it is the root of a disk');
-    const present = await destination.#present();
-    const known = await destination.#record.paths();
-    const foreign = present.find(({ path }) => !known.has(path));
-    if (foreign !== undefined) throw notOurs(destination.path, foreign.path);
     return destination;
   }
 
-  /** The files of the model, if exactly they are there, untouched since they were verified; else undefined. */
+  /**
+   * The files of the model, if exactly they are there, untouched since they were verified; else undefined.
+   *
+   * @throws DeliveryError `DESTINATION_INVALID`
+   */
   async holds(model: ResolvedModel): Promise<readonly DigestedFile[] | undefined> {
     const present = new Map((await this.#present()).map(({ path, stats }) => [path, stats]));
     const recorded = (await this.#record.models()).find(({ fingerprint }) => fingerprint === model.fingerprint);
@@ -54,24 +59,108 @@ export class Destination {
   }
 
   /**
-   * Makes a folder to download into, once the disk has been seen to have room.
+   * Does work on the destination while no other fetch does; waits until the other is done.
    *
-   * @param size of what will come, in bytes
-   * @throws DeliveryError `DISK_FULL`, `DESTINATION_NOT_WRITABLE`
+   * @throws DeliveryError `DESTINATION_BUSY`, `DESTINATION_NOT_WRITABLE`
    */
-  async stage(size: number): Promise<Staging> {
-    const parent = dirname(this.path);
-    const staging = new Staging(this.path, this.#record);
+  async alone<T>(work: () => Promise<T>, reporter: Reporter, signal: AbortSignal): Promise<T> {
+    const waiting = (holder: Holder | undefined): void => {
+      const who = holder === undefined ? '' : ` (process ${holder.pid} on ${holder.host})`;
+      reporter.note(`Another fetch${who} is at work on ${this.path}; waiting for it.`);
+    };
+    let lock: FolderLock | undefined;
     try {
-      await mkdir(parent, { recursive: true });
-      await removeLeftovers(this.path);
-      const { bavail, bsize } = await statfs(parent);
-      if (bavail * bsize < size) throw diskFull(this.path, size);
-      await mkdir(staging.path);
+      await mkdir(dirname(this.path), { recursive: true });
+      lock = await FolderLock.acquire(this.#beside('lock'), { limit: WAIT_LIMIT, waiting, signal });
+      if (lock === undefined)
+        throw busy(this.path, `another fetch has been at work for ${WAIT_LIMIT / 60_000} minutes`);
+      await this.#recover();
+      return await work();
     } catch (error) {
-      throw staging.explain(error);
+      throw this.explain(error);
+    } finally {
+      await lock?.release();
     }
-    return staging;
+  }
+
+  /**
+   * Opens the folder to download into, with what an interrupted fetch of the same content has left there, once it is seen that the
+   * destination may be replaced and that the disk has room. Only for who works {@link alone}.
+   *
+   * @throws DeliveryError `DESTINATION_NOT_OURS`, `DISK_FULL`, `DESTINATION_NOT_WRITABLE`
+   */
+  async stage(model: ResolvedModel): Promise<Staging> {
+    await this.#checkOurs();
+    const key = createHash('sha256').update(model.fingerprint).digest('hex').slice(0, 16);
+    const path = this.#beside(`fetching-${key}`);
+    await this.#removeLeftovers(path);
+    const staging = await Staging.open(path, model.fingerprint);
+    const size = totalSize(model.files);
+    const { bavail, bsize } = await statfs(dirname(this.path));
+    if (bavail * bsize >= size - staging.left) return staging;
+    await staging.discard();
+    throw diskFull(this.path, size);
+  }
+
+  /**
+   * Lets what was staged become the destination. The record names both the old and the new content until that is done, so that
+   * whenever this is cut short, the next fetch knows what is there as its own.
+   *
+   * @throws DeliveryError `DESTINATION_BUSY`, `DESTINATION_NOT_WRITABLE`
+   */
+  async replaceBy(staging: Staging, model: ResolvedModel, files: readonly DigestedFile[]): Promise<void> {
+    const previous = this.#beside('replaced');
+    const recorded = await recordOf(staging.files, model, files);
+    await this.#record.announce(recorded);
+    const replaced = await renameIfThere(this.path, previous);
+    try {
+      await rename(staging.files, this.path);
+    } catch (error) {
+      if (replaced) await rename(previous, this.path);
+      throw error;
+    }
+    await this.#record.settle(recorded);
+    if (replaced) await rm(previous, { recursive: true, force: true });
+  }
+
+  /** What a failed file operation means to the user. */
+  explain(error: unknown): unknown {
+    const code = codeOf(error);
+    if (error instanceof DeliveryError || code === undefined) return error;
+    if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(this.path, undefined, error);
+    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return notWritable(this.path, error);
+    if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EBUSY') return busy(this.path, messageOf(error), error);
+    if (code === 'ENOTDIR' || code === 'ENAMETOOLONG') return invalid(this.path, messageOf(error), error);
+    return error;
+  }
+
+  /** Nothing may be there, or an empty folder, or what a fetch put there. */
+  async #checkOurs(): Promise<void> {
+    const known = await this.#record.paths();
+    const foreign = (await this.#present()).find(({ path }) => !known.has(path));
+    if (foreign !== undefined) throw notOurs(this.path, foreign.path);
+  }
+
+  /** A fetch that was killed between its two renames has left no destination, but the old one is still there. */
+  async #recover(): Promise<void> {
+    if ((await stat(this.path).catch(() => undefined)) === undefined) {
+      await renameIfThere(this.#beside('replaced'), this.path);
+    }
+  }
+
+  /** Removes what other fetches into this destination, of other content, have left beside it. */
+  async #removeLeftovers(but: string): Promise<void> {
+    const parent = dirname(this.path);
+    const own = basename(this.#beside(''));
+    for (const name of await readdir(parent)) {
+      const isLeftover = name.startsWith(own) && LEFTOVER.test(name.slice(own.length));
+      if (isLeftover && join(parent, name) !== but) await rm(join(parent, name), { recursive: true, force: true });
+    }
+  }
+
+  /** A hidden file or folder on the same disk. */
+  #beside(purpose: string): string {
+    return join(dirname(this.path), `.${basename(this.path)}.${purpose}`);
   }
 
   async #present(): Promise<readonly { readonly path: string; readonly stats: Stats }[]> {
@@ -87,106 +176,22 @@ export class Destination {
       files.map(async (entry) => {
         const location = join(entry.parentPath, entry.name);
         const path = location.slice(this.path.length + 1).replaceAll('\\', '/');
-        return { path, stats: await stat(location) };
+        return { path, stats: await lstat(location) };
       }),
     );
   }
 }
 
-/** A folder beside the destination that is not there yet for anybody else. */
-export class Staging {
-  readonly path: string;
-  readonly #destination: string;
-  readonly #record: DestinationRecord;
-
-  constructor(destination: string, record: DestinationRecord) {
-    this.#destination = destination;
-    this.#record = record;
-    this.path = siblingOf(destination, 'fetching');
-  }
-
-  /** Where to write a file of the model; its folder is made. */
-  async place(path: string): Promise<string> {
-    const location = join(this.path, ...path.split('/'));
-    try {
-      await mkdir(dirname(location), { recursive: true });
-    } catch (error) {
-      throw this.explain(error);
-    }
-    return location;
-  }
-
-  /**
-   * Becomes the destination. The record names both the old and the new content until that is done, so that whenever this is cut
-   * short, the next fetch knows what is there as its own.
-   *
-   * @throws DeliveryError `DESTINATION_BUSY`, `DESTINATION_NOT_WRITABLE`
-   */
-  async takePlace(model: ResolvedModel, files: readonly DigestedFile[]): Promise<void> {
-    const previous = siblingOf(this.#destination, 'replaced');
-    try {
-      const recorded = await this.#recorded(model, files);
-      await this.#record.announce(recorded);
-      const replaced = await renameIfThere(this.#destination, previous);
-      try {
-        await rename(this.path, this.#destination);
-      } catch (error) {
-        if (replaced) await rename(previous, this.#destination);
-        throw error;
-      }
-      await this.#record.settle(recorded);
-      if (replaced) await rm(previous, { recursive: true, force: true });
-    } catch (error) {
-      throw this.explain(error);
-    }
-  }
-
-  async discard(): Promise<void> {
-    await rm(this.path, { recursive: true, force: true });
-  }
-
-  /** What a failed file operation means to the user. */
-  explain(error: unknown): unknown {
-    const code = codeOf(error);
-    if (error instanceof DeliveryError || code === undefined) return error;
-    if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(this.#destination, undefined, error);
-    if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return notWritable(this.#destination, error);
-    if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EBUSY') return busy(this.#destination, error);
-    if (code === 'ENOTDIR' || code === 'ENAMETOOLONG') return invalid(this.#destination, messageOf(error), error);
-    return error;
-  }
-
-  async #recorded({ fingerprint, uri }: ResolvedModel, files: readonly DigestedFile[]): Promise<RecordedModel> {
-    const times = files.map(async (file) => {
-      const { mtimeMs } = await stat(join(this.path, ...file.path.split('/')));
-      return { ...file, modified: mtimeMs };
-    });
-    return { fingerprint, uri, files: await Promise.all(times) };
-  }
-}
-
-/** Removes the working folders beside a destination whose processes were killed. */
-async function removeLeftovers(destination: string): Promise<void> {
-  const parent = dirname(destination);
-  const pattern = /^\.(.*)\.(?:fetching|replaced)-(\d+)-[0-9a-f]{8}$/s;
-  for (const name of await readdir(parent)) {
-    const [, of, pid] = pattern.exec(name) ?? [];
-    if (of === basename(destination) && !isRunning(Number(pid)))
-      await rm(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return codeOf(error) === 'EPERM';
-  }
-}
-
-function siblingOf(destination: string, purpose: 'fetching' | 'replaced'): string {
-  const unique = `${process.pid}-${randomBytes(4).toString('hex')}`;
-  return join(dirname(destination), `.${basename(destination)}.${purpose}-${unique}`);
+async function recordOf(
+  folder: string,
+  { fingerprint, uri }: ResolvedModel,
+  files: readonly DigestedFile[],
+): Promise<RecordedModel> {
+  const times = files.map(async (file) => {
+    const { mtimeMs } = await stat(join(folder, ...file.path.split('/')));
+    return { ...file, modified: mtimeMs };
+  });
+  return { fingerprint, uri, files: await Promise.all(times) };
 }
 
 async function renameIfThere(from: string, to: string): Promise<boolean> {
@@ -222,9 +227,9 @@ function notWritable(path: string, cause: unknown): DeliveryError {
   });
 }
 
-function busy(path: string, cause: unknown): DeliveryError {
+function busy(path: string, why: string, cause?: unknown): DeliveryError {
   return new DeliveryError('DESTINATION_BUSY', {
-    message: `The destination ${path} is in use by somebody else: ${messageOf(cause)}.`,
+    message: `The destination ${path} is in use by somebody else: ${why}.`,
     remedy: 'Give each fetch that may run at the same time a folder of its own.',
     cause,
   });

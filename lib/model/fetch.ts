@@ -1,39 +1,39 @@
-import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { Destination, type Staging } from './destination.ts';
+import { Destination } from './destination.ts';
+import { download, type Origins } from './download.ts';
 import type { ModelSource } from './manifest.ts';
-import { type DigestedFile, modelDigest, totalSize } from './model-digest.ts';
-import { ProgressSum, type Reporter } from './progress.ts';
-import { ReusedMemory } from './piece-memory.ts';
-import { readAhead } from './read-ahead.ts';
+import { type DigestedFile, modelDigest } from './model-digest.ts';
+import { PIECE } from './piece-memory.ts';
+import type { Reporter } from './progress.ts';
 import { resolveModel } from './resolve.ts';
-import type { ModelFile, ResolvedModel } from './resolved-model.ts';
+import type { ResolvedModel } from './resolved-model.ts';
 import type { ModelSelection } from './selection.ts';
-import { Slots } from './slots.ts';
-import { checkDigest } from './stored-file.ts';
+import type { Staging } from './staging.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
-/** Pieces in memory at once, of all files together: 96 MiB. */
-const IN_FLIGHT = 12;
-/** Files open at once. */
-const FILES_AT_ONCE = 16;
 /** A container that changes more often than this during a fetch is not at rest. */
 const SNAPSHOTS = 5;
 
+/** Ends of a fetch after which another one may go on with what is there; after all others something is wrong with that itself. */
+const INTERRUPTIONS = ['CANCELLED', 'TIMED_OUT', 'STORE_UNREACHABLE', 'STORE_FAILED', 'STORE_UNAUTHORIZED'];
+
 /** A model that is on this machine now. */
-export interface FetchedModel {
+export interface FetchedModel extends Origins {
   /** `unchanged`: the destination held this very content already, and nothing was downloaded. */
   readonly result: 'fetched' | 'unchanged';
   /** The destination folder, absolute. */
   readonly path: string;
   readonly name: string;
   readonly version: string;
+  /** See {@link ResolvedModel}. */
+  readonly created: Date;
   readonly digest: string;
   readonly uri: string;
   readonly properties: Readonly<Record<string, string>>;
   readonly source: ModelSource;
   readonly files: readonly DigestedFile[];
+  /** What should be known of this version, a sentence each. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -51,7 +51,7 @@ export async function fetchModel(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<FetchedModel> {
-  const destination = await Destination.examine(folder);
+  const destination = await Destination.at(folder);
   for (let snapshot = 1; ; snapshot++) {
     const model = await resolveModel(store, selection, signal);
     try {
@@ -76,76 +76,56 @@ async function fetchResolved(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<FetchedModel> {
-  const { name, version, uri, properties, source } = model;
-  const facts = { path: destination.path, name, version, uri, properties, source };
-  const held = await destination.holds(model);
-  if (held !== undefined) return { ...facts, result: 'unchanged', digest: modelDigest(held), files: held };
-
-  const staging = await destination.stage(totalSize(model.files));
-  try {
-    const files = await download(model.files, staging, reporter, signal);
-    const digest = modelDigest(files);
-    signal.throwIfAborted();
-    await staging.takePlace(model, files);
-    return { ...facts, result: 'fetched', digest, files };
-  } catch (error) {
-    await staging.discard();
-    throw error;
-  }
+  for (const note of model.notes) reporter.note(note);
+  return (
+    (await held(model, destination)) ??
+    destination.alone(
+      // What this fetch had to wait for may have been a fetch of the same.
+      async () => (await held(model, destination)) ?? bring(model, destination, reporter, signal),
+      reporter,
+      signal,
+    )
+  );
 }
 
-async function download(
-  files: readonly ModelFile[],
-  staging: Staging,
+/** The model, where the destination holds it already. */
+async function held(model: ResolvedModel, destination: Destination): Promise<FetchedModel | undefined> {
+  const files = await destination.holds(model);
+  if (files === undefined) return undefined;
+  const digest = modelDigest(files);
+  return { ...factsOf(model, destination), result: 'unchanged', digest, files, downloaded: 0, resumed: 0 };
+}
+
+async function bring(
+  model: ResolvedModel,
+  destination: Destination,
   reporter: Reporter,
   signal: AbortSignal,
-): Promise<readonly DigestedFile[]> {
-  const stop = new AbortController();
-  const inner = AbortSignal.any([signal, stop.signal]);
-  const sum = new ProgressSum(totalSize(files), reporter);
-  const [memory, opened] = [new ReusedMemory(IN_FLIGHT), new Slots(FILES_AT_ONCE)];
-  const downloads = files.map((file) =>
-    opened.run(async () => {
-      inner.throwIfAborted();
-      return downloadFile(file, staging, { memory, sum, signal: inner });
-    }),
-  );
+): Promise<FetchedModel> {
+  const staging = await destination.stage(model);
+  if (staging.left > 0) reporter.note(`An earlier fetch was interrupted; ${staging.left} bytes are here already.`);
   try {
-    return await Promise.all(downloads);
+    const brought = await download(model.files, staging, reporter, signal);
+    signal.throwIfAborted();
+    await destination.replaceBy(staging, model, brought.files);
+    await staging.discard();
+    return { ...factsOf(model, destination), result: 'fetched', ...brought };
   } catch (error) {
-    // No write may come after the folder has been removed.
-    stop.abort(error);
-    await Promise.allSettled(downloads);
+    await leave(staging, error);
     throw error;
   }
 }
 
-async function downloadFile(
-  file: ModelFile,
-  staging: Staging,
-  { memory, sum, signal }: { readonly memory: ReusedMemory; readonly sum: ProgressSum; readonly signal: AbortSignal },
-): Promise<DigestedFile> {
-  const { path, size } = file;
-  const sha256 = createHash('sha256');
-  const md5 = file.md5 === undefined ? undefined : createHash('md5');
-  const handle = await open(await staging.place(path), 'wx');
-  try {
-    for await (const piece of readAhead(file.readRange, { offset: 0, size }, memory, signal)) {
-      const written = handle.writeFile(piece);
-      sha256.update(piece);
-      md5?.update(piece);
-      await written;
-      sum.add(piece.length);
-    }
-    // A folder that is trusted by its files' sizes and times must have its bytes on the disk before it has its name.
-    await handle.datasync();
-  } catch (error) {
-    throw staging.explain(error);
-  } finally {
-    await handle.close();
-  }
-  const digest = sha256.digest('hex');
-  checkDigest(path, 'SHA-256', digest, file.sha256);
-  if (md5 !== undefined) checkDigest(path, 'MD5', md5.digest('hex'), file.md5);
-  return { path, size, sha256: digest };
+/** Keeps for another fetch what is worth it. */
+async function leave(staging: Staging, error: unknown): Promise<void> {
+  const interrupted = error instanceof DeliveryError && INTERRUPTIONS.includes(error.code);
+  if (interrupted && staging.written >= PIECE) await staging.close();
+  else await staging.discard();
+}
+
+function factsOf(
+  { name, version, created, uri, properties, source, warnings }: ResolvedModel,
+  { path }: Destination,
+): Pick<FetchedModel, 'path' | 'name' | 'version' | 'created' | 'uri' | 'properties' | 'source' | 'warnings'> {
+  return { path, name, version, created, uri, properties, source, warnings };
 }

@@ -10,7 +10,7 @@ import { type Manifest, type ModelSource, type PackedLayer, writeManifest } from
 import { type DigestedFile, inPathOrder, modelDigest, totalSize } from './model-digest.ts';
 import { checkName } from './names.ts';
 import { ProgressSum, type Reporter } from './progress.ts';
-import { findVersion } from './resolve.ts';
+import { findVersion } from './find-version.ts';
 import { Slots } from './slots.ts';
 import { readPieces, type SourceFile, sourceFiles } from './source-files.ts';
 import type { ObjectStore } from './stores/object-store.ts';

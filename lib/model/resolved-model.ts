@@ -25,6 +25,8 @@ export interface ModelFile {
 export interface ResolvedModel {
   readonly name: string;
   readonly version: string;
+  /** When the version was made; of a plain store, when the newest blob was last changed. */
+  readonly created: Date;
   /** The model's identity (see `modelDigest`); undefined for a plain store, which knows it only once all is read. */
   readonly digest: string | undefined;
   /** Stays the same as long as the store holds the same content: the digest, or in a plain store made of names and ETags. */
@@ -38,4 +40,8 @@ export interface ResolvedModel {
   readonly files: readonly ModelFile[];
   /** The layers that it packs into, where they were recorded. */
   readonly packed: PackedModel | undefined;
+  /** What a reader of the log should know: versions that were passed over, a sentence each. */
+  readonly notes: readonly string[];
+  /** What a reader of the run's page should know: that the version is deprecated. */
+  readonly warnings: readonly string[];
 }

@@ -2,7 +2,9 @@ import picomatch from 'picomatch';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { inPathOrder } from './model-digest.ts';
 import { nearestNames } from './nearest-names.ts';
-import type { PlainSelection } from './selection.ts';
+import { versionOfText } from './names.ts';
+import { highestFirst, semanticVersion, versionInPath } from './semantic-version.ts';
+import type { PlainChoice, PlainSelection } from './selection.ts';
 import type { ObjectStore, StoredObject } from './stores/object-store.ts';
 
 /** A blob that belongs to the model, and the path that it has in it. */
@@ -10,32 +12,109 @@ export interface SelectedObject extends StoredObject {
   readonly path: string;
 }
 
+/** The blobs that make up a model, as one listing saw them. */
+export interface Snapshot {
+  /** In byte order of their paths. */
+  readonly objects: readonly SelectedObject[];
+  /** The version that names of blobs or folders give; undefined where they give none. */
+  readonly version: string | undefined;
+  /** The folder that all of it comes from, with a slash at its end, where one was chosen. */
+  readonly folder: string | undefined;
+}
+
+/** What one line selects. */
+interface Selected {
+  readonly objects: readonly SelectedObject[];
+  readonly version?: string;
+  readonly folder?: string;
+}
+
 /**
- * The blobs of a plain container that a selection means, as one listing saw them; reading them under the ETags of
- * that listing makes them one snapshot.
+ * The blobs of a plain container that a selection means. Reading them under the ETags of this listing makes them one snapshot.
  *
  * A blob's path in the model is its name without the folders that its pattern spells out: `prod/v3/model.pkl` becomes
- * `model.pkl`, and what `prod/**` finds keeps its folders below `prod`.
+ * `model.pkl`, and what `prod/**` finds keeps its folders below `prod`. With `newestFolder` the folder itself is left out as well.
  *
- * @throws DeliveryError `BLOB_NOT_FOUND` where a pattern matches nothing
+ * @throws DeliveryError `BLOB_NOT_FOUND` where a pattern matches nothing, `VERSION_NOT_FOUND` where no name holds a version,
+ *   `TAGS_UNSUPPORTED`, `TAG_FILTER_INVALID`
  */
 export async function takeSnapshot(
   store: ObjectStore,
   { patterns, select }: PlainSelection,
   signal: AbortSignal,
-): Promise<readonly SelectedObject[]> {
-  const selected = new Map<string, SelectedObject>();
+): Promise<Snapshot> {
+  const tagged = typeof select === 'object' ? await listed(store.listTagged(select.tagged, signal)) : undefined;
+  const lines: Selected[] = [];
   for (const text of patterns) {
-    const pattern = parsePattern(text);
-    const found: StoredObject[] = [];
-    for await (const object of store.list(pattern.prefix, signal)) {
-      if (pattern.matches(object.name)) found.push(object);
-    }
-    if (found.length === 0) throw await noMatch(store, text, pattern, signal);
-    const wanted = select === 'all' ? found : [found.reduce(newer)];
-    for (const object of wanted) selected.set(object.name, { ...object, path: pattern.pathOf(object.name) });
+    const pattern = parsePattern(select === 'newestFolder' ? asFolder(text) : text);
+    const candidates = tagged ?? store.list(pattern.prefix, signal);
+    const found = (await listed(candidates)).filter(({ name }) => pattern.matches(name));
+    if (found.length === 0) throw await noMatch(store, text, pattern, select, signal);
+    lines.push(chosenOf(found, pattern, select));
   }
-  return inPathOrder([...selected.values()]);
+  const objects = new Map(lines.flatMap((line) => line.objects.map((object) => [object.name, object])));
+  const folders = new Set(lines.map(({ folder }) => folder));
+  return {
+    objects: inPathOrder([...objects.values()]),
+    version: versionOf(lines),
+    folder: folders.size === 1 ? lines[0]?.folder : undefined,
+  };
+}
+
+/** Objects that can be files: consoles and tools make empty ones that only stand for a folder. */
+async function listed(objects: AsyncIterable<StoredObject> | Iterable<StoredObject>): Promise<StoredObject[]> {
+  const files: StoredObject[] = [];
+  for await (const object of objects) if (!object.name.endsWith('/')) files.push(object);
+  return files;
+}
+
+function chosenOf(found: readonly StoredObject[], pattern: Pattern, select: PlainChoice): Selected {
+  const withPaths = (objects: readonly StoredObject[]): readonly SelectedObject[] =>
+    objects.map((object) => ({ ...object, path: pattern.pathOf(object.name) }));
+  switch (select) {
+    case 'newest':
+      return { objects: withPaths([found.reduce(newer)]) };
+    case 'semver': {
+      const version = highestFirst(found.flatMap(({ name }) => versionInPath(name) ?? [])).at(0);
+      if (version === undefined) throw noVersion(found, pattern);
+      return { objects: withPaths(found.filter(({ name }) => isVersion(versionInPath(name), version))), version };
+    }
+    case 'newestFolder':
+      return newestFolder(found, pattern);
+    default:
+      return { objects: withPaths(found) };
+  }
+}
+
+/** All that matches in one folder of those right below the pattern's own: that of the highest version, else that modified last. */
+function newestFolder(found: readonly StoredObject[], pattern: Pattern): Selected {
+  const folders = new Map<string, StoredObject[]>();
+  for (const object of found) {
+    const [folder = '', ...rest] = pattern.pathOf(object.name).split('/');
+    if (rest.length > 0) folders.set(folder, [...(folders.get(folder) ?? []), object]);
+  }
+  if (folders.size === 0) throw noFolder(pattern);
+  const versions = highestFirst(folders.keys());
+  const version =
+    versions.length === folders.size
+      ? (versions[0] ?? '')
+      : [...folders].map(([name, objects]) => ({ ...objects.reduce(newer), name })).reduce(newer).name;
+  const objects = (folders.get(version) ?? []).map((object) => ({
+    ...object,
+    path: pattern.pathOf(object.name).slice(version.length + 1),
+  }));
+  return { objects, version, folder: `${pattern.folder}${version}/` };
+}
+
+/** `1.0` and `v1.0.0` are the same. */
+function isVersion(text: string | undefined, version: string): boolean {
+  return text !== undefined && semanticVersion(text)?.version === semanticVersion(version)?.version;
+}
+
+/** The version of all lines; where they differ, each of them, as the model is made of both. */
+function versionOf(lines: readonly Selected[]): string | undefined {
+  const versions = lines.flatMap(({ version }) => version ?? []);
+  return versions.length === lines.length ? versionOfText([...new Set(versions)].join('_')) : undefined;
 }
 
 /** The blob modified last; of two within the same second, the one whose name is greater, so that the choice is always the same. */
@@ -45,8 +124,11 @@ function newer<T extends StoredObject>(a: T, b: T): T {
 }
 
 interface Pattern {
+  readonly text: string;
   /** What all matching names begin with. */
   readonly prefix: string;
+  /** The folders that the pattern spells out, with a slash at their end; '' where there are none. */
+  readonly folder: string;
   matches(name: string): boolean;
   /** A matching name without the pattern's own folders. */
   pathOf(name: string): string;
@@ -59,19 +141,31 @@ function parsePattern(text: string): Pattern {
   const prefix = isGlob ? (base === '' ? '' : `${base}/`) : text;
   const folder = isGlob ? prefix : text.slice(0, text.lastIndexOf('/') + 1);
   return {
-    prefix,
+    ...{ text, prefix, folder },
     // A blob may well be called `model[1].bin`: its own name always means itself.
     matches: (name) => name === text || matcher(name),
     pathOf: (name) => name.slice(folder.length),
   };
 }
 
+/** A folder above those of the versions may be given without a pattern. */
+function asFolder(text: string): string {
+  return picomatch.scan(text, { nonegate: true }).isGlob ? text : `${text.replace(/\/+$/, '')}/**`;
+}
+
 async function noMatch(
   store: ObjectStore,
   text: string,
   { prefix }: Pattern,
+  select: PlainChoice,
   signal: AbortSignal,
 ): Promise<DeliveryError> {
+  if (typeof select === 'object') {
+    return new DeliveryError('BLOB_NOT_FOUND', {
+      message: `No blob in the container ${store.container} has the tags ${select.tagged} and matches ${JSON.stringify(text)}.`,
+      remedy: 'Check tagFilter and blobs. Tags are case-sensitive, and a new one takes a while until it can be found.',
+    });
+  }
   const near = await nearestNames(text, namesAround(store, prefix, signal));
   return new DeliveryError('BLOB_NOT_FOUND', {
     message: `No blob in the container ${store.container} matches ${JSON.stringify(text)}.`,
@@ -79,6 +173,22 @@ async function noMatch(
       near.length === 0
         ? 'There is nothing near that name; check container and blobs.'
         : `Nearest are: ${near.join(', ')}. Names are case-sensitive.`,
+  });
+}
+
+function noVersion(found: readonly StoredObject[], { text }: Pattern): DeliveryError {
+  const [first] = found;
+  return new DeliveryError('VERSION_NOT_FOUND', {
+    message: `None of the ${found.length} blobs that match ${JSON.stringify(text)} has a version in its name.`,
+    remedy: `A version stands between - or _ or /, as in digits-2.1.0.pkl; found was ${first?.name ?? ''}. Or choose another select.`,
+  });
+}
+
+function noFolder({ text, folder }: Pattern): DeliveryError {
+  return new DeliveryError('VERSION_NOT_FOUND', {
+    message: `What matches ${JSON.stringify(text)} is not in folders of its own below ${JSON.stringify(folder)}.`,
+    remedy:
+      'Name the folder above the folders of the versions, such as models/digits for models/digits/2.1.0/model.onnx.',
   });
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Agent } from '../../lib/agent/agent.ts';
-import { modelSelection, openStore } from '../../lib/agent/model-store.ts';
+import { modelSelection } from '../../lib/agent/model-selection.ts';
+import { openStore } from '../../lib/agent/model-store.ts';
 import { fullPath } from '../../lib/agent/working-folder.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { modelDigest } from '../../lib/model/model-digest.ts';
@@ -60,6 +61,8 @@ async function fromFolder(agent: Agent, signal: AbortSignal): Promise<BundledMod
 async function fromStore(agent: Agent, signal: AbortSignal): Promise<BundledModel> {
   const target = agent.inputs.text('modelTarget');
   const model = await resolveModel(await openStore(agent), modelSelection(agent.inputs), signal);
+  for (const note of model.notes) agent.log(note);
+  for (const warning of model.warnings) agent.warn(warning);
   const { packed } = model;
   const holds = packed?.format === PACKING_FORMAT && sameFolder(packed.folder, target);
   return {

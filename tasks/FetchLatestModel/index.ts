@@ -1,4 +1,5 @@
-import { modelSelection, openStore } from '../../lib/agent/model-store.ts';
+import { modelSelection } from '../../lib/agent/model-selection.ts';
+import { openStore } from '../../lib/agent/model-store.ts';
 import { runTask } from '../../lib/agent/run-task.ts';
 import { transferReporter } from '../../lib/agent/transfer-reporter.ts';
 import { fullPath } from '../../lib/agent/working-folder.ts';

@@ -286,7 +286,7 @@ describe('fetching a model', () => {
     });
 
     it('is swept of what a killed fetch has left beside it', async () => {
-      folder.write('out/.model.fetching-999999999-0a0b0c0d', { half: 'x' });
+      folder.write('out/.model.fetching-0123456789abcdef', { half: 'x' });
       await fetch();
       assert.deepEqual(leftovers(), []);
     });

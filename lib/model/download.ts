@@ -1,0 +1,105 @@
+import { modelDigest, totalSize, type DigestedFile } from './model-digest.ts';
+import { ReusedMemory } from './piece-memory.ts';
+import { ProgressSum, type Reporter } from './progress.ts';
+import { readAhead } from './read-ahead.ts';
+import type { ModelFile } from './resolved-model.ts';
+import { Slots } from './slots.ts';
+import type { Staging } from './staging.ts';
+import { checkDigest } from './stored-file.ts';
+
+/** Pieces in memory at once, of all files together: 96 MiB. */
+const IN_FLIGHT = 12;
+/** Files open at once. */
+const FILES_AT_ONCE = 16;
+
+/** Where the bytes of a model came from. */
+export interface Origins {
+  /** Bytes that the store sent. */
+  readonly downloaded: number;
+  /** Bytes that an interrupted fetch had left. */
+  readonly resumed: number;
+}
+
+/** The files of a model that are all there, verified. */
+export interface Download extends Origins {
+  readonly files: readonly DigestedFile[];
+  /** See `modelDigest`. */
+  readonly digest: string;
+}
+
+/** What the downloads of one model share. */
+interface Transfer {
+  readonly staging: Staging;
+  readonly memory: ReusedMemory;
+  readonly sum: ProgressSum;
+  readonly signal: AbortSignal;
+}
+
+/** A file that is there, and how many of its bytes the store sent for that. */
+interface DownloadedFile extends DigestedFile {
+  readonly downloaded: number;
+}
+
+/**
+ * Brings the files of a model into a staging folder: large ones in parallel ranges, small ones side by side.
+ *
+ * @throws DeliveryError `DIGEST_MISMATCH`, those of the store, and what the file system says
+ */
+export async function download(
+  files: readonly ModelFile[],
+  staging: Staging,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<Download> {
+  const stop = new AbortController();
+  const transfer: Transfer = {
+    staging,
+    memory: new ReusedMemory(IN_FLIGHT),
+    sum: new ProgressSum(totalSize(files), reporter),
+    signal: AbortSignal.any([signal, stop.signal]),
+  };
+  const opened = new Slots(FILES_AT_ONCE);
+  const downloads = files.map((file) =>
+    opened.run(async () => {
+      transfer.signal.throwIfAborted();
+      return downloadFile(file, transfer);
+    }),
+  );
+  try {
+    const done = await Promise.all(downloads);
+    const downloaded = done.reduce((sum, file) => sum + file.downloaded, 0);
+    const digested = done.map(({ path, size, sha256 }) => ({ path, size, sha256 }));
+    return { files: digested, digest: modelDigest(digested), downloaded, resumed: totalSize(files) - downloaded };
+  } catch (error) {
+    // No write may come after the folder has been removed or handed on.
+    stop.abort(error);
+    await Promise.allSettled(downloads);
+    throw error;
+  }
+}
+
+async function downloadFile(file: ModelFile, { staging, memory, sum, signal }: Transfer): Promise<DownloadedFile> {
+  const { path, size } = file;
+  const { handle, bytes: left, sha256, md5 } = await staging.open(file, signal);
+  sum.add(left);
+  let at = left;
+  try {
+    for await (const piece of readAhead(file.readRange, { offset: at, size }, memory, signal)) {
+      const written = handle.writeFile(piece);
+      sha256.update(piece);
+      md5?.update(piece);
+      await written;
+      at += piece.length;
+      sum.add(piece.length);
+      await staging.mark(path, at, sha256.copy().digest('hex'));
+    }
+    // A folder that is trusted by its files' sizes and times must have its bytes on the disk before it has its name.
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+  const digest = sha256.digest('hex');
+  checkDigest(path, 'SHA-256', digest, file.sha256);
+  if (md5 !== undefined) checkDigest(path, 'MD5', md5.digest('hex'), file.md5);
+  return { path, size, sha256: digest, downloaded: size - left };
+}

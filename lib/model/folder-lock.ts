@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { codeOf, wait } from '../http/retry.ts';
+
+/** How often a holder shows that it is alive, in milliseconds. */
+const SIGN_INTERVAL = 5_000;
+/** A holder that has shown nothing for this long is dead, in milliseconds. */
+const SIGN_LIMIT = 60_000;
+/** How often a waiting one looks again, in milliseconds. */
+const LOOK_INTERVAL = 200;
+
+/** Who has a lock, as its file says. */
+export interface Holder {
+  readonly host: string;
+  readonly pid: number;
+  /** Tells this lock from any other, also of the same process. */
+  readonly token: string;
+}
+
+/**
+ * A lock that is a file: whoever makes the file has the lock, on this machine or on another that shares the disk. The lock of a killed
+ * process is taken over: at once where the process is known not to run, else after a minute without a sign of life.
+ */
+export class FolderLock {
+  readonly #file: string;
+  readonly #text: string;
+  readonly #signs: NodeJS.Timeout;
+
+  private constructor(file: string, text: string) {
+    this.#file = file;
+    this.#text = text;
+    this.#signs = setInterval(() => void showLife(file), SIGN_INTERVAL).unref();
+  }
+
+  /**
+   * Waits until the lock is free and takes it.
+   *
+   * @param waiting told once, before the first wait, who has it
+   * @returns undefined where others still had it after `limit` milliseconds
+   * @throws what the file system says where the file cannot be made
+   */
+  static async acquire(
+    file: string,
+    {
+      limit,
+      waiting,
+      signal,
+    }: { readonly limit: number; readonly waiting: (holder: Holder | undefined) => void; readonly signal: AbortSignal },
+  ): Promise<FolderLock | undefined> {
+    const text = JSON.stringify({ host: hostname(), pid: process.pid, token: randomUUID() } satisfies Holder);
+    const started = Date.now();
+    for (let told = false; Date.now() - started < limit;) {
+      signal.throwIfAborted();
+      if (await created(file, text)) return new FolderLock(file, text);
+      const found = await lookAt(file);
+      if (found === undefined) continue;
+      if (isDead(found)) {
+        await takeAway(file, found.text);
+        continue;
+      }
+      if (!told) waiting(holderOf(found.text));
+      told = true;
+      await wait(LOOK_INTERVAL, signal);
+    }
+    return undefined;
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#signs);
+    if ((await lookAt(this.#file))?.text === this.#text) await rm(this.#file, { force: true });
+  }
+}
+
+interface Found {
+  readonly text: string;
+  /** Time of the last sign of life, in milliseconds since 1970. */
+  readonly seen: number;
+}
+
+async function created(file: string, text: string): Promise<boolean> {
+  try {
+    await writeFile(file, text, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function lookAt(file: string): Promise<Found | undefined> {
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(file, 'utf8'), stat(file)]);
+    return { text, seen: mtimeMs };
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function showLife(file: string): Promise<void> {
+  const now = new Date();
+  // A lock that is gone or cannot be touched now is of no concern before its limit.
+  await utimes(file, now, now).catch(() => undefined);
+}
+
+function isDead({ text, seen }: Found): boolean {
+  if (Date.now() - seen > SIGN_LIMIT) return true;
+  const holder = holderOf(text);
+  return holder?.host === hostname() && !isRunning(holder.pid);
+}
+
+/** Who holds a lock; undefined where its file is not written yet, or by somebody else. */
+function holderOf(text: string): Holder | undefined {
+  try {
+    return JSON.parse(text) as Holder;
+  } catch {
+    return undefined;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+/** Removes the lock of a dead holder. Two may find it dead at once, and the slower must not remove the lock of the faster. */
+async function takeAway(file: string, dead: string): Promise<void> {
+  const aside = `${file}.${randomUUID()}`;
+  try {
+    await rename(file, aside);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  if ((await lookAt(aside))?.text !== dead) await link(aside, file).catch(() => undefined);
+  await rm(aside, { force: true });
+}
