@@ -1,42 +1,47 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { PACKING_FORMAT } from '../packing/layer.ts';
-import { LayerDigest } from '../packing/layer-digest.ts';
-import { planLayers } from '../packing/layer-plan.ts';
+import { type Attempt, beginAttempt, freshAttempt, objectsOf } from './attempt.ts';
 import { type ChannelMove, moveChannel } from './channel.ts';
+import { type Deprecation, removeDeprecation, versionDeprecated } from './deprecation.ts';
 import { checkFilePaths } from './file-path.ts';
 import { ManagedLayout } from './layout.ts';
-import { type Manifest, type ModelSource, type PackedLayer, writeManifest } from './manifest.ts';
-import { type DigestedFile, inPathOrder, modelDigest, totalSize } from './model-digest.ts';
+import type { ManagedStore, VersionName } from './managed-store.ts';
+import { type Manifest, type ModelSource, writeManifest } from './manifest.ts';
+import { totalSize } from './model-digest.ts';
 import { checkName } from './names.ts';
 import { ProgressSum, type Reporter } from './progress.ts';
+import { type Content, PACKED_FOLDER, readContent } from './read-content.ts';
 import { findVersion } from './find-version.ts';
 import { Slots } from './slots.ts';
-import { readPieces, type SourceFile, sourceFiles } from './source-files.ts';
+import { type SourceFile, sourceFiles } from './source-files.ts';
+import { NameTaken, Uploader } from './uploader.ts';
 import type { ObjectStore } from './stores/object-store.ts';
-import { Uploader } from './uploader.ts';
-
-/** The folder of an image for which layers are computed; images that put the model elsewhere compute their own. */
-export const PACKED_FOLDER = '/model';
+import { type MadeVersion, nextVersion, versionOfDigest } from './version-choice.ts';
 
 /** After a cancellation the agent waits about this long before it kills, in milliseconds. */
 const CLEANUP_LIMIT = 4_000;
-
 const REMOVALS_AT_ONCE = 16;
 /** Longest that the last request may take with all its retries, in milliseconds. */
 const SEAL_LIMIT = 60_000;
+/** Publishers that raise the same version wait for each other at most this often; each round, one of them gets it. */
+const ROUNDS = 100;
 
 /** What to publish, and as what. */
 export interface Publication {
-  /** A file or folder of this machine. */
+  /** A file, a folder or a pattern, absolute; see {@link sourceFiles}. */
   readonly path: string;
+  /** Patterns of files to leave out. */
+  readonly exclude?: readonly string[];
   readonly prefix: string;
   readonly model: string;
-  readonly version: string;
+  /** Its name, or how it is made. */
+  readonly version: string | MadeVersion;
   /** Channel to point at the version; undefined: none. */
   readonly channel: string | undefined;
   readonly properties: Readonly<Record<string, string>>;
   readonly source: ModelSource;
+  /** Looks at the files before anything is sent; what it throws ends the publication. */
+  readonly inspect?: (files: readonly SourceFile[], signal: AbortSignal) => Promise<void>;
 }
 
 /** What has become of it. */
@@ -45,27 +50,31 @@ export interface Published {
   readonly result: 'published' | 'unchanged';
   readonly manifest: Manifest;
   readonly uri: string;
+  /** Bytes that were in the store already, from an attempt that had failed. */
+  readonly resumed: number;
   /** What was done to the channel; undefined where none was given. */
   readonly channel: ChannelMove | undefined;
 }
 
-interface Target {
-  readonly store: ObjectStore;
-  readonly layout: ManagedLayout;
-}
+type Outcome = Pick<Published, 'result' | 'manifest' | 'resumed'>;
 
-/** What one reading of all files tells. */
-interface Content {
-  readonly files: readonly DigestedFile[];
-  readonly layers: readonly PackedLayer[];
+/** All that an attempt to publish one version works on. */
+interface Work {
+  readonly managed: ManagedStore;
+  readonly publication: Publication;
+  readonly files: readonly SourceFile[];
+  readonly version: VersionName;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
 }
 
 /**
  * Publishes a version of a model: its files, then `model.json`, which makes them a version, then the channel. Whatever
- * stops it before `model.json` is written, there is no version, and what was sent is removed again.
+ * stops it before `model.json` is written, there is no version; what was sent stays for the next attempt to take over.
  *
- * @throws DeliveryError `VERSION_EXISTS` (with other content), `MODEL_EMPTY`, `PATH_UNSAFE`, `NAME_INVALID`,
- *   `SOURCE_NOT_FOUND`, `SOURCE_UNREADABLE`, `SOURCE_CHANGED`, `CHANNEL_BUSY`, `MANIFEST_INVALID`, and those of {@link ObjectStore}
+ * @throws DeliveryError `VERSION_EXISTS` (with other content), `VERSION_PRUNED`, `VERSION_DEPRECATED` (for the channel),
+ *   `MODEL_EMPTY`, `PATH_UNSAFE`, `NAME_INVALID`, `SOURCE_NOT_FOUND`, `SOURCE_UNREADABLE`, `SOURCE_CHANGED`, `CHANNEL_BUSY`,
+ *   `VERSION_BUSY`, `PUBLICATION_DISTURBED`, `MANIFEST_INVALID`, and those of {@link ObjectStore}
  */
 export async function publishModel(
   store: ObjectStore,
@@ -73,152 +82,214 @@ export async function publishModel(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<Published> {
-  const target: Target = { store, layout: new ManagedLayout(publication.prefix) };
-  const { model, version, channel } = publication;
+  const { model, channel, prefix } = publication;
+  const managed: ManagedStore = { store, layout: new ManagedLayout(prefix) };
   if (channel !== undefined) checkName('channel', channel);
-  const existing = await findVersion(store, target.layout, publication, signal);
   const files = await filesOf(publication);
-  const { result, manifest } =
-    existing === undefined
-      ? await publishFiles(target, publication, files, reporter, signal)
-      : { result: 'unchanged' as const, manifest: await compare(existing, target, files, reporter, signal) };
-  const uri = store.uriOf(target.layout.version(model, version));
-  reporter.note(result === 'published' ? `${uri} is published.` : `${uri} is there already, with the same content.`);
-  const { digest } = manifest;
+  await publication.inspect?.(files, signal);
+  const outcome = await publishAs({ managed, publication, files, reporter, signal });
+  const { version, digest } = outcome.manifest;
+  const uri = store.uriOf(managed.layout.version(model, version));
+  reporter.note(
+    outcome.result === 'published' ? `${uri} is published.` : `${uri} is there already, with the same content.`,
+  );
   return {
-    ...{ result, manifest, uri },
-    channel: channel === undefined ? undefined : await moveChannel(target, { model, channel, version, digest }, signal),
+    ...outcome,
+    uri,
+    channel:
+      channel === undefined ? undefined : await moveChannel(managed, { model, channel, version, digest }, signal),
   };
 }
 
-async function filesOf({ path }: Publication): Promise<readonly SourceFile[]> {
-  const files = await sourceFiles(path);
+async function filesOf({ path, exclude = [] }: Publication): Promise<readonly SourceFile[]> {
+  const files = await sourceFiles({ path, exclude });
   if (totalSize(files) === 0) {
     throw new DeliveryError('MODEL_EMPTY', {
       message: `${path} holds no model: ${files.length === 0 ? 'there are no files in it' : 'its files have 0 bytes'}.`,
-      remedy: 'Check source, and the step that writes the model.',
+      remedy: 'Check source and exclude, and the step that writes the model.',
     });
   }
   checkFilePaths(files.map((file) => file.path));
   return files;
 }
 
-/** The version is there: fine if it holds the same files. */
-async function compare(
-  existing: Manifest,
-  { store, layout }: Target,
-  files: readonly SourceFile[],
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<Manifest> {
+/** Publishes under the version that was chosen, or the one that comes out of the content or of what the store has. */
+async function publishAs(work: Omit<Work, 'version'>): Promise<Outcome> {
+  const { managed, publication, files, reporter, signal } = work;
+  const { model, version: wanted } = publication;
+  const named = (version: string): Work => ({ ...work, version: { model, version } });
+  if (typeof wanted === 'string') return publishVersion(named(wanted));
+  switch (wanted.by) {
+    case 'digest': {
+      const content = await readOnly(files, reporter, signal);
+      return publishVersion(named(versionOfDigest(content.digest)), content);
+    }
+    case 'bump':
+      for (let round = 0; round < ROUNDS; round++) {
+        const version = await nextVersion(managed, model, wanted.part, signal);
+        const outcome = await ifFree(publishVersion(named(version)));
+        if (outcome?.result === 'published') return outcome;
+        reporter.note(`Another run has just published ${version}; taking the next.`);
+      }
+      throw new DeliveryError('VERSION_BUSY', {
+        message: `Others published the next ${wanted.part} version of ${model} each time this task tried to.`,
+        remedy: 'Run again, or give version a name.',
+      });
+  }
+}
+
+/** Undefined where another publisher has taken the version meanwhile. */
+async function ifFree(publishing: Promise<Outcome>): Promise<Outcome | undefined> {
+  try {
+    return await publishing;
+  } catch (error) {
+    if (error instanceof DeliveryError && ['VERSION_EXISTS', 'VERSION_PRUNED'].includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** Publishes under a version of a known name. */
+async function publishVersion(work: Work, known?: Content): Promise<Outcome> {
+  const { managed, version, files, reporter, signal } = work;
+  const existing = await findVersion(managed.store, managed.layout, version, signal);
+  if (existing !== undefined) {
+    const content = known ?? (await readOnly(files, reporter, signal));
+    if (content.digest === existing.digest) return { result: 'unchanged', manifest: existing, resumed: 0 };
+    throw versionExists(work, existing);
+  }
+  const attempt = await beginAttempt(managed, version, files, signal);
+  try {
+    return await publishFiles(work, attempt);
+  } catch (error) {
+    if (!(error instanceof NameTaken)) throw error;
+    return await publishFiles(work, freshAttempt(attempt.pruned));
+  }
+}
+
+/** Reads the files for their digests alone. */
+function readOnly(files: readonly SourceFile[], reporter: Reporter, signal: AbortSignal): Promise<Content> {
   const sum = new ProgressSum(totalSize(files), reporter);
-  const content = await readContent(
+  return readContent(
     files,
     async (_file, pieces) => {
       for await (const piece of pieces) sum.add(piece.length);
     },
     signal,
   );
-  if (modelDigest(content.files) === existing.digest) return existing;
-  throw versionExists(store.uriOf(layout.version(existing.name, existing.version)), existing);
 }
 
-async function publishFiles(
-  target: Target,
-  publication: Publication,
-  files: readonly SourceFile[],
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<Pick<Published, 'result' | 'manifest'>> {
-  const { store, layout } = target;
-  const { model, version, properties, source } = publication;
-  const folder = `files/${randomBytes(4).toString('hex')}`;
+async function publishFiles(work: Work, attempt: Attempt): Promise<Outcome> {
+  const { managed, publication, version, files, reporter, signal } = work;
+  const { store, layout } = managed;
   const sum = new ProgressSum(totalSize(files), reporter);
-  const uploader = new Uploader(store, (bytes) => sum.add(bytes), signal);
+  let resumed = 0;
+  const observer = { arrived: (bytes: number) => sum.add(bytes), reused: (bytes: number) => void (resumed += bytes) };
+  const uploader = new Uploader(store, attempt.held, observer, signal);
   let content: Content;
   try {
     content = await readContent(
       files,
-      ({ path, size }, pieces) => uploader.send(layout.file(model, version, folder, path), size, pieces),
+      ({ path, size }, pieces) => {
+        const name = layout.file(version.model, version.version, attempt.folder, path);
+        return uploader.send(name, size, pieces);
+      },
       signal,
     );
     await uploader.finish();
   } catch (error) {
     await uploader.stop();
-    await discard(store, uploader.names);
     throw error;
   }
   const manifest: Manifest = {
-    ...{ name: model, version, created: new Date(), digest: modelDigest(content.files), folder, properties, source },
-    files: content.files,
+    ...{ name: version.model, version: version.version, created: new Date() },
+    ...{ digest: content.digest, folder: attempt.folder, files: content.files },
+    ...{ properties: publication.properties, source: publication.source },
     packed: { format: PACKING_FORMAT, folder: PACKED_FOLDER, layers: content.layers },
   };
-  return sealVersion(target, manifest, uploader.names);
-}
-
-/** Reads every file once, in the order in which layers hold them, and hands its pieces on while all digests are made. */
-async function readContent(
-  files: readonly SourceFile[],
-  take: (file: SourceFile, pieces: AsyncIterable<Buffer>) => Promise<void>,
-  signal: AbortSignal,
-): Promise<Content> {
-  const digested: DigestedFile[] = [];
-  const layers: PackedLayer[] = [];
-  for (const layer of planLayers(files, PACKED_FOLDER)) {
-    const layerDigest = new LayerDigest(layer);
-    for (const file of layer.files) {
-      const hash = createHash('sha256');
-      await take(file, hashed(readPieces(file, signal), [hash, layerDigest]));
-      digested.push({ path: file.path, size: file.size, sha256: hash.digest('hex') });
-    }
-    layers.push(layerDigest.finish());
-  }
-  return { files: inPathOrder(digested), layers };
-}
-
-async function* hashed(
-  pieces: AsyncIterable<Buffer>,
-  digests: readonly { update(bytes: Uint8Array): unknown }[],
-): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) {
-    for (const digest of digests) digest.update(piece);
-    yield piece;
-  }
+  return { ...(await sealVersion(work, attempt, manifest)), resumed };
 }
 
 /**
- * Writes `model.json` and with it makes the files a version. A cancellation does not stop this one short request: half
- * way through, nobody could tell whether there is a version or not.
+ * Writes `model.json` and with it makes the files a version. A cancellation does not stop this short end: half way through, nobody
+ * could tell whether there is a version or not.
  */
-async function sealVersion(
-  { store, layout }: Target,
-  manifest: Manifest,
-  uploaded: readonly string[],
-): Promise<Pick<Published, 'result' | 'manifest'>> {
-  const { name: model, version } = manifest;
+async function sealVersion(work: Work, attempt: Attempt, manifest: Manifest): Promise<Omit<Outcome, 'resumed'>> {
+  const { managed, version } = work;
+  work.signal.throwIfAborted();
   const signal = AbortSignal.timeout(SEAL_LIMIT);
-  const bytes = Buffer.from(writeManifest(manifest));
-  if (await store.write(layout.manifest(model, version), bytes, 'absent', signal))
-    return { result: 'published', manifest };
-  const there = await findVersion(store, layout, { model, version }, signal);
-  // Its folder is this attempt's own: the manifest was written, only the answer got lost.
-  if (there?.folder === manifest.folder) return { result: 'published', manifest };
-  await discard(store, uploaded);
-  if (there?.digest === manifest.digest) return { result: 'unchanged', manifest: there };
-  throw versionExists(store.uriOf(layout.version(model, version)), there);
+  const { missing, leftovers } = await checkArrived(work, manifest, signal);
+  if (missing === undefined) {
+    if (attempt.pruned !== undefined) await reviveName(work, attempt.pruned, manifest, signal);
+    if (await writeOnce(managed, manifest, signal)) {
+      await discard(managed.store, leftovers);
+      return { result: 'published', manifest };
+    }
+  }
+  const there = await findVersion(managed.store, managed.layout, version, signal);
+  if (there === undefined) throw disturbed(version, missing ?? '');
+  if (there.folder !== manifest.folder) await discard(managed.store, namesOf(work, manifest));
+  if (there.digest === manifest.digest) return { result: 'unchanged', manifest: there };
+  throw versionExists(work, there);
 }
 
-/** Removes what belongs to no version, as far as there is time; what stays is never read by anyone. */
+/** Writes `model.json` where there is none. False: there is another. */
+async function writeOnce({ store, layout }: ManagedStore, manifest: Manifest, signal: AbortSignal): Promise<boolean> {
+  const name = layout.manifest(manifest.name, manifest.version);
+  const text = writeManifest(manifest);
+  if (await store.write(name, Buffer.from(text), 'absent', signal)) return true;
+  // What is there may be this very write, whose answer got lost.
+  return (await store.read(name, signal))?.text === text;
+}
+
+/** Lets a pruned version come back, with the content that it had. */
+async function reviveName(
+  { managed, version }: Work,
+  pruned: Deprecation,
+  { digest }: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
+  if (pruned.pruned !== digest) throw versionDeprecated(version, pruned);
+  await removeDeprecation(managed, version, signal);
+}
+
+/** Looks whether the store has every file, so that no version is ever made of files that somebody has removed. */
+async function checkArrived(
+  { managed: { layout, store }, version }: Work,
+  { folder, files }: Manifest,
+  signal: AbortSignal,
+): Promise<{ readonly missing: string | undefined; readonly leftovers: readonly string[] }> {
+  const objects = await objectsOf({ layout, store }, version, signal);
+  const sizes = new Map(objects.map(({ name, size }) => [name, size]));
+  const at = (below: string, path: string): string => layout.file(version.model, version.version, below, path);
+  return {
+    missing: files.find(({ path, size }) => sizes.get(at(folder, path)) !== size)?.path,
+    leftovers: [...sizes.keys()].filter((name) => name.startsWith(at('files', '')) && !name.startsWith(at(folder, ''))),
+  };
+}
+
+function namesOf({ managed, version }: Work, { folder, files }: Manifest): readonly string[] {
+  return files.map(({ path }) => managed.layout.file(version.model, version.version, folder, path));
+}
+
+/** Removes what can never become part of a version, as far as there is time; what stays is never read by anyone. */
 async function discard(store: ObjectStore, names: readonly string[]): Promise<void> {
   const signal = AbortSignal.timeout(CLEANUP_LIMIT);
   const slots = new Slots(REMOVALS_AT_ONCE);
   await Promise.allSettled(names.map((name) => slots.run(() => store.remove(name, signal))));
 }
 
-function versionExists(uri: string, there: Manifest | undefined): DeliveryError {
+function disturbed({ model, version }: VersionName, path: string): DeliveryError {
+  return new DeliveryError('PUBLICATION_DISTURBED', {
+    message: `The file ${JSON.stringify(path)} of ${model} ${version} was removed from the store while the version was published.`,
+    remedy:
+      'Run again; nothing was published. If it stays so, look for what deletes blobs there, such as a lifecycle rule.',
+  });
+}
+
+function versionExists({ managed, version }: Work, there: Manifest | undefined): DeliveryError {
   const run = there?.source.run === undefined ? '' : ` by ${there.source.run}`;
   return new DeliveryError('VERSION_EXISTS', {
-    message: `${uri} was published before${run}, with other content.`,
+    message: `${managed.store.uriOf(managed.layout.version(version.model, version.version))} was published before${run}, with other content.`,
     remedy: 'A version never changes: publish under another version.',
   });
 }

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
+import { basename, join, sep } from 'node:path';
+import picomatch from 'picomatch';
+import { asError, DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { inPathOrder } from './model-digest.ts';
 import { PIECE } from './piece-memory.ts';
 
@@ -15,21 +16,53 @@ export interface SourceFile {
   readonly location: string;
 }
 
+/** Where the files of a model are on this machine. */
+export interface Source {
+  /** A file, a folder, or a pattern with `*`, `**`, `?`, `[…]` and `{…}`. Absolute. */
+  readonly path: string;
+  /** Patterns of files to leave out, by their paths in the model; those without `/` hold in every folder. */
+  readonly exclude: readonly string[];
+}
+
 /**
- * The files of a model: one file, or all below a folder. Links are followed, as caches of model hubs are made of them.
+ * The files of a model: one file, all below a folder, or all that a pattern finds, with their paths below the folders that the
+ * pattern spells out. Links are followed, as caches of model hubs are made of them.
  *
  * @throws DeliveryError `SOURCE_NOT_FOUND`, `SOURCE_UNREADABLE` (a link that leads in a circle, a device, missing rights)
  */
-export async function sourceFiles(source: string): Promise<readonly SourceFile[]> {
-  const found = await stat(source).catch((cause: unknown) => {
-    throw new DeliveryError('SOURCE_NOT_FOUND', {
-      message: `There is no file or folder ${source}: ${messageOf(cause)}.`,
-      remedy: 'Check source, and that the step which writes the model ran before.',
-      cause,
-    });
+export async function sourceFiles({ path, exclude }: Source): Promise<readonly SourceFile[]> {
+  const leftOut = exclude.map((pattern) => picomatch(pattern, { ...GLOB, basename: !pattern.includes('/') }));
+  const files = await filesAt(path);
+  return inPathOrder(files.filter((file) => !leftOut.some((matches) => matches(file.path))));
+}
+
+const GLOB = { dot: true, nonegate: true, windows: false } as const;
+
+async function filesAt(path: string): Promise<readonly SourceFile[]> {
+  const found = await stat(path).catch((cause: unknown) => asError(cause));
+  // A folder may well be called `model[1]`: what is there always means itself.
+  if (!(found instanceof Error)) {
+    return found.isFile() ? [{ path: basename(path), size: found.size, location: path }] : filesBelow(path, '', []);
+  }
+  const pattern = path.replaceAll(sep, '/');
+  const { base, glob, isGlob } = picomatch.scan(pattern, GLOB);
+  if (!isGlob) throw notFound(`There is no file or folder ${path}: ${messageOf(found)}.`, found);
+  const folder = base === '' ? '/' : base;
+  const below = await stat(folder).catch((cause: unknown) => {
+    throw notFound(`There is no folder ${folder}, in which ${path} should find files: ${messageOf(cause)}.`, cause);
   });
-  if (found.isFile()) return [{ path: basename(source), size: found.size, location: source }];
-  return inPathOrder(await filesBelow(source, '', []));
+  const matches = picomatch(glob, GLOB);
+  const files = below.isDirectory() ? (await filesBelow(folder, '', [])).filter((file) => matches(file.path)) : [];
+  if (files.length === 0) throw notFound(`No file matches ${path}.`);
+  return files;
+}
+
+function notFound(message: string, cause?: unknown): DeliveryError {
+  return new DeliveryError('SOURCE_NOT_FOUND', {
+    message,
+    remedy: 'Check source, and that the step which writes the model ran before.',
+    cause,
+  });
 }
 
 async function filesBelow(folder: string, path: string, above: readonly string[]): Promise<readonly SourceFile[]> {

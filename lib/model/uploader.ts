@@ -1,30 +1,55 @@
+import { createHash } from 'node:crypto';
+import { DeliveryError } from '../errors/delivery-error.ts';
 import { PIECE } from './piece-memory.ts';
 import { Slots } from './slots.ts';
-import type { ObjectStore, PartUpload } from './stores/object-store.ts';
+import type { ObjectStore, PartUpload, StoredObject } from './stores/object-store.ts';
 
 /** Pieces on their way to the store at once: 96 MiB of memory. */
 const IN_FLIGHT = 12;
 /** Longest that the store may take to drop what was sent in part, in milliseconds: the agent does not wait for long. */
 const ABANDON_LIMIT = 3_000;
 
+/** Whom an upload tells how it gets on. */
+export interface UploadObserver {
+  /** So many more bytes are in the store. */
+  arrived(bytes: number): void;
+  /** So many of them were there before and were not sent. */
+  reused(bytes: number): void;
+}
+
+/** A name under which another content is in the store already. Nothing is ever written over it. */
+export class NameTaken extends Error {
+  override readonly name = 'NameTaken';
+}
+
 /**
  * Sends files to a store while one reader reads them in turn: the reader goes on to the next piece, and the next file,
- * while up to twelve pieces are under way, so many small files move as fast as one large one.
+ * while up to twelve pieces are under way, so many small files move as fast as one large one. What is in the store
+ * already, under the same name and with the same content, is not sent.
+ *
+ * Throws {@link NameTaken} and what the store throws.
  */
 export class Uploader {
   readonly #store: ObjectStore;
   readonly #slots = new Slots(IN_FLIGHT);
-  readonly #sent: (bytes: number) => void;
+  readonly #held: ReadonlyMap<string, StoredObject>;
+  readonly #observer: UploadObserver;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #pending = new Set<Promise<void>>();
   readonly #names: string[] = [];
   readonly #uploads = new Set<PartUpload>();
 
-  /** @param sent told how many more bytes have arrived */
-  constructor(store: ObjectStore, sent: (bytes: number) => void, signal: AbortSignal) {
+  /** @param held what an earlier attempt has left, by name */
+  constructor(
+    store: ObjectStore,
+    held: ReadonlyMap<string, StoredObject>,
+    observer: UploadObserver,
+    signal: AbortSignal,
+  ) {
     this.#store = store;
-    this.#sent = sent;
+    this.#held = held;
+    this.#observer = observer;
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
   }
 
@@ -55,7 +80,7 @@ export class Uploader {
     }
     this.#track(
       Promise.all(parts).then(async () => {
-        await upload.complete(parts.length, this.#signal);
+        if (!(await upload.complete(parts.length, this.#signal))) throw new NameTaken(name);
         this.#uploads.delete(upload);
       }),
     );
@@ -75,9 +100,26 @@ export class Uploader {
     await Promise.allSettled([...this.#uploads].map((upload) => upload.abandon(signal)));
   }
 
-  async #whole(name: string, bytes: Uint8Array): Promise<void> {
-    // Each attempt to publish has a folder of its own, so what is there already can only be this same write, whose answer was lost.
-    await this.#store.write(name, bytes, 'absent', this.#signal);
+  /** Writes a file in one request. False: it is there already. */
+  async #whole(name: string, bytes: Uint8Array): Promise<boolean> {
+    const held = this.#held.get(name);
+    if (held === undefined && (await this.#store.write(name, bytes, 'absent', this.#signal))) return true;
+    if (held?.md5 === undefined ? await this.#holds(name, bytes) : held.md5 === md5(bytes)) return false;
+    throw new NameTaken(name);
+  }
+
+  /** Whether the store has just these bytes. They were written meanwhile: by another attempt, or by this one, whose answer was lost. */
+  async #holds(name: string, bytes: Uint8Array): Promise<boolean> {
+    const range = { name, offset: 0, length: bytes.length, size: bytes.length, etag: undefined };
+    const there = Buffer.alloc(bytes.length);
+    try {
+      await this.#store.readRange(range, there, this.#signal);
+    } catch (error) {
+      // It has another size.
+      if (error instanceof DeliveryError && error.code === 'BLOB_CHANGED') return false;
+      throw error;
+    }
+    return there.equals(bytes);
   }
 
   /**
@@ -90,9 +132,12 @@ export class Uploader {
   }
 
   /** Starts to send a part that has its places. */
-  #start(bytes: number, places: number, work: () => Promise<void>): Promise<void> {
+  #start(bytes: number, places: number, work: () => Promise<boolean>): Promise<void> {
     const running = work()
-      .then(() => this.#sent(bytes))
+      .then((sent) => {
+        this.#observer.arrived(bytes);
+        if (!sent) this.#observer.reused(bytes);
+      })
       .finally(() => {
         for (let given = 0; given < places; given++) this.#slots.release();
       });
@@ -105,6 +150,11 @@ export class Uploader {
     this.#pending.add(tracked);
     tracked.catch((error: unknown) => this.#stop.abort(error));
   }
+}
+
+/** What stores know their objects by; here it finds again what was ours, and proves nothing against malice. */
+function md5(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('hex');
 }
 
 /** Parts are as small as the number that an object may have allows. */

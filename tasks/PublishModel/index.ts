@@ -4,8 +4,8 @@ import { runTask } from '../../lib/agent/run-task.ts';
 import { transferReporter } from '../../lib/agent/transfer-reporter.ts';
 import { fullPath } from '../../lib/agent/working-folder.ts';
 import { totalSize } from '../../lib/model/model-digest.ts';
-import { versionOrMade } from '../../lib/model/names.ts';
 import { publishModel } from '../../lib/model/publish.ts';
+import { versionChoice } from '../../lib/model/version-choice.ts';
 import { summaryOf } from './summary.ts';
 
 void runTask('PublishModel', async (agent) => {
@@ -14,12 +14,12 @@ void runTask('PublishModel', async (agent) => {
     path: fullPath(agent, inputs.text('source')),
     prefix: inputs.optionalText('prefix') ?? '',
     model: inputs.text('model'),
-    version: versionOrMade(inputs.optionalText('version'), agent.variable('Build.BuildNumber')),
+    version: versionChoice(inputs.optionalText('version'), agent.variable('Build.BuildNumber')),
     channel: inputs.optionalText('channel'),
     properties: inputs.pairs('properties'),
     source: modelSource(agent, inputs.optionalText('author')),
   };
-  const reporter = transferReporter(agent, `Publishing ${publication.model} ${publication.version}`);
+  const reporter = transferReporter(agent, `Publishing ${publication.model}`);
   const store = await openStore(agent);
 
   const started = Date.now();

@@ -3,6 +3,7 @@ import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob'
 import { DeliveryError } from '../../errors/delivery-error.ts';
 import type { AzureAccess } from './azure-access.ts';
 import { blobChanged, failureOf, judgeFailure, storeError } from './azure-errors.ts';
+import { BlockUpload } from './block-upload.ts';
 import { fill, type ObjectAnswer, readDocument } from './object-body.ts';
 import type {
   ObjectRange,
@@ -167,22 +168,7 @@ export class AzureBlobStore implements ObjectStore {
   }
 
   startUpload(name: string): PartUpload {
-    const client = this.#blob(name);
-    return {
-      send: (index, bytes, signal) =>
-        this.#try(name, signal, async (abortSignal) => {
-          await client.stageBlock(blockId(index), bytes, bytes.length, { abortSignal });
-        }),
-      complete: (count, signal) =>
-        this.#try(name, signal, async (abortSignal) => {
-          await client.commitBlockList(
-            Array.from({ length: count }, (_, index) => blockId(index)),
-            { abortSignal },
-          );
-        }),
-      // Azure itself drops blocks that nobody joined, after a week and without a bill.
-      abandon: () => Promise.resolve(),
-    };
+    return new BlockUpload(this.#blob(name), (signal, attempt) => this.#try(name, signal, attempt));
   }
 
   async remove(name: string, signal: AbortSignal): Promise<void> {
@@ -296,8 +282,4 @@ function through(agents: PatientAgents): RequestPolicyFactory {
       },
     }),
   };
-}
-
-function blockId(index: number): string {
-  return Buffer.from(String(index).padStart(6, '0')).toString('base64');
 }

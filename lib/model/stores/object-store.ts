@@ -29,13 +29,19 @@ export interface ObjectRange {
 /** What must hold for a write to happen: nothing is there yet, or what is there has this ETag. */
 export type WriteCondition = 'absent' | { readonly etag: string };
 
-/** An upload in parts. Nothing of it can be seen before `complete`. */
+/**
+ * An upload in parts. Nothing of it can be seen before `complete`. Parts that an earlier upload to the same name has left,
+ * with the same content and the same place, are taken over, where the kind of store can tell.
+ */
 export interface PartUpload {
-  /** Stores one part; parts may arrive in any order and several at once. */
-  send(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<void>;
-  /** Makes parts 0 to `count - 1` the object. */
-  complete(count: number, signal: AbortSignal): Promise<void>;
-  /** Gives up: of what was sent, nothing stays that anyone would have to pay for. */
+  /** Stores one part; parts may arrive in any order and several at once. False: it was there already and was not sent. */
+  send(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Makes parts 0 to `count - 1` the object, unless there is one already. False: another content has that name, and
+   * keeps it. An object of just these parts is as good as completed.
+   */
+  complete(count: number, signal: AbortSignal): Promise<boolean>;
+  /** Gives up. What stays of what was sent, nobody has to pay for, or the next upload takes it over. */
   abandon(signal: AbortSignal): Promise<void>;
 }
 

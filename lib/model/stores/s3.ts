@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { ListObjectsV2CommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Dispatcher } from 'undici';
@@ -189,6 +190,7 @@ export class S3Store implements ObjectStore {
           etags.set(index, (await this.#client.send(command, { abortSignal })).ETag);
         });
         size += bytes.length;
+        return true;
       },
       complete: async (count, signal) => {
         const UploadId = await begun;
@@ -197,13 +199,19 @@ export class S3Store implements ObjectStore {
           ...object,
           UploadId,
           MultipartUpload: { Parts },
+          IfNoneMatch: '*',
         });
-        await this.#try(name, signal, async (abortSignal) => {
+        return this.#try(name, signal, async (abortSignal) => {
           try {
             await this.#client.send(command, { abortSignal });
+            return true;
           } catch (error) {
-            if (failureOf(error).code !== 'NoSuchUpload' || !(await this.#holds(name, size, abortSignal))) throw error;
+            const { code, status } = failureOf(error);
+            // Somebody was faster. The ETag of joined parts tells whether with the same ones.
+            if (status === 412) return this.#holdsParts(name, Parts, abortSignal);
+            if (code !== 'NoSuchUpload' || !(await this.#holds(name, size, abortSignal))) throw error;
             // The parts were joined before; only the answer got lost.
+            return true;
           }
         });
       },
@@ -295,6 +303,20 @@ export class S3Store implements ObjectStore {
     const command = new this.#sdk.CreateMultipartUploadCommand({ ...this.#bucket, Key: name });
     const { UploadId } = await this.#try(name, signal, (abortSignal) => this.#client.send(command, { abortSignal }));
     return UploadId ?? '';
+  }
+
+  /** Whether an object that was joined of these parts is there. An ETag that is made otherwise (with a key of KMS) tells nothing, which counts as no. */
+  async #holdsParts(
+    name: string,
+    parts: readonly { readonly ETag: string | undefined }[],
+    abortSignal: AbortSignal,
+  ): Promise<boolean> {
+    const { ETag } = await this.#client.send(new this.#sdk.HeadObjectCommand({ ...this.#bucket, Key: name }), {
+      abortSignal,
+    });
+    const hash = createHash('md5');
+    for (const part of parts) hash.update((part.ETag ?? '').replaceAll('"', ''), 'hex');
+    return ETag?.replaceAll('"', '') === `${hash.digest('hex')}-${parts.length}`;
   }
 
   /** Whether an object of that size is there. */

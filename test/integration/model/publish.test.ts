@@ -5,6 +5,7 @@ import { type Manifest, readManifest } from '../../../lib/model/manifest.ts';
 import { type Publication, publishModel, type Published } from '../../../lib/model/publish.ts';
 import { resolveModel } from '../../../lib/model/resolve.ts';
 import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
+import type { Bump } from '../../../lib/model/version-choice.ts';
 import { planLayers } from '../../../lib/packing/layer-plan.ts';
 import { readLayer } from '../../../lib/packing/read-layer.ts';
 import { type BlobContainer, freshContainer, namesIn, openContainer, put } from '../../support/blob-container.ts';
@@ -154,6 +155,72 @@ describe('publishing a model', () => {
     assert.deepEqual(previous, ['nothing', ...versions.filter((version) => version !== last)].sort());
   });
 
+  it('of twenty at once leaves every version whole and a channel that names one of them', async () => {
+    const versions = Array.from({ length: 20 }, (_, racer) => `r${racer}`);
+    const published = await Promise.all(
+      versions.map((version) => publish(folder.write(version, { 'model.pkl': `by ${version}` }), { version })),
+    );
+    assert.deepEqual(
+      published.map(({ manifest }) => manifest.version),
+      versions,
+    );
+    const last = (await channel()).version as string;
+    const steps = new Map(published.map(({ manifest, channel: move }) => [move?.previous, manifest.version]));
+    // Followed from nothing, each move leads to the next, over all of them, to what the channel names now.
+    const path: string[] = [];
+    for (let at = steps.get(undefined); at !== undefined; at = steps.get(at)) path.push(at);
+    assert.deepEqual([path.length, path.at(-1)], [20, last]);
+    for (const version of versions) assert.equal((await manifestOf(version)).version, version);
+  });
+
+  it('raises the newest semantic version, whatever else there is', async () => {
+    const source = folder.write('m', { 'model.pkl': 'weights' });
+    const next = async (part: Bump): Promise<string> =>
+      (await publish(source, { version: { by: 'bump', part } })).manifest.version;
+    assert.equal(await next('minor'), '0.1.0');
+    assert.deepEqual([await next('patch'), await next('major'), await next('minor')], ['0.1.1', '1.0.0', '1.1.0']);
+    await publish(source, { version: '20261124.3' });
+    await publish(source, { version: 'v1.10.0' });
+    await put(container, 'models/digits/versions/7.0.0/files/dead0000/model.pkl', 'half');
+    assert.equal(await next('patch'), 'v1.10.1');
+  });
+
+  it('gives each of many that raise a version at once one of its own', async () => {
+    const racers = Array.from({ length: 6 }, (_, racer) =>
+      publish(folder.write(`m${racer}`, { 'model.pkl': `by ${racer}` }), { version: { by: 'bump', part: 'patch' } }),
+    );
+    const versions = (await Promise.all(racers)).map(({ manifest }) => manifest.version);
+    assert.deepEqual(versions.sort(), ['0.0.1', '0.0.2', '0.0.3', '0.0.4', '0.0.5', '0.0.6']);
+  });
+
+  it('calls a version by its content, so that the same content is the same version', async () => {
+    const source = folder.write('m', { 'model.pkl': 'weights' });
+    const first = await publish(source, { version: { by: 'digest' } });
+    assert.equal(first.manifest.version, first.manifest.digest.slice('sha256:'.length).slice(0, 12));
+    assert.equal((await publish(source, { version: { by: 'digest' } })).result, 'unchanged');
+    const other = await publish(folder.write('n', { 'model.pkl': 'others' }), { version: { by: 'digest' } });
+    assert.deepEqual([other.result, other.channel?.previous], ['published', first.manifest.version]);
+  });
+
+  it('takes what a pattern finds, with the paths below its fixed folders, less what is left out', async () => {
+    folder.write('run', { 'a.onnx': 'a', 'deep/b.onnx': 'b', 'deep/b.log': '', 'deep/tmp/c.onnx': 'c', 'd.txt': '' });
+    const pathsOf = async (path: string, exclude: readonly string[], version: string): Promise<readonly string[]> =>
+      (await publish(folder.at(path), { exclude, version })).manifest.files.map((file) => file.path);
+    assert.deepEqual(await pathsOf('run/**/*.onnx', ['**/tmp/**'], '1'), ['a.onnx', 'deep/b.onnx']);
+    assert.deepEqual(await pathsOf('run/deep/*.onnx', [], '2'), ['b.onnx']);
+    assert.deepEqual(await pathsOf('run', ['*.log', '*.txt', 'deep/tmp/**'], '3'), ['a.onnx', 'deep/b.onnx']);
+    await assert.rejects(pathsOf('run/*.pkl', [], '4'), {
+      code: 'SOURCE_NOT_FOUND',
+      message: /No file matches .*\*\.pkl/,
+    });
+    await assert.rejects(pathsOf('nowhere/*.pkl', [], '5'), {
+      code: 'SOURCE_NOT_FOUND',
+      message: /no folder .*nowhere/,
+    });
+    folder.write('model[1]', { 'a.bin': 'itself' });
+    assert.deepEqual(await pathsOf('model[1]', [], '6'), ['a.bin']);
+  });
+
   it('refuses a model without content', async () => {
     for (const content of [{ 'a/b.txt': '' }]) {
       await assert.rejects(publish(folder.write('empty', content)), { code: 'MODEL_EMPTY' });
@@ -204,10 +271,11 @@ describe('publishing a model', () => {
     assert.deepEqual(await namesIn(container), []);
   });
 
-  it('does not touch what an attempt that was killed has left', async () => {
+  it('takes nothing from what another attempt has left, and takes it away once there is the version', async () => {
     await put(container, 'models/digits/versions/1/files/dead0000/model.pkl', 'half');
     const { result, manifest } = await publish(folder.write('m', { 'model.pkl': 'weights' }));
     assert.equal(result, 'published');
     assert.notEqual(manifest.folder, 'files/dead0000');
+    assert.equal((await namesIn(container)).filter((name) => name.includes('/files/')).length, 1);
   });
 });

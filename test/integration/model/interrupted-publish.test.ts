@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readChannels } from '../../../lib/model/channel.ts';
+import { ManagedLayout } from '../../../lib/model/layout.ts';
+import { readManifest } from '../../../lib/model/manifest.ts';
+import type { ManagedStore } from '../../../lib/model/managed-store.ts';
+import { type Publication, publishModel } from '../../../lib/model/publish.ts';
+import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
+import { type BlobContainer, freshContainer, namesIn, openContainer, put } from '../../support/blob-container.ts';
+import { noise, silent, TestFolder } from '../../support/model-folder.ts';
+import type { Order } from '../../support/publisher.ts';
+import { RequestProxy, type SeenRequest } from '../../support/request-proxy.ts';
+
+const NEVER = new AbortController().signal;
+const PUBLISHER = join(import.meta.dirname, '..', '..', 'support', 'publisher.ts');
+const MiB = 1024 * 1024;
+
+describe('a publication that is interrupted', () => {
+  let container: BlobContainer;
+  let direct: ObjectStore;
+  let folder: TestFolder;
+  let proxy: RequestProxy;
+
+  beforeEach(async () => {
+    container = await freshContainer();
+    direct = await openContainer(container);
+    folder = new TestFolder();
+    proxy = await RequestProxy.start(container.service.endpoint);
+  });
+  afterEach(async () => {
+    await proxy.stop();
+    folder.remove();
+    await container.client.delete();
+  });
+
+  const order = (path: string, wanted: Partial<Publication> = {}): Publication => ({
+    ...{ path, prefix: 'models', model: 'digits', version: '1', channel: 'latest', properties: {}, source: {} },
+    ...wanted,
+  });
+  /** Puts all requests of one kind through but the first few; once the server has answered those, refuses the others for good. */
+  const failingAfter = (count: number, kind: RegExp): void => {
+    let [begun, answered] = [0, 0];
+    const ofKind = ({ method, url }: SeenRequest): boolean => kind.test(`${method} ${url}`);
+    proxy.reset({
+      before: async (request) => {
+        if (!ofKind(request) || begun++ < count) return undefined;
+        while (answered < count) await sleep(10);
+        return 403;
+      },
+      after: (request) => void (answered += Number(ofKind(request))),
+    });
+  };
+  const throughProxy = (): Promise<ObjectStore> => openContainer(container, { origin: proxy.origin });
+  const sentBlocks = (): number => proxy.seen.filter(({ url }) => url.includes('comp=block&')).length;
+
+  it('goes on where it stopped: blocks and files that have arrived are not sent again', async () => {
+    const source = folder.write('m', { 'a.bin': noise(40 * MiB), 'b.txt': 'labels', 'c.bin': noise(9 * MiB, 2) });
+    failingAfter(3, /PUT .*comp=block&/);
+    await assert.rejects(publishModel(await throughProxy(), order(source), silent, NEVER), { code: 'STORE_FORBIDDEN' });
+    assert.deepEqual(
+      (await namesIn(container)).filter((name) => name.endsWith('.json')),
+      [],
+    );
+
+    failingAfter(0, /PUT .*c\.bin.*comp=blocklist/);
+    await assert.rejects(publishModel(await throughProxy(), order(source), silent, NEVER), { code: 'STORE_FORBIDDEN' });
+    // Of 5 + 2 blocks, 3 were there.
+    assert.equal(sentBlocks(), 4);
+
+    proxy.reset();
+    const { result, resumed, manifest } = await publishModel(await throughProxy(), order(source), silent, NEVER);
+    assert.deepEqual([result, resumed], ['published', 49 * MiB + 6]);
+    assert.equal(sentBlocks(), 0);
+    const stored = await container.client
+      .getBlobClient(`models/digits/versions/1/${manifest.folder}/a.bin`)
+      .downloadToBuffer();
+    assert.ok(stored.equals(noise(40 * MiB)));
+  });
+
+  it('takes nothing over from another content, however alike', async () => {
+    const [first, second] = [noise(20 * MiB), noise(20 * MiB)];
+    // A place that no sample looks at.
+    second[5 * MiB] = 0xff ^ (second[5 * MiB] ?? 0);
+    failingAfter(0, /PUT .*model\.json/);
+    const store = await throughProxy();
+    await assert.rejects(publishModel(store, order(folder.write('m', { 'a.bin': first })), silent, NEVER));
+    proxy.reset();
+    const { manifest } = await publishModel(store, order(folder.write('m', { 'a.bin': second })), silent, NEVER);
+    const at = `models/digits/versions/1/${manifest.folder}/a.bin`;
+    assert.ok((await container.client.getBlobClient(at).downloadToBuffer()).equals(second));
+    assert.deepEqual(
+      (await namesIn(container)).filter((name) => name.includes('/files/')),
+      [at],
+      'what the first attempt left is gone',
+    );
+  });
+
+  it('writes over nothing that is there, and makes no version of files that are gone', async () => {
+    const source = folder.write('m', { 'a.bin': 'weights', 'b.bin': 'others' });
+    failingAfter(0, /PUT .*model\.json/);
+    await assert.rejects(publishModel(await throughProxy(), order(source), silent, NEVER));
+    const left = (await namesIn(container)).find((name) => name.endsWith('a.bin')) ?? assert.fail();
+    await container.client.deleteBlob(left);
+    await put(container, left, 'WEIGHTS');
+    proxy.reset();
+    const { manifest } = await publishModel(await throughProxy(), order(source), silent, NEVER);
+    const stored = container.client.getBlobClient(`models/digits/versions/1/${manifest.folder}/a.bin`);
+    assert.equal((await stored.downloadToBuffer()).toString(), 'weights');
+
+    let removed: Promise<unknown> | undefined;
+    const after = ({ method, url }: SeenRequest): void => {
+      if (method === 'PUT' && url.includes('b.bin'))
+        removed = container.client.deleteBlob(
+          decodeURIComponent(url.split('?')[0] ?? '').split(`${container.name}/`)[1] ?? '',
+        );
+    };
+    proxy.reset({ after });
+    const disturbed = publishModel(await throughProxy(), order(source, { version: '2' }), silent, NEVER);
+    await assert.rejects(disturbed, { code: 'PUBLICATION_DISTURBED', message: /"b\.bin"/ });
+    await removed;
+    assert.ok(!(await namesIn(container)).includes('models/digits/versions/2/model.json'));
+  });
+
+  /** Runs a publisher of its own and ends it, without a chance to tidy up, at a request. */
+  const killedAt = async (publication: Publication, index: number, when: 'before' | 'after'): Promise<boolean> => {
+    let [child, killed] = [undefined as ChildProcess | undefined, false];
+    const kill = (request: SeenRequest): undefined => {
+      if (request.index !== index) return;
+      killed = true;
+      child?.kill('SIGKILL');
+    };
+    proxy.reset({ [when]: kill });
+    const access = { ...container.access, endpoint: `${proxy.origin}${new URL(container.access.endpoint).pathname}` };
+    child = spawn(process.execPath, [PUBLISHER, JSON.stringify({ access, publication } satisfies Order)], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    await once(child, 'exit');
+    return killed;
+  };
+
+  it('at whatever request it is killed, leaves no half version and no channel that names one', async function () {
+    this.timeout(240_000);
+    const content = { 'a.bin': noise(9 * MiB), 'b.txt': 'labels', 'c.txt': 'more' };
+    const source = folder.write('m', content);
+    const digests = new Set(Object.values(content).map((bytes) => createHash('sha256').update(bytes).digest('hex')));
+    let deaths = 0;
+    for (const when of ['before', 'after'] as const) {
+      for (let index = 0, alive = false; !alive; index++) {
+        const model = `m${when}${index}`;
+        alive = !(await killedAt(order(source, { model }), index, when));
+        deaths += Number(!alive);
+        const managed: ManagedStore = { store: direct, layout: new ManagedLayout('models') };
+        const whole = await wholeVersions(managed, model);
+        for (const { version } of await readChannels(managed, model, NEVER)) assert.ok(whole.includes(version));
+        // And whoever runs it again gets it done, without leftovers.
+        const again = await publishModel(direct, order(source, { model }), silent, NEVER);
+        assert.deepEqual(await wholeVersions(managed, model), ['1']);
+        assert.equal((await readChannels(managed, model, NEVER))[0]?.version, '1');
+        const files = (await namesIn(container)).filter((name) => name.startsWith(`models/${model}/versions/1/files/`));
+        assert.equal(files.length, again.manifest.files.length);
+      }
+    }
+    assert.ok(deaths > 20, `${deaths} deaths`);
+
+    /** Names of versions that have a manifest; each must have all of its files. */
+    async function wholeVersions({ store, layout }: ManagedStore, model: string): Promise<readonly string[]> {
+      const versions: string[] = [];
+      for await (const version of store.listFolders(layout.versions(model), NEVER)) {
+        const found = await store.read(layout.manifest(model, version), NEVER);
+        if (found === undefined) continue;
+        const { files, folder: below } = readManifest(found.text, version);
+        for (const { path, sha256 } of files) {
+          assert.ok(digests.has(sha256));
+          const bytes = await container.client
+            .getBlobClient(layout.file(model, version, below, path))
+            .downloadToBuffer();
+          assert.equal(createHash('sha256').update(bytes).digest('hex'), sha256);
+        }
+        versions.push(version);
+      }
+      return versions;
+    }
+  });
+});

@@ -1,0 +1,89 @@
+// An HTTP proxy that sees requests one by one, for tests that must act at a certain request: refuse it, or end whoever sent it.
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A request that has come, and its number, from 0. */
+export interface SeenRequest {
+  readonly index: number;
+  readonly method: string;
+  readonly url: string;
+}
+
+/** What happens around a request. */
+export interface RequestHooks {
+  /** Before it goes on to the server. A status is the answer, and the server never sees the request. */
+  readonly before?: (request: SeenRequest) => number | undefined | Promise<number | undefined>;
+  /** When the server has answered, before the client hears of it. */
+  readonly after?: (request: SeenRequest) => void;
+}
+
+export class RequestProxy {
+  readonly #server: Server;
+  readonly #target: URL;
+  readonly #seen: SeenRequest[] = [];
+  hooks: RequestHooks;
+
+  private constructor(target: URL, hooks: RequestHooks) {
+    this.#target = target;
+    this.hooks = hooks;
+    this.#server = createServer((incoming, answer) => {
+      void this.#serve(incoming, answer);
+    });
+  }
+
+  static async start(target: string, hooks: RequestHooks = {}): Promise<RequestProxy> {
+    const proxy = new RequestProxy(new URL(target), hooks);
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  /** `http://127.0.0.1:PORT`. */
+  get origin(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get seen(): readonly SeenRequest[] {
+    return this.#seen;
+  }
+
+  /** Counts from 0 again, with other hooks. */
+  reset(hooks: RequestHooks = {}): void {
+    this.#seen.length = 0;
+    this.hooks = hooks;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  async #serve(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
+    const seen = { index: this.#seen.length, method: incoming.method ?? '', url: incoming.url ?? '' };
+    this.#seen.push(seen);
+    // Whoever is ended breaks its connections.
+    for (const side of [incoming, answer]) side.on('error', () => undefined);
+    const status = await this.hooks.before?.(seen);
+    if (status !== undefined) {
+      incoming.resume();
+      answer.writeHead(status, { 'content-length': '0' }).end();
+      return;
+    }
+    const { hostname, port } = this.#target;
+    const outgoing = request(
+      { hostname, port, method: seen.method, path: seen.url, headers: incoming.headers },
+      (response) => {
+        this.hooks.after?.(seen);
+        answer.writeHead(response.statusCode ?? 502, response.headers);
+        response.pipe(answer);
+      },
+    );
+    outgoing.on('error', () => answer.destroy());
+    incoming.on('close', () => {
+      if (!incoming.complete) outgoing.destroy();
+    });
+    incoming.pipe(outgoing);
+  }
+}
