@@ -27,7 +27,7 @@ import { networkOf } from './network.ts';
 export async function openAzureStore(agent: Agent): Promise<ObjectStore> {
   const access = azureAccess(agent);
   for (const secret of secretsOf(access.credential)) agent.hide(secret);
-  return AzureBlobStore.open(access);
+  return AzureBlobStore.open(access, { network: networkOf(agent) });
 }
 
 function azureAccess(agent: Agent): AzureAccess {

@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream';
 import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob';
 import { DeliveryError } from '../../errors/delivery-error.ts';
+import { createDispatcher, type NetworkSettings } from '../../http/dispatcher.ts';
 import type { AzureAccess } from './azure-access.ts';
 import { blobChanged, failureOf, judgeFailure, storeError } from './azure-errors.ts';
+import { storageHttpClient } from './azure-requests.ts';
 import { BlockUpload } from './block-upload.ts';
 import { fill, type ObjectAnswer, readDocument } from './object-body.ts';
 import type {
@@ -13,7 +15,6 @@ import type {
   StoredObject,
   WriteCondition,
 } from './object-store.ts';
-import { type PatientAgents, patientAgents } from './patient-agents.ts';
 import { Slots } from '../slots.ts';
 import { withRetries } from './retry.ts';
 
@@ -35,8 +36,10 @@ interface PageSettings {
   readonly continuationToken?: string;
 }
 
-/** Limits that tests shorten. */
+/** How a store is reached, and limits that tests shorten. */
 export interface AzureStoreOptions {
+  /** The agent's proxy and certificate authorities. */
+  readonly network?: NetworkSettings;
   /** In milliseconds. */
   readonly idleLimit?: number;
   /** In milliseconds. */
@@ -65,15 +68,15 @@ export class AzureBlobStore implements ObjectStore {
     // The SDK takes longer to load than all the rest together, and a task with a wrong input never needs it.
     const sdk = await import('@azure/storage-blob');
     const { endpoint, account, container, credential } = access;
+    const { network, connectLimit = CONNECT_LIMIT, idleLimit = IDLE_LIMIT } = options;
+    const dispatcher = createDispatcher(network, process.env, { connect: connectLimit, idle: idleLimit });
     const pipeline = sdk.newPipeline(
       credential.kind === 'key'
         ? new sdk.StorageSharedKeyCredential(account, credential.accountKey)
         : new sdk.AnonymousCredential(),
-      { retryOptions: { maxTries: 1 } },
+      { retryOptions: { maxTries: 1 }, httpClient: storageHttpClient(dispatcher) },
     );
-    const { connectLimit = CONNECT_LIMIT, idleLimit = IDLE_LIMIT } = options;
     if (credential.kind === 'token') pipeline.factories.push(bearing(credential.token, endpoint));
-    pipeline.factories.push(through(patientAgents({ connect: connectLimit, idle: idleLimit })));
     const sas = credential.kind === 'sas' ? `?${credential.token}` : '';
     const url = `${endpoint}/${encodeURIComponent(container)}${sas}`;
     return new AzureBlobStore(new sdk.ContainerClient(url, pipeline), access, options.pageSize ?? LARGEST_PAGE);
@@ -266,18 +269,6 @@ function bearing(token: () => Promise<string>, endpoint: string): RequestPolicyF
     create: (next) => ({
       sendRequest: async (request) => {
         if (request.url.startsWith(`${endpoint}/`)) request.headers.set('Authorization', `Bearer ${await token()}`);
-        return next.sendRequest(request);
-      },
-    }),
-  };
-}
-
-/** Sends a pipeline's requests through the patient agents, unless a proxy's agent has been chosen before. */
-function through(agents: PatientAgents): RequestPolicyFactory {
-  return {
-    create: (next) => ({
-      sendRequest: (request) => {
-        request.agent ??= request.url.startsWith('https:') ? agents.https : agents.http;
         return next.sendRequest(request);
       },
     }),

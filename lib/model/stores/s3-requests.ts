@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { request as send } from '../../http/request.ts';
+import { sentBody } from '../../http/sent-body.ts';
 
 /** A request as the SDK has it: signed, its path and headers as they must be sent. */
 interface SdkRequest {
@@ -31,9 +32,6 @@ export type RequestHandler = {
   readonly httpHandlerConfigs: () => object;
 };
 
-/** Small enough that even a slow line takes one of them long before a peer is thought to have stalled. */
-const CHUNK = 256 * 1024;
-
 /**
  * Sends the AWS SDK's requests as all others of this project are sent: through the agent's proxy, trusting the agent's
  * certificate authorities, with limits on silence in both directions.
@@ -45,7 +43,7 @@ export function requestHandler(dispatcher: Dispatcher): RequestHandler {
         method: request.method as 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE',
         url: urlOf(request),
         headers: request.headers,
-        ...bodyOf(request.body),
+        ...sentBody(request.body),
         signal: abortSignal,
       });
       // It may still break when its reader has gone, which is nobody's concern then.
@@ -71,16 +69,6 @@ function parameters(name: string, value: SdkRequest['query'][string]): readonly 
 /** As the signature has it (RFC 3986). */
 function escaped(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
-function bodyOf(body: unknown): { readonly body?: string | AsyncIterable<Uint8Array> } {
-  if (body instanceof Uint8Array) return body.length === 0 ? {} : { body: chunks(body) };
-  return typeof body === 'string' && body !== '' ? { body } : {};
-}
-
-/** In chunks a large part counts as progress while it is sent; in one piece it would have to be through within the limit. */
-async function* chunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += CHUNK) yield await Promise.resolve(bytes.subarray(at, at + CHUNK));
 }
 
 function flat(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
