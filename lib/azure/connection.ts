@@ -38,7 +38,8 @@ export function secretsOf({ identity }: AzureConnection): readonly string[] {
     case 'secret':
       return [identity.secret];
     case 'certificate':
-      return [identity.pem];
+      // Logs are read line by line, and so are secrets in them.
+      return identity.pem.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('-----'));
     case 'managed':
       return [];
   }
@@ -47,5 +48,7 @@ export function secretsOf({ identity }: AzureConnection): readonly string[] {
 /** The identity as a person would name it. */
 export function nameOf(identity: AzureIdentity): string {
   if (identity.kind !== 'managed') return `the application ${identity.clientId}`;
-  return identity.clientId === undefined ? "the agent's managed identity" : `the managed identity ${identity.clientId}`;
+  return identity.clientId === undefined
+    ? "the managed identity of the agent's machine"
+    : `the managed identity ${identity.clientId}`;
 }

@@ -1,6 +1,7 @@
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
-import { codeOf } from '../http/retry.ts';
-import { type AzureConnection, nameOf } from './connection.ts';
+import { codeOf, isPassing } from '../http/retry.ts';
+import { busy, unreachable } from './availability.ts';
+import { type AzureConnection, type AzureIdentity, nameOf } from './connection.ts';
 import type { TokenExchange } from './identity-http-client.ts';
 
 /** How far signing in came. */
@@ -32,39 +33,31 @@ interface Explanation {
 /** The one error that a user should read where an identity cannot sign in. */
 export function signInError(cause: unknown, connection: AzureConnection, trace: SignInTrace): DeliveryError {
   if (cause instanceof DeliveryError) return cause;
-  const { last } = trace;
-  if (last === undefined) return beforeAnyRequest(cause, connection);
-  if (last.status === undefined) return unreachable(last, connection);
-  if (connection.identity.kind === 'managed') return notManaged(last, connection);
-  if (!last.url.href.startsWith(`${connection.cloud.authority}/`)) return notVouchedFor(last, connection);
-  return refused(cause, refusalOf(last), connection, trace.assertion);
+  const { last, assertion } = trace;
+  if (last?.error !== undefined) return noAnswer(last, connection);
+  if (connection.identity.kind === 'managed') return notManaged(last, cause);
+  if (last?.url.pathname.endsWith('/oidctoken') === true) return notVouchedFor(last, connection);
+  if (last?.status === undefined || last.status === 200) return unusable(cause, connection);
+  if (isPassing(last.status)) return busy(last.url.host, last.status);
+  return refused(cause, refusalOf(last), connection, connection.identity, assertion);
 }
 
-function beforeAnyRequest(cause: unknown, { id, identity }: AzureConnection): DeliveryError {
-  switch (identity.kind) {
-    case 'certificate':
-      return new DeliveryError('CONNECTION_INVALID', {
-        message: `The certificate of the service connection "${id}" cannot be used: ${messageOf(cause)}.`,
-        remedy: 'Paste a PEM text that holds both the certificate and its private key, without a password.',
-        cause,
-      });
-    case 'federated':
-      return new DeliveryError('AZURE_VOUCHER_REFUSED', {
-        message:
-          'The agent does not say where Azure Pipelines vouches for service connections (SYSTEM_OIDCREQUESTURI).',
-        remedy: 'Update the agent, and run this task in a job on an agent, not on the server.',
-        cause,
-      });
-    default:
-      return new DeliveryError('AZURE_SIGN_IN_REFUSED', {
-        message: `The service connection "${id}" cannot be used to sign in: ${messageOf(cause)}.`,
-        remedy: 'Edit it under Project settings → Service connections and save it again.',
-        cause,
-      });
+/** The library itself gave up, without having been refused. */
+function unusable(cause: unknown, { id, identity }: AzureConnection): DeliveryError {
+  if (identity.kind === 'federated') {
+    return new DeliveryError('AZURE_VOUCHER_REFUSED', {
+      message: `The agent cannot have Azure Pipelines vouch for the service connection "${id}": ${messageOf(cause)}.`,
+      remedy: 'Update the agent; it must set SYSTEM_OIDCREQUESTURI for the tasks that it runs.',
+    });
   }
+  return new DeliveryError('AZURE_SIGN_IN_REFUSED', {
+    message: `The service connection "${id}" cannot be used to sign in: ${messageOf(cause)}.`,
+    remedy: 'Edit it under Project settings → Service connections and save it again.',
+    cause,
+  });
 }
 
-function unreachable({ url, error }: TokenExchange, { identity }: AzureConnection): DeliveryError {
+function noAnswer({ url, error }: TokenExchange, { identity }: AzureConnection): DeliveryError {
   if (identity.kind === 'managed') {
     return new DeliveryError('MANAGED_IDENTITY_MISSING', {
       message: `The agent's machine gives no managed identity: ${url.host} could not be reached (${codeOf(error) ?? messageOf(error)}).`,
@@ -72,18 +65,16 @@ function unreachable({ url, error }: TokenExchange, { identity }: AzureConnectio
       cause: error,
     });
   }
-  return new DeliveryError('AZURE_UNREACHABLE', {
-    message: `${url.host}, where ${nameOf(identity)} signs in, could not be reached: ${codeOf(error) ?? messageOf(error)}.`,
-    remedy: 'Check that the agent may connect there (firewall, proxy), and that it trusts its certificate.',
-    cause: error,
-  });
+  return unreachable(url.host, error);
 }
 
-function notManaged(last: TokenExchange, { identity }: AzureConnection): DeliveryError {
+function notManaged(last: TokenExchange | undefined, cause: unknown): DeliveryError {
+  const why = last === undefined ? messageOf(cause) : refusalOf(last).words;
   return new DeliveryError('MANAGED_IDENTITY_MISSING', {
-    message:
-      `The agent's machine does not give ${nameOf(identity)}: ${last.url.host} answered ${String(last.status)}. ${refusalOf(last).words}`.trim(),
-    remedy: 'Assign the identity to the machine (or to its scale set) under Security → Identity.',
+    message: `The agent's machine does not have the managed identity that the service connection names: ${why}`,
+    remedy:
+      'Assign the identity to the machine or its scale set, or choose a connection with workload identity federation.',
+    cause,
   });
 }
 
@@ -98,11 +89,11 @@ function notVouchedFor({ status }: TokenExchange, { id }: AzureConnection): Deli
 function refused(
   cause: unknown,
   { number, words }: Refusal,
-  { identity, id }: AzureConnection,
+  { id }: AzureConnection,
+  identity: Exclude<AzureIdentity, { kind: 'managed' }>,
   assertion: Assertion | undefined,
 ): DeliveryError {
-  const { tenantId, clientId } = identity as { tenantId: string; clientId: string };
-  const names = { tenantId, clientId, id };
+  const names = { ...identity, id };
   const { code, remedy } = explanationOf(number, names, assertion) ?? {
     code: 'AZURE_SIGN_IN_REFUSED',
     remedy: `Look the number up at https://login.microsoftonline.com/error, and check the service connection "${id}".`,
@@ -185,8 +176,8 @@ function refusalOf({ text = '', status }: TokenExchange): Refusal {
   const { error, error_codes: numbers, error_description: description } = jsonOf(text);
   const said =
     typeof description === 'string' ? description : typeof error === 'string' ? error : `it answered ${String(status)}`;
-  // What follows the sentence are ids of the request, over several lines or in one.
-  const words = said.split(/\r?\n| (?=Trace ID:)/)[0]?.trim() ?? said;
+  // The first sentence says it; what follows is advice for programmers and ids of the request.
+  const words = said.split(/\r?\n|(?<=[.!?]) /)[0] ?? said;
   const [number] = Array.isArray(numbers) ? (numbers as unknown[]) : [];
   return {
     number: typeof number === 'number' ? number : Number(/^AADSTS(\d+)/.exec(words)?.[1] ?? NaN),

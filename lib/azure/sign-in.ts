@@ -1,6 +1,7 @@
 import type { TokenCredential } from '@azure/identity';
 import type { Dispatcher } from 'undici';
 import { asError } from '../errors/delivery-error.ts';
+import { readyCertificate } from './certificate.ts';
 import type { AzureConnection } from './connection.ts';
 import type { IdentityHttpOptions, TokenExchange } from './identity-http-client.ts';
 import { type Assertion, signInError } from './sign-in-error.ts';
@@ -59,7 +60,7 @@ async function credentialOf(
     case 'secret':
       return new sdk.ClientSecretCredential(identity.tenantId, identity.clientId, identity.secret, options);
     case 'certificate': {
-      const certificate = { certificate: identity.pem };
+      const certificate = { certificate: readyCertificate(identity.pem, id) };
       return new sdk.ClientCertificateCredential(identity.tenantId, identity.clientId, certificate, options);
     }
     case 'managed': {

@@ -29,9 +29,13 @@ export class TokenSource {
     this.#now = now;
   }
 
-  /** A token to send now. Throws what signing in throws, unless the token at hand has not ended yet. */
-  async token(): Promise<string> {
-    const held = this.#held;
+  /**
+   * A token to send now. Throws what signing in throws, unless the token at hand has not ended yet.
+   *
+   * @param refused a token that was not accepted, although it should have been valid
+   */
+  async token(refused?: string): Promise<string> {
+    const held = this.#held?.token === refused ? undefined : this.#held;
     if (held !== undefined && this.#now() < held.renewal) return held.token;
     try {
       return (await this.#renewed()).token;

@@ -10,13 +10,18 @@ export interface ProxySettings {
 
 /** The proxy, with its credentials in the URL, through which requests to an origin go; undefined: straight. */
 export function proxyFor(origin: URL, settings: ProxySettings, environment: NodeJS.ProcessEnv): URL | undefined {
-  if (isLoopback(origin.hostname)) return undefined;
+  if (isLoopback(origin.hostname) || isLinkLocal(origin.hostname)) return undefined;
   return settings.url === undefined ? fromEnvironment(origin, environment) : fromAgent(origin, settings);
 }
 
 /** Whether a host name means this very machine: 127.0.0.0/8, `::1` or `localhost`. */
 export function isLoopback(hostname: string): boolean {
   return /^(?:127(?:\.\d{1,3}){3}|\[?::1\]?|(?:.+\.)?localhost)$/i.test(hostname);
+}
+
+/** Whether a host is reached by this machine alone, as the metadata service of machines in a cloud is. */
+function isLinkLocal(hostname: string): boolean {
+  return /^169\.254\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }
 
 function fromAgent(origin: URL, { url = '', username, password, bypass = [] }: ProxySettings): URL | undefined {

@@ -1,5 +1,4 @@
 import { append } from '../../lib/oci/append.ts';
-import { registryBase } from '../../lib/oci/base-source.ts';
 import type { BaseImage } from '../../lib/oci/base-image.ts';
 import { digestOf } from '../../lib/oci/digest.ts';
 import type { Descriptor, ImageConfig, Platform } from '../../lib/oci/image.ts';
@@ -61,11 +60,7 @@ async function pushPlatform(
   const layer = await buffer(readLayer(layerOf([file]), 0, NEVER));
   await repository.putDocument(layer, NEVER);
   const nothing: BaseImage = {
-    ...{
-      source: registryBase(repository.client, { ...repository.name, tag: undefined, digest: undefined }),
-      digest: '',
-    },
-    ...{ family, index: undefined },
+    ...{ name: { ...repository.name, tag: undefined, digest: undefined }, digest: '', family, index: undefined },
     images: [
       {
         ...{ platform, entry: undefined },
@@ -76,13 +71,7 @@ async function pushPlatform(
     skipped: [],
   };
   const { top, configs } = append(nothing, {
-    layers: [
-      {
-        ...{ digest: digestOf(layer), diffId: digestOf(layer), size: layer.length },
-        compression: 'none',
-        createdBy: 'base',
-      },
-    ],
+    layers: [{ digest: digestOf(layer), size: layer.length, createdBy: 'base' }],
     ...{ settings: {}, annotations: {}, created: new Date(0) },
   });
   for (const { bytes } of configs) await repository.putDocument(bytes, NEVER);

@@ -14,8 +14,12 @@ export interface Connection {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+/** The run's own connection to Azure Pipelines, which the agent gives to every task. */
+const OWN_CONNECTION = 'SystemVssConnection';
+
 /** The id by which tasks know a connection: a GUID, the same in every run. */
 export function connectionId(name: string): string {
+  if (isOwn(name)) return OWN_CONNECTION.toUpperCase();
   const hex = createHash('sha256').update(`connection ${name}`).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
@@ -34,9 +38,13 @@ const OPEN_PARAMETERS: ReadonlySet<string> = new Set(
   ),
 );
 
+function isOwn(name: string): boolean {
+  return name.toLowerCase() === OWN_CONNECTION.toLowerCase();
+}
+
 /**
  * Replaces names of connections in a task's inputs by their ids and gives the environment that describes them. Only
- * connections that an input names are handed over.
+ * connections that an input names are handed over, and the run's own.
  *
  * Throws `CONNECTION_UNKNOWN` or `CONNECTION_TYPE`, naming the input and the connection.
  */
@@ -52,7 +60,8 @@ export function resolveConnections(
     return [{ input: input.name, connection: find(connections, { name: value, type, input: input.name }) }];
   });
   const ids = Object.fromEntries(used.map(({ input, connection }) => [input, connectionId(connection.name)]));
-  const environments = used.map(({ connection }) => endpointEnvironment(connection));
+  const handedOver = [...used.map(({ connection }) => connection), ...connections.filter(({ name }) => isOwn(name))];
+  const environments = handedOver.map(endpointEnvironment);
   return { values: { ...values, ...ids }, environment: Object.assign({}, ...environments) as Record<string, string> };
 }
 

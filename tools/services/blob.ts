@@ -26,23 +26,45 @@ function port(): number {
   return portOf(PORT_VARIABLE, 10500);
 }
 
-/** What a client of the blob service at a port of this machine needs. */
-export function blobServiceAt(at: number): BlobService {
-  const endpoint = `http://127.0.0.1:${at}/${ACCOUNT}`;
+/** Where a blob service without TLS answers. */
+export function originAt(at: number): string {
+  return `http://127.0.0.1:${at}`;
+}
+
+/** What a client of the blob service at an origin, such as `http://127.0.0.1:10500`, needs. */
+export function blobServiceAt(origin: string): BlobService {
+  const endpoint = `${origin}/${ACCOUNT}`;
+  const protocol = new URL(origin).protocol.replace(':', '');
   return {
     endpoint,
     account: ACCOUNT,
     accountKey: ACCOUNT_KEY,
-    connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};BlobEndpoint=${endpoint};`,
+    connectionString: `DefaultEndpointsProtocol=${protocol};AccountName=${ACCOUNT};AccountKey=${ACCOUNT_KEY};BlobEndpoint=${endpoint};`,
   };
 }
 
-/** The program that serves blobs at a port and keeps them in a folder. */
-export function blobProgram(at: number, folder: string): Program {
+/** Files of a server's certificate and key, as PEM. */
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** The program that serves blobs at a port and keeps them in a folder; over TLS it takes Entra's tokens too. */
+export function blobProgram(at: number, folder: string, tls?: TlsFiles): Program {
   const listen = ['--blobHost', '127.0.0.1', '--blobPort', String(at)];
+  const entra = tls === undefined ? [] : ['--cert', tls.certificate, '--key', tls.key, '--oauth', 'basic'];
   return {
     command: process.execPath,
-    args: [AZURITE, '--location', folder, ...listen, '--skipApiVersionCheck', '--silent', '--disableTelemetry'],
+    args: [
+      AZURITE,
+      '--location',
+      folder,
+      ...listen,
+      ...entra,
+      '--skipApiVersionCheck',
+      '--silent',
+      '--disableTelemetry',
+    ],
   };
 }
 
@@ -53,7 +75,7 @@ export async function blobAnswers(at: number): Promise<boolean> {
 
 /** The blob service that was started here, when it answers. */
 export async function findBlob(): Promise<BlobService | undefined> {
-  return isRunning(NAME) && (await blobAnswers(port())) ? blobServiceAt(port()) : undefined;
+  return isRunning(NAME) && (await blobAnswers(port())) ? blobServiceAt(originAt(port())) : undefined;
 }
 
 /** Starts the blob service unless it answers already. */
@@ -68,7 +90,7 @@ export async function startBlob(progress: Progress): Promise<BlobService> {
     keepRunning({ name: NAME, ...blobProgram(at, folder) });
     await waitUntilReady(NAME, async () => await blobAnswers(at), 30);
   });
-  return blobServiceAt(at);
+  return blobServiceAt(originAt(at));
 }
 
 export async function stopBlob(): Promise<boolean> {

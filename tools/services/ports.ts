@@ -26,6 +26,11 @@ export async function requireFree(port: number, variable: string): Promise<void>
   });
 }
 
+/** Whether somebody listens on a port of 127.0.0.1. */
+export async function isTaken(port: number): Promise<boolean> {
+  return !(await listens(port));
+}
+
 async function listens(port: number): Promise<boolean> {
   const server = createServer();
   return await new Promise((resolve) => {

@@ -5,9 +5,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { blobAnswers, blobProgram, type BlobService, blobServiceAt } from './blob.ts';
+import type { CertifiedKey } from './azure/certificates.ts';
+import { blobAnswers, blobProgram, type BlobService, blobServiceAt, originAt } from './blob.ts';
 import { ask } from './commands.ts';
-import { freePort } from './ports.ts';
+import { freePort, isTaken } from './ports.ts';
 import type { Program } from './processes.ts';
 import { type Registry, registryAnswers, registryProgram } from './registry.ts';
 import { printedProgress } from './stages.ts';
@@ -22,7 +23,18 @@ export async function startThrowawayBlob(): Promise<BlobService & Stoppable> {
   const folder = await mkdtemp(join(tmpdir(), 'blob-'));
   const port = await freePort();
   const running = await startIn(folder, blobProgram(port, folder), async () => await blobAnswers(port));
-  return { ...blobServiceAt(port), ...running };
+  return { ...blobServiceAt(originAt(port)), ...running };
+}
+
+/** Starts a blob service with nothing in it that speaks TLS and takes Entra's tokens. */
+export async function startThrowawayTlsBlob(server: CertifiedKey): Promise<{ readonly origin: string } & Stoppable> {
+  const folder = await mkdtemp(join(tmpdir(), 'blob-'));
+  const port = await freePort();
+  const tls = { certificate: join(folder, 'server.pem'), key: join(folder, 'server.key') };
+  await writeFile(tls.certificate, server.certificate);
+  await writeFile(tls.key, server.key, { mode: 0o600 });
+  const running = await startIn(folder, blobProgram(port, folder, tls), async () => await isTaken(port));
+  return { origin: `https://127.0.0.1:${port}`, ...running };
 }
 
 /**

@@ -8,8 +8,8 @@ export type AzureCredential =
   | {
       /** A token of Microsoft Entra. */
       readonly kind: 'token';
-      /** A token that is valid now; asked for each request, because tokens end in the middle of long transfers. */
-      readonly token: () => Promise<string>;
+      /** A token that is valid now; asked for each request, because tokens end in the middle of long transfers. Not `refused`. */
+      readonly token: (refused?: string) => Promise<string>;
       /** Whose tokens they are, for messages: `the application 1f0c…`. */
       readonly identity: string;
     }

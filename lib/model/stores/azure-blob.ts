@@ -263,12 +263,22 @@ async function* tellingFilter<Page>(pages: AsyncIterable<Page>, expression: stri
   }
 }
 
-/** Gives each request to the account a token that is valid when it leaves. */
-function bearing(token: () => Promise<string>, endpoint: string): RequestPolicyFactory {
+/**
+ * Gives each request to the account a token that is valid when it leaves. A token that is refused all the same is replaced
+ * once: clocks differ, and keys are rotated.
+ */
+function bearing(token: (refused?: string) => Promise<string>, endpoint: string): RequestPolicyFactory {
   return {
     create: (next) => ({
       sendRequest: async (request) => {
-        if (request.url.startsWith(`${endpoint}/`)) request.headers.set('Authorization', `Bearer ${await token()}`);
+        // A redirect may lead elsewhere, where nobody shall see the token.
+        if (!request.url.startsWith(`${endpoint}/`)) return next.sendRequest(request);
+        const first = await token();
+        request.headers.set('Authorization', `Bearer ${first}`);
+        const answer = await next.sendRequest(request);
+        if (answer.status !== 401) return answer;
+        answer.readableStreamBody?.resume();
+        request.headers.set('Authorization', `Bearer ${await token(first)}`);
         return next.sendRequest(request);
       },
     }),

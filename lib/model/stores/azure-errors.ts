@@ -1,6 +1,6 @@
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
 import { codeOf, isPassing } from '../../http/retry.ts';
-import { type AzureAccess, expiryOf } from './azure-access.ts';
+import { type AzureAccess, type AzureCredential, expiryOf } from './azure-access.ts';
 import { mayConnectYet, unreachable } from './connection-failure.ts';
 import type { Verdict } from './retry.ts';
 
@@ -11,6 +11,8 @@ export interface Failure {
   /** Azure's error code, such as `ContainerNotFound`, or Node's, such as `ENOTFOUND`. */
   readonly code: string | undefined;
   readonly retryAfter: string | undefined;
+  /** HTTP method of the request, where it was sent. */
+  readonly method: string | undefined;
   readonly cause: unknown;
 }
 
@@ -18,17 +20,19 @@ interface RestErrorShape {
   readonly statusCode?: number;
   readonly code?: unknown;
   readonly details?: { readonly errorCode?: unknown };
+  readonly request?: { readonly method?: string };
   readonly response?: { readonly headers: { get(name: string): string | undefined } };
 }
 
 /** Reads the SDK's error (`RestError`) or a broken body's. */
 export function failureOf(cause: unknown): Failure {
-  const { statusCode, code, details, response } = (cause instanceof Error ? cause : {}) as RestErrorShape;
+  const { statusCode, code, details, request, response } = (cause instanceof Error ? cause : {}) as RestErrorShape;
   const words = [response?.headers.get('x-ms-error-code'), details?.errorCode, code, codeOf(cause)];
   return {
     status: statusCode,
     code: words.find((word): word is string => typeof word === 'string' && word !== ''),
     retryAfter: response?.headers.get('retry-after'),
+    method: request?.method,
     cause,
   };
 }
@@ -45,12 +49,7 @@ export function judgeFailure(cause: unknown, known: boolean): Verdict {
 }
 
 /** Azure's codes for a proof that is wrong, as opposed to a right that is missing. */
-const NOT_PROVEN = [
-  'AuthenticationFailed',
-  'InvalidAuthenticationInfo',
-  'NoAuthenticationInformation',
-  'KeyBasedAuthenticationNotPermitted',
-];
+const NOT_PROVEN = ['AuthenticationFailed', 'InvalidAuthenticationInfo', 'NoAuthenticationInformation'];
 
 /** The one error that a user should read for a failed request about an object ('' for the container). */
 export function storeError(cause: unknown, access: AzureAccess, name: string): DeliveryError {
@@ -64,10 +63,11 @@ export function storeError(cause: unknown, access: AzureAccess, name: string): D
   if (status === 412 || status === 416) return blobChanged(access, name, cause);
   if (code === 'BlobArchived') return blobArchived(name, cause);
   if (code === 'PublicAccessNotPermitted') return notPublic(access, cause);
+  if (code === 'KeyBasedAuthenticationNotPermitted') return keysOff(access, cause);
   if (status === 401 || (status === 403 && (NOT_PROVEN.includes(code ?? '') || doubtsProof(cause)))) {
     return unauthorized(access, cause);
   }
-  if (status === 403) return forbidden(access, code, cause);
+  if (status === 403) return forbidden(access, failure);
   return new DeliveryError('STORE_FAILED', {
     message: `The store ${access.endpoint} answered ${status}${code === undefined ? '' : ` (${code})`} to a request for ${nameOf(access, name)}.`,
     remedy: isPassing(status)
@@ -130,21 +130,16 @@ function notPublic({ account, container }: AzureAccess, cause: unknown): Deliver
   });
 }
 
+function keysOff({ account }: AzureAccess, cause: unknown): DeliveryError {
+  return new DeliveryError('ACCOUNT_KEYS_OFF', {
+    message: `The storage account ${account} does not let account keys in, nor what is signed with them.`,
+    remedy: 'Use storageAuth entra, or allow key access under Settings → Configuration of the account.',
+    cause,
+  });
+}
+
 function unauthorized({ account, credential }: AzureAccess, cause: unknown): DeliveryError {
-  const [proof, remedy] = {
-    key: () => ['the account key', 'Check that it is a key of this account and was not rotated since.'] as const,
-    sas: (token: string) =>
-      [
-        `the shared access signature (valid until ${expiryOf(token) ?? 'a time its stored policy says'})`,
-        'Make a new one; it ends when it expires or when its key is rotated.',
-      ] as const,
-    token: () =>
-      [
-        'the token of the service connection',
-        'Check that the account belongs to the tenant of the connection.',
-      ] as const,
-    anonymous: () => ['a request without credentials', 'Choose another storageAuth than anonymous.'] as const,
-  }[credential.kind](credential.kind === 'sas' ? credential.token : '');
+  const [proof, remedy] = proofOf(credential);
   return new DeliveryError('STORE_UNAUTHORIZED', {
     message: `The storage account ${account} did not accept ${proof}.`,
     remedy,
@@ -152,18 +147,53 @@ function unauthorized({ account, credential }: AzureAccess, cause: unknown): Del
   });
 }
 
-function forbidden(
-  { account, container, credential }: AzureAccess,
-  code: string | undefined,
-  cause: unknown,
-): DeliveryError {
+/** What was shown, and what to do where it is not accepted. */
+function proofOf(credential: AzureCredential): readonly [proof: string, remedy: string] {
+  switch (credential.kind) {
+    case 'key':
+      return ['the account key', 'Check that it is a key of this account and was not rotated since.'];
+    case 'sas':
+      return [
+        `the shared access signature (valid until ${expiryOf(credential.token) ?? 'a time its stored policy says'})`,
+        'Make a new one; it ends when it expires or when its key is rotated.',
+      ];
+    case 'token':
+      return [
+        `the token of ${credential.identity}`,
+        'Check that the account belongs to the tenant and the cloud of the service connection.',
+      ];
+    case 'anonymous':
+      return ['a request without credentials', 'Choose another storageAuth than anonymous.'];
+  }
+}
+
+function forbidden(access: AzureAccess, { code, method, cause }: Failure): DeliveryError {
+  const { account, container, credential } = access;
+  if (credential.kind === 'token' && code === 'AuthorizationPermissionMismatch') {
+    return roleMissing(access, credential.identity, method, cause);
+  }
   const why = code === undefined ? '' : ` (${code})`;
   return new DeliveryError('STORE_FORBIDDEN', {
     message: `The storage account ${account} knows these credentials but does not allow this on the container ${container}${why}.`,
     remedy:
       credential.kind === 'sas'
         ? 'Make the signature with the permissions read and list, and for publishing also create, write and delete, for this container.'
-        : "Check the account's network rules (Networking → Firewalls) and that key access is allowed.",
+        : "Check the account's network rules (Networking → Firewalls): they must let the agent in.",
+    cause,
+  });
+}
+
+/** An identity that is known but has no role for what it asked. */
+function roleMissing(
+  { account, container }: AzureAccess,
+  identity: string,
+  method: string | undefined,
+  cause: unknown,
+): DeliveryError {
+  const reads = method === 'GET' || method === 'HEAD';
+  return new DeliveryError('STORE_FORBIDDEN', {
+    message: `The container ${container} of the storage account ${account} may not be ${reads ? 'read' : 'written'} by ${identity}.`,
+    remedy: `Give it the role "Storage Blob Data ${reads ? 'Reader' : 'Contributor'}" on that container or account (Access control (IAM)); it takes up to ten minutes to work.`,
     cause,
   });
 }

@@ -36,6 +36,10 @@ describe('the proxy for a request', () => {
     assert.equal(through('https://x.corp', agent, environment), undefined);
   });
 
+  it('never stands before what only this machine can reach: the metadata service of a cloud', () => {
+    assert.equal(proxyFor(new URL('http://169.254.169.254/'), { url: 'http://proxy:8080' }, {}), undefined);
+  });
+
   it('never stands before this very machine', () => {
     for (const host of ['127.0.0.1:1', 'localhost', '[::1]:1']) {
       assert.equal(through(`https://${host}`, { url: 'http://agent-proxy' }, environment), undefined);

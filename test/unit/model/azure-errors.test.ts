@@ -11,8 +11,10 @@ const access = (credential: AzureCredential): AzureAccess => ({
 });
 const KEY: AzureCredential = { kind: 'key', accountKey: 'k' };
 const SAS: AzureCredential = { kind: 'sas', token: 'se=2030-01-01&sig=x' };
+const TOKEN: AzureCredential = { kind: 'token', token: () => Promise.resolve('t'), identity: 'the application a1' };
 const answered = (statusCode: number, code: string, message = 'no'): Error =>
   Object.assign(new Error(message), { statusCode, code });
+const sent = (method: string, error: Error): Error => Object.assign(error, { request: { method } });
 const broken = (code: string): Error => Object.assign(new Error('broken'), { code });
 
 describe('a failed request to Azure Blob Storage', () => {
@@ -42,6 +44,28 @@ describe('a failed request to Azure Blob Storage', () => {
       'STORE_FORBIDDEN',
       /does not allow/,
     ],
+    [
+      'an identity that may not read',
+      sent('GET', answered(403, 'AuthorizationPermissionMismatch')),
+      TOKEN,
+      'STORE_FORBIDDEN',
+      /container models of the storage account shop may not be read by the application a1/,
+    ],
+    [
+      'an identity that may not write',
+      sent('PUT', answered(403, 'AuthorizationPermissionMismatch')),
+      TOKEN,
+      'STORE_FORBIDDEN',
+      /may not be written/,
+    ],
+    [
+      'a token of another tenant',
+      answered(401, 'InvalidAuthenticationInfo'),
+      TOKEN,
+      'STORE_UNAUTHORIZED',
+      /token of the application a1/,
+    ],
+    ['an account without keys', answered(403, 'KeyBasedAuthenticationNotPermitted'), KEY, 'ACCOUNT_KEYS_OFF', /shop/],
     ['a firewall', answered(403, 'AuthorizationFailure'), KEY, 'STORE_FORBIDDEN', /does not allow/],
     [
       'a private container, anonymously',

@@ -1,0 +1,131 @@
+// What exists in the stand-in's Azure: who may sign in, what there is, and who may do what.
+import { randomUUID } from 'node:crypto';
+
+/** What Entra must find in an assertion from outside for an application to be believed. */
+export interface FederatedCredential {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly audience: string;
+}
+
+/** An application of the tenant, with every way in which it can prove itself. */
+export interface Application {
+  readonly clientId: string;
+  /** Id of its service principal, by which roles are assigned. */
+  readonly objectId: string;
+  readonly secrets: readonly { readonly value: string; readonly expires: Date }[];
+  /** As PEM. */
+  readonly certificates: readonly string[];
+  readonly federatedCredentials: readonly FederatedCredential[];
+  readonly enabled: boolean;
+}
+
+/** An identity that a machine has. */
+export interface ManagedIdentity {
+  readonly clientId: string;
+  readonly objectId: string;
+  /** The machine's own one, which is meant where none is named. */
+  readonly isSystemAssigned: boolean;
+}
+
+/** Built-in roles that the tasks' documentation speaks of. */
+export type Role =
+  | 'Reader'
+  | 'Reader and Data Access'
+  | 'Storage Account Key Operator Service Role'
+  | 'Storage Blob Data Reader'
+  | 'Storage Blob Data Contributor';
+
+export interface RoleAssignment {
+  readonly objectId: string;
+  readonly role: Role;
+  /** Such as `/subscriptions/…/storageAccounts/models`; holds for all that is below. */
+  readonly scope: string;
+}
+
+export interface StorageAccount {
+  readonly name: string;
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  readonly keys: readonly string[];
+  /** Such as `https://127.0.0.1:4711/devstoreaccount1`, without a slash at its end. */
+  readonly blobEndpoint: string;
+  /** Whether its keys open it (`allowSharedKeyAccess`). */
+  readonly allowsKeys: boolean;
+}
+
+/** A service connection, as Azure Pipelines knows it. */
+export interface PipelineConnection {
+  readonly id: string;
+  /** Such as `sc://my-organization/my-project/my-connection`. */
+  readonly subject: string;
+}
+
+export interface Directory {
+  readonly tenantId: string;
+  readonly subscriptionId: string;
+  readonly applications: readonly Application[];
+  readonly managedIdentities: readonly ManagedIdentity[];
+  readonly roles: readonly RoleAssignment[];
+  readonly storageAccounts: readonly StorageAccount[];
+  readonly connections: readonly PipelineConnection[];
+  /** Tokens by which runs of pipelines are known (`System.AccessToken`). */
+  readonly runTokens: readonly string[];
+}
+
+/** A tenant and a subscription with nothing in them. */
+export function emptyDirectory(): Directory {
+  return {
+    tenantId: randomUUID(),
+    subscriptionId: randomUUID(),
+    applications: [],
+    managedIdentities: [],
+    roles: [],
+    storageAccounts: [],
+    connections: [],
+    runTokens: [],
+  };
+}
+
+/** An application that cannot prove itself in any way yet. */
+export function application(proofs: Partial<Application> = {}): Application {
+  return {
+    clientId: randomUUID(),
+    objectId: randomUUID(),
+    secrets: [],
+    certificates: [],
+    federatedCredentials: [],
+    enabled: true,
+    ...proofs,
+  };
+}
+
+/** A storage account's id in Azure Resource Manager. */
+export function accountId({ subscriptionId, resourceGroup, name }: StorageAccount): string {
+  return `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Storage/storageAccounts/${name}`;
+}
+
+// https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage
+const ACTIONS: Readonly<Record<Role, readonly string[]>> = {
+  Reader: ['Microsoft.Storage/storageAccounts/read'],
+  'Reader and Data Access': [
+    'Microsoft.Storage/storageAccounts/read',
+    'Microsoft.Storage/storageAccounts/listKeys/action',
+  ],
+  'Storage Account Key Operator Service Role': ['Microsoft.Storage/storageAccounts/listKeys/action'],
+  'Storage Blob Data Reader': ['Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read'],
+  'Storage Blob Data Contributor': [
+    'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read',
+    'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write',
+  ],
+};
+
+/** Whether somebody may do something at a place. */
+export function mayDo({ roles }: Directory, objectId: string, action: string, place: string): boolean {
+  return roles.some(
+    (assignment) =>
+      assignment.objectId === objectId &&
+      ACTIONS[assignment.role].includes(action) &&
+      `${place}/`.toLowerCase().startsWith(`${assignment.scope.toLowerCase()}/`),
+  );
+}
