@@ -35,6 +35,8 @@ export interface TaskProcessOptions {
   readonly onLine?: (line: string) => void;
   /** Working folder of the task; a fresh one, removed afterwards, unless given. */
   readonly cwd?: string;
+  /** A program with its arguments that runs the task's Node.js, such as one that measures it. */
+  readonly wrapper?: readonly string[];
 }
 
 export interface Attachment {
@@ -82,6 +84,7 @@ export async function runTaskProcess(options: TaskProcessOptions): Promise<TaskP
       node: options.node ?? '24',
       cwd: options.cwd ?? join(work, 's'),
       signal: options.signal,
+      wrapper: options.wrapper ?? [],
       masker,
       output,
     });
@@ -101,6 +104,8 @@ export interface PackedTaskRun {
   readonly node: NodeVersion;
   readonly cwd: string;
   readonly signal: AbortSignal | undefined;
+  /** See {@link TaskProcessOptions}. */
+  readonly wrapper?: readonly string[];
   readonly masker: SecretMasker;
   readonly output: StepOutput;
 }
@@ -109,14 +114,15 @@ export interface PackedTaskRun {
 export async function runPackedTask(
   run: PackedTaskRun,
 ): Promise<{ readonly result: Outcome; readonly exitCode: number }> {
-  const { task, variables, masker, output, signal } = run;
+  const { task, variables, masker, output, signal, wrapper = [] } = run;
   for (const { isSecret, value } of variables.all()) if (isSecret) masker.add(value);
   connectionSecrets(run.connections).forEach((secret) => masker.add(secret));
   try {
     const { values, environment } = resolveConnections(task, inputValues(task, run.inputs), run.connections);
+    const [command, ...args] = [...wrapper, nodeProgram(run.node), join(task.folder, handlerFile(task, run.node))];
     const exitCode = await runChild({
-      command: nodeProgram(run.node),
-      args: [join(task.folder, handlerFile(task, run.node))],
+      command,
+      args,
       cwd: run.cwd,
       env: {
         ...inheritedEnvironment(),

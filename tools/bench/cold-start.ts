@@ -1,4 +1,4 @@
-// node tools/bench/cold-start.ts: how long each packed task takes from its start to its first decision, on the
+// npm run bench -- cold-start: how long each packed task takes from its start to its first decision, on the
 // Node.js versions that agents run, beside a Node.js that does nothing.
 //
 // Every task is started without inputs, so it loads all its code and then fails on the first input it misses.

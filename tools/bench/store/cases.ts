@@ -1,0 +1,133 @@
+// What the store benchmark compares, and what each figure must be.
+import { BlobServiceClient } from '@azure/storage-blob';
+import { CountingProxy } from '../counting-proxy.ts';
+import { inRounds } from '../rounds.ts';
+import { fasterThanAz, nearCurl, type Result, withinMemory, withinSeconds } from './result.ts';
+import { CONTAINER, type Workbench } from './workbench.ts';
+
+const GiB = 2 ** 30;
+const MOST_MEMORY = 250;
+const IN_CONTAINER = ['--container-name', CONTAINER];
+
+/** A part of the benchmark. It publishes itself what it fetches, so that each part can be run alone. */
+export interface Case {
+  readonly title: string;
+  run(workbench: Workbench, rounds: number): Promise<readonly Result[]>;
+}
+
+async function oneLarge(workbench: Workbench, rounds: number): Promise<readonly Result[]> {
+  const title = '1 GiB in one file';
+  const source = await workbench.files('one', 1, GiB);
+  const up = await inRounds(rounds, {
+    ours: (round) => workbench.publish('one', `1.0.${round}`, source),
+    az: () =>
+      workbench.az('upload', ...IN_CONTAINER, '--file', `${source}/0000.bin`, '--name', 'az/one.bin', '--overwrite'),
+  });
+  const down = await inRounds(rounds, {
+    ours: async () => {
+      await workbench.clear('fetched', '.fetched.model-delivery.json');
+      return workbench.fetch('one', 'fetched/one');
+    },
+    az: async () => {
+      await workbench.clear('az.bin');
+      return workbench.az('download', ...IN_CONTAINER, '--name', 'az/one.bin', '--file', workbench.at('az.bin'));
+    },
+    curl: async () => {
+      await workbench.clear('curl');
+      return workbench.curl(['az/one.bin'], 'curl');
+    },
+  });
+  await workbench.clear('one', 'az.bin', 'curl');
+  return [
+    fasterThanAz({ title: `Fetch ${title}`, ...down }, 4),
+    nearCurl({ title: `Fetch ${title}`, ...down }, 1.25),
+    withinMemory({ title: `Fetch ${title}`, ours: down.ours }, MOST_MEMORY),
+    fasterThanAz({ title: `Publish ${title}`, ...up }, 2),
+    withinMemory({ title: `Publish ${title}`, ours: up.ours }, MOST_MEMORY),
+    await unchanged(workbench, rounds),
+  ];
+}
+
+/** Fetches again what is there, through a proxy that sees every byte. */
+async function unchanged(workbench: Workbench, rounds: number): Promise<Result> {
+  const { connectionString, endpoint } = workbench.blob;
+  const proxy = await CountingProxy.start(endpoint);
+  const through = connectionString.replace(new URL(endpoint).origin, proxy.origin);
+  const title = 'Fetch it again, unchanged';
+  const { ours } = await inRounds(rounds, { ours: () => workbench.fetch('one', 'fetched/one', through) });
+  const data = proxy.bytes((path) => !path.endsWith('.json') && path.includes('/files/'));
+  await proxy.stop();
+  const result = withinSeconds({ title, ours }, 0.5);
+  return {
+    ...result,
+    target: `${result.target}, 0 bytes of data`,
+    reached: `${result.reached}, ${data} bytes`,
+    met: result.met && data === 0,
+  };
+}
+
+async function manySmall(workbench: Workbench, rounds: number): Promise<readonly Result[]> {
+  const title = '1,000 files of 100 KiB';
+  const source = await workbench.files('many', 1000, 100 * 1024);
+  const up = await inRounds(rounds, {
+    ours: (round) => workbench.publish('many', `1.0.${round}`, source),
+    az: (round) =>
+      workbench.az(
+        'upload-batch',
+        '--destination',
+        CONTAINER,
+        '--destination-path',
+        `az/many-${round}`,
+        '--source',
+        source,
+      ),
+  });
+  const blobs = await namesBelow(workbench, 'az/many-1/');
+  const down = await inRounds(rounds, {
+    ours: async () => {
+      await workbench.clear('fetched', '.fetched.model-delivery.json');
+      return workbench.fetch('many', 'fetched/many');
+    },
+    az: async () => {
+      await workbench.clear('az');
+      return workbench.az(
+        ...['download-batch', '--source', CONTAINER, '--pattern', 'az/many-1/*'],
+        ...['--destination', await workbench.emptyFolder('az')],
+      );
+    },
+    curl: async () => {
+      await workbench.clear('curl');
+      return workbench.curl(blobs, 'curl');
+    },
+  });
+  await workbench.clear('many', 'az', 'curl');
+  return [fasterThanAz({ title: `Fetch ${title}`, ...down }, 3), fasterThanAz({ title: `Publish ${title}`, ...up }, 2)];
+}
+
+async function huge(workbench: Workbench): Promise<readonly Result[]> {
+  const title = '4 GiB in one file';
+  const source = await workbench.files('huge', 1, 4 * GiB);
+  const published = await workbench.publish('huge', '1.0.0', source);
+  await workbench.clear('huge');
+  const fetched = await workbench.fetch('huge', 'fetched/huge');
+  await workbench.clear('fetched/huge');
+  return [
+    withinMemory({ title: `Fetch ${title}`, ours: fetched }, MOST_MEMORY),
+    withinMemory({ title: `Publish ${title}`, ours: published }, MOST_MEMORY),
+  ];
+}
+
+async function namesBelow({ blob }: Workbench, prefix: string): Promise<readonly string[]> {
+  const container = BlobServiceClient.fromConnectionString(blob.connectionString).getContainerClient(CONTAINER);
+  const names: string[] = [];
+  for await (const { name } of container.listBlobsFlat({ prefix })) names.push(name);
+  return names;
+}
+
+export const CASES = {
+  one: { title: '1 GiB in one file, and again unchanged', run: oneLarge },
+  many: { title: '1,000 files of 100 KiB', run: manySmall },
+  huge: { title: '4 GiB in one file', run: huge },
+} as const satisfies Readonly<Record<string, Case>>;
+
+export type CaseName = keyof typeof CASES;

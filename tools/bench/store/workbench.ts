@@ -1,0 +1,114 @@
+// The store, the files and the contenders of the store benchmark.
+import { randomFillSync } from 'node:crypto';
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BlobServiceClient } from '@azure/storage-blob';
+import type { BlobService } from '../../services/blob.ts';
+import { startThrowawayBlob, type Stoppable } from '../../services/throwaway.ts';
+import { runTaskProcess } from '../../agent/task-process.ts';
+import { type Measure, measured, runQuietly } from '../measured.ts';
+
+export const CONTAINER = 'models';
+
+/** A store of its own and a folder for all files, both gone at the end. */
+export class Workbench {
+  readonly blob: BlobService;
+  readonly folder: string;
+  readonly #service: Stoppable;
+
+  private constructor(blob: BlobService & Stoppable, folder: string) {
+    this.blob = blob;
+    this.#service = blob;
+    this.folder = folder;
+  }
+
+  static async start(): Promise<Workbench> {
+    const folder = await mkdtemp(join(tmpdir(), 'bench-'));
+    const blob = await startThrowawayBlob();
+    // Open to everyone for reading, because curl cannot sign requests.
+    const container = BlobServiceClient.fromConnectionString(blob.connectionString).getContainerClient(CONTAINER);
+    await container.create({ access: 'container' });
+    return new Workbench(blob, folder);
+  }
+
+  async stop(): Promise<void> {
+    await this.#service.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  at(...names: readonly string[]): string {
+    return join(this.folder, ...names);
+  }
+
+  /** Makes files of random bytes in a folder, and returns its path. */
+  async files(name: string, count: number, size: number): Promise<string> {
+    await this.emptyFolder(name);
+    const piece = Buffer.allocUnsafe(Math.min(size, 8 * 1024 * 1024));
+    for (let index = 0; index < count; index++) {
+      const file = await open(this.at(name, `${String(index).padStart(4, '0')}.bin`), 'w');
+      for (let written = 0; written < size; written += piece.length) await file.write(randomFillSync(piece));
+      await file.close();
+    }
+    return this.at(name);
+  }
+
+  /** Removes what a run made, outside of what is measured. */
+  async clear(...names: readonly string[]): Promise<void> {
+    for (const name of names) await rm(this.at(name), { recursive: true, force: true });
+  }
+
+  async emptyFolder(name: string): Promise<string> {
+    await mkdir(this.at(name));
+    return this.at(name);
+  }
+
+  /** Runs a packed task as the agent does. */
+  async task(
+    task: 'PublishModel' | 'FetchLatestModel',
+    inputs: Readonly<Record<string, string>>,
+    connectionString = this.blob.connectionString,
+  ): Promise<Measure> {
+    const store = { storageAuth: 'connectionString', connectionString, container: CONTAINER };
+    return await measured(async (wrapper) => {
+      const { result, log } = await runTaskProcess({
+        task,
+        inputs: { ...store, ...inputs },
+        variables: { store: { value: connectionString, secret: true } },
+        wrapper,
+      });
+      if (result !== 'Succeeded') throw new Error(`${task} ended as ${result}:\n${log}`);
+    });
+  }
+
+  async publish(model: string, version: string, source: string): Promise<Measure> {
+    return await this.task('PublishModel', { model, version, source });
+  }
+
+  async fetch(model: string, destination: string, connectionString?: string): Promise<Measure> {
+    return await this.task('FetchLatestModel', { model, destination: this.at(destination) }, connectionString);
+  }
+
+  /** Runs `az storage blob …`. */
+  async az(command: string, ...args: readonly string[]): Promise<Measure> {
+    const env = { AZURE_STORAGE_CONNECTION_STRING: this.blob.connectionString, AZURE_CORE_COLLECT_TELEMETRY: 'no' };
+    const quiet = ['--no-progress', '--only-show-errors', '--output', 'none'];
+    return await measured((wrapper) =>
+      runQuietly([...wrapper, 'az', 'storage', 'blob', command, ...args, ...quiet], env),
+    );
+  }
+
+  /** Downloads blobs side by side with one curl. */
+  async curl(blobs: readonly string[], destination: string): Promise<Measure> {
+    await mkdir(this.at(destination), { recursive: true });
+    const list = blobs.map((blob, index) => {
+      const file = this.at(destination, `${String(index).padStart(4, '0')}.bin`);
+      return `url = "${this.blob.endpoint}/${CONTAINER}/${blob}"\noutput = "${file}"\n`;
+    });
+    await writeFile(this.at('curl.txt'), list.join(''));
+    const many = blobs.length === 1 ? [] : ['--parallel', '--parallel-max', '16'];
+    return await measured((wrapper) =>
+      runQuietly([...wrapper, 'curl', '--silent', '--fail', ...many, '--config', this.at('curl.txt')]),
+    );
+  }
+}
