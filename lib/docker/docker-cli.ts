@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { DeliveryError } from '../errors/delivery-error.ts';
+import { readLines } from './output-lines.ts';
+
+/** The environment of a program. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** How the docker program ended. */
+export interface DockerExit {
+  /** 0: it did what it was told. */
+  readonly code: number;
+  /** What it printed, as far as it is kept. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface DockerRun {
+  readonly signal: AbortSignal;
+  /** Gets each line of both its outputs; without it they are only kept. */
+  readonly onLine?: (line: string) => void;
+  /** Variables beside those of all its runs. */
+  readonly env?: Environment;
+}
+
+/** How long docker may take to end after SIGTERM, in milliseconds; the agent gives a task 7.5 s in all. */
+const GRACE = 3_000;
+/** How much of each output is kept, in characters: enough for any answer, and no more than that of a chatty build. */
+const KEPT = 256 * 1024;
+
+/** The docker program of this machine. What it prints comes from outside: whoever shows it makes it harmless first. */
+export class DockerCli {
+  readonly #program: string;
+  readonly #env: Environment;
+
+  constructor(program: string, env: Environment) {
+    this.#program = program;
+    this.#env = env;
+  }
+
+  /** The same program with further variables for all its runs. */
+  with(env: Environment): DockerCli {
+    return new DockerCli(this.#program, { ...this.#env, ...env });
+  }
+
+  /** A variable that its runs have. */
+  variable(name: string): string | undefined {
+    return this.#env[name];
+  }
+
+  /**
+   * Runs docker to its end. When the signal aborts, docker is told to stop, which ends what the engine does for it,
+   * and is killed if it does not.
+   *
+   * @throws the signal's reason; DeliveryError `DOCKER_MISSING` where it cannot be started
+   */
+  async run(args: readonly string[], { signal, onLine, env = {} }: DockerRun): Promise<DockerExit> {
+    signal.throwIfAborted();
+    const child = spawn(this.#program, args, { env: { ...this.#env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const stop = (): void => {
+      child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), GRACE).unref();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    const kept = { stdout: '', stderr: '' };
+    const keep = (output: keyof typeof kept, line: string): void => {
+      if (kept[output].length < KEPT) kept[output] += `${line}\n`;
+      onLine?.(line);
+    };
+    try {
+      const [code] = await Promise.all([
+        new Promise<number>((resolve, reject) => {
+          child.once('error', (error) => reject(notStarted(this.#program, error)));
+          child.once('close', (exitCode) => resolve(exitCode ?? 1));
+        }),
+        readLines(child.stdout, (line) => keep('stdout', line)),
+        readLines(child.stderr, (line) => keep('stderr', line)),
+      ]);
+      signal.throwIfAborted();
+      return { code, ...kept };
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+}
+
+/**
+ * Finds the docker program on the path.
+ *
+ * @param env the environment that it will run with
+ * @throws DeliveryError `DOCKER_MISSING`
+ */
+export async function findDocker(env: Environment): Promise<DockerCli> {
+  const names = process.platform === 'win32' ? ['docker.exe'] : ['docker'];
+  for (const folder of (env.PATH ?? env.Path ?? '').split(delimiter)) {
+    for (const name of names) {
+      const program = join(folder, name);
+      const found = await access(program, constants.X_OK).then(
+        () => true,
+        () => false,
+      );
+      if (found) return new DockerCli(program, env);
+    }
+  }
+  throw new DeliveryError('DOCKER_MISSING', {
+    message: 'There is no docker program on the path of this agent.',
+    remedy: 'Run on an agent with Docker, such as ubuntu-latest, or choose the builder append, which needs none.',
+  });
+}
+
+function notStarted(program: string, cause: Error): DeliveryError {
+  return new DeliveryError('DOCKER_MISSING', {
+    message: `${program} could not be started: ${cause.message}.`,
+    remedy: 'Repair Docker on this agent, or choose the builder append, which needs none.',
+    cause,
+  });
+}

@@ -1,0 +1,88 @@
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Environment } from './docker-cli.ts';
+
+/** What docker signs in to a registry with. */
+export interface RegistryLogin {
+  /** Host of the registry, as it stands in image names. */
+  readonly registry: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A folder of one run that only its user can read (mode 0700) and that is gone afterwards. */
+export interface PrivateFolder {
+  readonly path: string;
+  /** The environment in which docker takes its configuration from here. */
+  readonly env: Environment;
+}
+
+/**
+ * Makes a private folder for what docker must read from files, uses it, and removes it in every case, also where the
+ * process is told to end meanwhile. Docker's configuration in it is the user's own with the logins added: they stay off
+ * command lines, and what the user has set up (plugins, contexts, builders, proxies) is still there.
+ *
+ * @param parent an existing folder for temporary files
+ */
+export async function withPrivateFolder<Result>(
+  parent: string,
+  { logins, env }: { readonly logins: readonly RegistryLogin[]; readonly env: Environment },
+  use: (folder: PrivateFolder) => Promise<Result>,
+): Promise<Result> {
+  const path = await mkdtemp(join(parent, 'docker-'));
+  // Nobody waits for promises when a process exits on its own.
+  const remove = (): void => rmSync(path, { recursive: true, force: true });
+  process.once('exit', remove);
+  try {
+    const own = env.DOCKER_CONFIG ?? join(homedir(), '.docker');
+    const config = join(path, 'config');
+    await mirrorConfig(own, config, logins);
+    return await use({ path, env: { DOCKER_CONFIG: config, BUILDX_CONFIG: env.BUILDX_CONFIG ?? join(own, 'buildx') } });
+  } finally {
+    process.removeListener('exit', remove);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Docker's configuration file, as far as logins are concerned; the rest is kept. */
+interface ConfigFile {
+  readonly auths?: Readonly<Record<string, unknown>>;
+  readonly credHelpers?: Readonly<Record<string, string>>;
+  readonly [other: string]: unknown;
+}
+
+async function mirrorConfig(own: string, config: string, logins: readonly RegistryLogin[]): Promise<void> {
+  await mkdir(config, { mode: 0o700 });
+  for (const name of await readdir(own).catch(() => [])) {
+    if (name !== 'config.json') await symlink(join(own, name), join(config, name));
+  }
+  const merged = withLogins(await readConfig(join(own, 'config.json')), logins);
+  await writeFile(join(config, 'config.json'), JSON.stringify(merged), { mode: 0o600 });
+}
+
+async function readConfig(file: string): Promise<ConfigFile> {
+  try {
+    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
+    return typeof value === 'object' && value !== null ? (value as ConfigFile) : {};
+  } catch {
+    // None, or one that docker itself would not read either.
+    return {};
+  }
+}
+
+/** A configuration with logins added. Exported for its test. */
+export function withLogins(config: ConfigFile, logins: readonly RegistryLogin[]): ConfigFile {
+  const added = logins.map(({ registry, username, password }): [string, string] => [
+    // Docker Hub goes by its first address to this day.
+    registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry,
+    Buffer.from(`${username}:${password}`).toString('base64'),
+  ]);
+  return {
+    ...config,
+    auths: { ...config.auths, ...Object.fromEntries(added.map(([key, auth]) => [key, { auth }])) },
+    // A credential store of the user's would be asked instead; an empty name says: this file.
+    credHelpers: { ...config.credHelpers, ...Object.fromEntries(added.map(([key]) => [key, ''])) },
+  };
+}
