@@ -1,3 +1,4 @@
+import type { Compression } from '../packing/compression.ts';
 import type { BaseImage, PlatformImage } from './base-image.ts';
 import { digestOf } from './digest.ts';
 import {
@@ -8,14 +9,18 @@ import {
   type Index,
   type Manifest,
 } from './image.ts';
-import type { MediaFamily } from './media-types.ts';
+import { layerType, type MediaFamily } from './media-types.ts';
 import { type RunSettings, withSettings } from './run-settings.ts';
 
-/** A layer to add on top of a base: an uncompressed tar, whose digest is therefore its diff id as well. */
+/** A layer to add on top of a base. */
 export interface AddedLayer {
+  /** As the registry keeps it. */
   readonly digest: string;
-  /** In bytes. */
+  /** As the registry keeps it, in bytes. */
   readonly size: number;
+  /** Digest of the uncompressed tar; the digest itself where it is not compressed. */
+  readonly diffId: string;
+  readonly compression: Compression;
   /** What it brought, as the image's history tells it. */
   readonly createdBy: string;
 }
@@ -68,7 +73,9 @@ function appendTo(
   addition: Addition,
 ): { readonly manifest: NewDocument; readonly config: NewDocument } {
   const newConfig = document(family.config, appendToConfig(config, addition));
-  const layers = addition.layers.map(({ digest, size }): Descriptor => ({ mediaType: family.layer, size, digest }));
+  const layers = addition.layers.map(({ digest, size, compression }): Descriptor => {
+    return { mediaType: layerType(family, compression), size, digest };
+  });
   const newManifest: Manifest = {
     ...manifest,
     ...DETACHED,
@@ -89,7 +96,7 @@ function appendToConfig(base: ImageConfig, { layers, settings, created }: Additi
     ...base,
     created: when,
     config: withSettings(base.config ?? {}, settings),
-    rootfs: { ...base.rootfs, diff_ids: [...base.rootfs.diff_ids, ...layers.map(({ digest }) => digest)] },
+    rootfs: { ...base.rootfs, diff_ids: [...base.rootfs.diff_ids, ...layers.map(({ diffId }) => diffId)] },
     // Readers count history against layers: one that does not add up already is better left alone.
     ...(complete ? { history: [...history, ...added] } : {}),
   };

@@ -1,5 +1,5 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { formatImage, type ImageName, referenceOf } from './image-name.ts';
+import type { BaseSource } from './base-source.ts';
 import {
   type Descriptor,
   formatPlatform,
@@ -10,7 +10,7 @@ import {
 } from './image.ts';
 import { kindOf, type MediaFamily } from './media-types.ts';
 import { DocumentError, parseConfig, parseIndex, parseManifest } from './parse-documents.ts';
-import type { Repository, StoredManifest } from './repository.ts';
+import type { StoredManifest } from './repository.ts';
 
 /** One platform's image of a base. */
 export interface PlatformImage {
@@ -21,10 +21,10 @@ export interface PlatformImage {
   readonly config: ImageConfig;
 }
 
-/** An image to build upon, read from its registry, every digest checked. */
+/** An image to build upon, every digest checked. */
 export interface BaseImage {
-  readonly name: ImageName;
-  /** What the tag or digest that was asked for is: the digest of an index or a manifest. */
+  readonly source: BaseSource;
+  /** The digest of its index or manifest; where it has neither, in an old archive, its id. */
   readonly digest: string;
   readonly family: MediaFamily;
   readonly index: Index | undefined;
@@ -33,36 +33,29 @@ export interface BaseImage {
   readonly skipped: readonly string[];
 }
 
-/** Which base, and what of it. */
-export interface BaseRequest {
-  readonly name: ImageName;
-  /** Platforms such as `linux/arm64`; none: all. */
-  readonly platforms: readonly string[];
-}
-
 /**
  * Reads a base image: one manifest, or an index with all its platforms or those that are wanted. Platforms other than
  * Linux are left behind, since their layers are made differently; so are attestations, which speak of other digests.
  *
+ * @param platforms such as `linux/arm64`; none: all that are there
  * @throws DeliveryError `IMAGE_NOT_FOUND`, `BASE_IMAGE_UNSUPPORTED`, `PLATFORM_NOT_FOUND`
  */
 export async function readBaseImage(
-  repository: Repository,
-  request: BaseRequest,
+  source: BaseSource,
+  platforms: readonly string[],
   signal: AbortSignal,
 ): Promise<BaseImage> {
-  const { name } = request;
-  const top = await repository.manifest(referenceOf(name), signal);
-  if (top === undefined) throw notFound(name);
+  const top = await source.top(signal);
+  if (top === undefined) throw notFound(source);
   try {
-    const kind = kindOf(top.mediaType) ?? kindByShape(top);
+    const kind = kindOfStored(top);
     if (kind === undefined) throw new DocumentError(`it is of the type ${plainWord(top.mediaType)}`);
-    const facts = { name, digest: top.digest, family: kind.family };
+    const facts = { source, digest: top.digest, family: kind.family };
     return kind.isIndex
-      ? { ...facts, ...(await readIndex(repository, request, top, signal)) }
-      : { ...facts, ...(await readSingle(repository, request, top, signal)) };
+      ? { ...facts, ...(await readIndex(source, platforms, top, signal)) }
+      : { ...facts, ...(await readSingle(source, platforms, top, signal)) };
   } catch (error) {
-    throw error instanceof DocumentError ? unsupported(name, error) : error;
+    throw error instanceof DocumentError ? unsupported(source, error) : error;
   }
 }
 
@@ -76,47 +69,53 @@ export function isPlatform(platform: Platform, text: string): boolean {
 type Read = Pick<BaseImage, 'index' | 'images' | 'skipped'>;
 
 async function readSingle(
-  repository: Repository,
-  { name, platforms }: BaseRequest,
+  source: BaseSource,
+  platforms: readonly string[],
   top: StoredManifest,
   signal: AbortSignal,
 ): Promise<Read> {
-  const image = await readPlatform(repository, top, undefined, signal);
-  checkPlatforms(name, platforms, [image.platform]);
+  const image = await readPlatform(source, top, undefined, signal);
+  checkPlatforms(source, platforms, [image.platform]);
   if (image.platform.os !== 'linux')
     throw new DocumentError(`it is for ${plainWord(image.platform.os)}, not for Linux`);
   return { index: undefined, images: [image], skipped: [] };
 }
 
 async function readIndex(
-  repository: Repository,
-  { name, platforms }: BaseRequest,
+  source: BaseSource,
+  platforms: readonly string[],
   top: StoredManifest,
   signal: AbortSignal,
 ): Promise<Read> {
   const index = parseIndex(top.bytes);
   const all = index.manifests.filter(isImage);
-  const linux = all.filter(({ platform }) => platform?.os === 'linux');
-  if (linux.length === 0) throw new DocumentError('it has no image for Linux');
-  const there = linux.flatMap(({ platform }) => platform ?? []);
-  checkPlatforms(name, platforms, there);
-  const chosen = linux.filter(
+  const usable: Descriptor[] = [];
+  for (const entry of all) if (await isUsable(source, entry, signal)) usable.push(entry);
+  if (usable.length === 0) throw new DocumentError('it has no image for Linux');
+  const there = usable.flatMap(({ platform }) => platform ?? []);
+  checkPlatforms(source, platforms, there);
+  const chosen = usable.filter(
     ({ platform }) => platform && (platforms.length === 0 || platforms.some((text) => isPlatform(platform, text))),
   );
   const images = await Promise.all(
     chosen.map(async (entry) => {
-      const stored = await repository.manifest(entry.digest, signal);
+      const stored = await source.manifest(entry.digest, signal);
       if (stored === undefined) throw new DocumentError('its registry lacks a manifest that its index names');
-      if (kindOf(stored.mediaType)?.isIndex !== false) throw new DocumentError('its index holds more than images');
-      return readPlatform(repository, stored, entry, signal);
+      if (kindOfStored(stored)?.isIndex !== false) throw new DocumentError('its index holds more than images');
+      return readPlatform(source, stored, entry, signal);
     }),
   );
-  const others = all.filter((entry) => !linux.includes(entry));
+  const others = all.filter((entry) => !usable.includes(entry));
   return { index, images, skipped: others.map(({ platform }) => (platform ? formatPlatform(platform) : 'unknown')) };
 }
 
+/** Whether an entry of an index is for Linux, and not only named there, as in an archive of one platform. */
+async function isUsable(source: BaseSource, { platform, digest }: Descriptor, signal: AbortSignal): Promise<boolean> {
+  return platform?.os === 'linux' && (!source.partial || (await source.manifest(digest, signal)) !== undefined);
+}
+
 async function readPlatform(
-  repository: Repository,
+  source: BaseSource,
   stored: StoredManifest,
   entry: Descriptor | undefined,
   signal: AbortSignal,
@@ -126,7 +125,7 @@ async function readPlatform(
   if (!/^application\/vnd\.(?:oci\.image\.config|docker\.container\.image)\.v1\+json$/.test(mediaType)) {
     throw new DocumentError(`it is no container image but an artifact of the type ${plainWord(mediaType)}`);
   }
-  const config = parseConfig(await repository.document(digest, signal));
+  const config = parseConfig(await source.document(digest, signal));
   if (config.rootfs.diff_ids.length !== manifest.layers.length) {
     throw new DocumentError('its configuration and its manifest disagree about its layers');
   }
@@ -142,13 +141,17 @@ function isImage({ platform, annotations }: Descriptor): boolean {
   return platform?.os !== 'unknown' && annotations?.['vnd.docker.reference.type'] === undefined;
 }
 
-function checkPlatforms(name: ImageName, wanted: readonly string[], there: readonly Platform[]): void {
+function checkPlatforms({ name }: BaseSource, wanted: readonly string[], there: readonly Platform[]): void {
   const missing = wanted.filter((text) => !there.some((platform) => isPlatform(platform, text)));
   if (missing.length === 0) return;
   throw new DeliveryError('PLATFORM_NOT_FOUND', {
-    message: `The base image ${formatImage(name)} is not there for ${missing.join(', ')}.`,
+    message: `The base image ${name} is not there for ${missing.join(', ')}.`,
     remedy: `Choose among: ${there.map(formatPlatform).join(', ')}.`,
   });
+}
+
+function kindOfStored(stored: StoredManifest): ReturnType<typeof kindOf> {
+  return kindOf(stored.mediaType) ?? kindByShape(stored);
 }
 
 /** Some registries serve OCI documents without any media type; their shape tells. */
@@ -163,16 +166,16 @@ function plainWord(text: string): string {
   return /^[\w./+-]{1,100}$/.test(text) ? text : 'unknown';
 }
 
-function notFound(name: ImageName): DeliveryError {
+function notFound({ name }: BaseSource): DeliveryError {
   return new DeliveryError('IMAGE_NOT_FOUND', {
-    message: `The image ${formatImage(name)} does not exist.`,
+    message: `The image ${name} does not exist.`,
     remedy: 'Correct its name, tag or digest, or push it first.',
   });
 }
 
-function unsupported(name: ImageName, { message }: DocumentError): DeliveryError {
+function unsupported({ name }: BaseSource, { message }: DocumentError): DeliveryError {
   return new DeliveryError('BASE_IMAGE_UNSUPPORTED', {
-    message: `The base image ${formatImage(name)} cannot be built upon: ${message}.`,
+    message: `The base image ${name} cannot be built upon: ${message}.`,
     remedy: 'Choose a Linux image in OCI or Docker schema 2 format; skopeo copy converts older ones.',
   });
 }

@@ -1,19 +1,35 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { asError } from '../errors/delivery-error.ts';
 import { IDLE_LIMIT } from '../http/dispatcher.ts';
 import { readAhead } from './read-ahead.ts';
 
-/** Bytes of known length that can be read from any of them on, as often as an upload needs. */
+/** Bytes that can be read from any of them on, as often as an upload needs, and are the same each time. */
 export interface BlobSource {
   /** What it is, for people. */
   readonly name: string;
-  /** In bytes. */
-  readonly size: number;
+  /** In bytes; undefined where only reading it to its end can tell, as for what is compressed on the way. */
+  readonly size: number | undefined;
   open(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** A piece of a source: what one request carries. */
+export interface Piece {
+  /** Position after its last byte. */
+  readonly end: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Bytes at hand, and where in their source they begin. */
+interface Held {
+  readonly start: number;
+  readonly bytes: Buffer;
 }
 
 /** How far a source is read ahead of the registry, in bytes; a few sources are read at once. */
 const READ_AHEAD = 8 * 1024 * 1024;
+/** A request must say its length first, so a piece of a source without one is gathered in memory, up to so many bytes. */
+const LARGEST_HELD = 8 * 1024 * 1024;
 
 /**
  * Reads a source piece by piece, from wherever the registry wants to go on, and hashes each byte exactly once,
@@ -30,10 +46,24 @@ export class SourceReader {
   /** What is left of a chunk that reached beyond its piece. */
   #rest: Uint8Array = new Uint8Array();
   #failure: Error | undefined;
+  #size: number | undefined;
+  /** The last piece of a source of unknown size, for when the registry wants some of it again. */
+  #held: Held = { start: 0, bytes: Buffer.alloc(0) };
 
   constructor(source: BlobSource, signal: AbortSignal) {
     this.#source = source;
     this.#signal = signal;
+    this.#size = source.size;
+  }
+
+  /** Size of the source in bytes, as soon as it is known. */
+  get size(): number | undefined {
+    return this.#size;
+  }
+
+  /** How many bytes have been read so far, those that were read again not counted. */
+  get reached(): number {
+    return this.#hashed;
   }
 
   /** Why the source could not be read, if that is what ended a piece. */
@@ -44,14 +74,34 @@ export class SourceReader {
   /** The digest of the whole source, once all of it has been read. */
   digest(): string {
     if (this.#digest !== undefined) return this.#digest;
-    if (this.#hashed !== this.#source.size)
-      throw new RangeError(`${this.#hashed} of ${this.#source.size} bytes were read`);
+    if (this.#hashed !== this.#size) throw new RangeError(`${this.#hashed} of ${this.#size ?? 'all'} bytes were read`);
     this.#digest = `sha256:${this.#hash.digest('hex')}`;
     return this.#digest;
   }
 
-  /** The bytes from `start` up to, not including, `end`. After a piece that was not sent whole, {@link close} first. */
-  piece(start: number, end: number): AsyncIterable<Uint8Array> {
+  /**
+   * The next piece from `start` on, of no more than `most` bytes; an empty one shows that the source ends there. After a
+   * piece that was not sent whole, {@link close} first.
+   */
+  async piece(start: number, most: number): Promise<Piece> {
+    if (this.#source.size === undefined) return this.#heldPiece(start, most);
+    const end = Math.min(this.#source.size, start + most);
+    return { end, body: this.#read(start, end) };
+  }
+
+  async #heldPiece(start: number, most: number): Promise<Piece> {
+    const isHeld = start >= this.#held.start && start < this.#held.start + this.#held.bytes.length;
+    if (!isHeld) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of this.#read(start, start + Math.min(most, LARGEST_HELD))) chunks.push(chunk);
+      this.#held = { start, bytes: Buffer.concat(chunks) };
+    }
+    const from = start - this.#held.start;
+    const bytes = this.#held.bytes.subarray(from, from + most);
+    return { end: start + bytes.length, body: Readable.from([bytes]) };
+  }
+
+  #read(start: number, end: number): AsyncIterable<Uint8Array> {
     if (start !== this.#position || this.#stream === undefined) this.#restart(start);
     return this.#take(this.#stream, end);
   }
@@ -74,6 +124,7 @@ export class SourceReader {
   async *#take(stream: AsyncIterator<Uint8Array> | undefined, end: number): AsyncGenerator<Uint8Array> {
     while (stream !== undefined && this.#position < end) {
       const chunk = this.#rest.length > 0 ? this.#rest : await this.#next(stream);
+      if (chunk === undefined) return;
       // A request that was given up may still pull from its piece while the next one is already on its way.
       if (this.#stream !== stream) return;
       const part = chunk.subarray(0, end - this.#position);
@@ -86,10 +137,15 @@ export class SourceReader {
     }
   }
 
-  async #next(stream: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+  /** The next chunk; undefined where a source whose size nobody knew has ended. */
+  async #next(stream: AsyncIterator<Uint8Array>): Promise<Uint8Array | undefined> {
     try {
       const next = await stream.next();
       if (next.done !== true) return next.value;
+      if (this.#source.size === undefined) {
+        this.#size = this.#position;
+        return undefined;
+      }
       throw new Error(`${this.#source.name} ended before its ${this.#source.size} bytes`);
     } catch (error) {
       if (this.#stream === stream) this.#failure = asError(error);

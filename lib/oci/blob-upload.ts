@@ -1,8 +1,10 @@
+import type { LayerIdentity } from '../packing/layer-digest.ts';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { readStart } from '../http/bounded-body.ts';
 import { headerOf } from '../http/request.ts';
 import { isPassing, isPassingError, PATIENT, wait, waitBefore } from '../http/retry.ts';
 import { type BlobSource, SourceReader } from './blob-source.ts';
+import { mismatch } from './layer-source.ts';
 import { type ApiAnswer, type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
 import type { Scope } from './registry-auth.ts';
 import { errorCodeOf } from './registry-errors.ts';
@@ -12,9 +14,11 @@ import { largestPiece, smallerPiece } from './upload-pieces.ts';
 export interface UploadRequest {
   readonly repository: string;
   readonly source: BlobSource;
-  /** Where it is known beforehand; else it is computed while the bytes pass. */
+  /** What the digest of the bytes must be; left out: whatever it is. */
   readonly digest?: string | undefined;
-  /** Another repository of the registry that may have the blob. */
+  /** A blob of the registry that would do in place of the bytes; left out: the one of `digest`. */
+  readonly mount?: LayerIdentity | undefined;
+  /** Another repository of the registry that may have that blob. */
   readonly mountFrom?: string | undefined;
   /** Told of each byte that goes out. */
   readonly onSent: (bytes: number) => void;
@@ -23,6 +27,8 @@ export interface UploadRequest {
 
 export interface Uploaded {
   readonly digest: string;
+  /** In bytes. */
+  readonly size: number;
   /** True where the registry took the blob over from another repository. */
   readonly mounted: boolean;
 }
@@ -75,13 +81,13 @@ class UploadSession {
   }
 
   async run(): Promise<Uploaded> {
-    const { digest: known } = this.#upload;
-    if (known !== undefined && (await this.#begin(known))) return { digest: known, mounted: true };
-    if (known === undefined) await this.#begin();
+    const mount = wantedBlob(this.#upload);
+    if (mount === undefined) await this.#begin();
+    else if (await this.#begin(mount.digest)) return { ...mount, mounted: true };
     for (;;) {
-      while (this.#accepted < this.#upload.source.size) await this.#sendPiece();
+      while (this.#accepted !== this.#reader.size) await this.#sendPiece();
       const digest = this.#checkedDigest();
-      if (await this.#commit(digest)) return { digest, mounted: false };
+      if (await this.#commit(digest)) return { digest, size: this.#accepted, mounted: false };
     }
   }
 
@@ -115,17 +121,21 @@ class UploadSession {
 
   async #sendPiece(): Promise<void> {
     const start = this.#accepted;
-    const end = Math.min(this.#upload.source.size, start + Math.max(this.#pieceSize, this.#smallestPiece));
-    const headers = {
-      'content-type': 'application/octet-stream',
-      'content-length': String(end - start),
-      'content-range': `${start}-${end - 1}`,
-    };
+    const most = Math.max(this.#pieceSize, this.#smallestPiece);
+    let end: number;
     let status: number;
     let code: string | undefined;
     let retryAfter: string | undefined;
     try {
-      const body = this.#counted(this.#reader.piece(start, end));
+      const piece = await this.#reader.piece(start, most);
+      ({ end } = piece);
+      if (end === start) return;
+      const headers = {
+        'content-type': 'application/octet-stream',
+        'content-length': String(end - start),
+        'content-range': `${start}-${end - 1}`,
+      };
+      const body = this.#counted(piece.body);
       const answer = await this.#client.send({ ...this.#api('PATCH', this.#location ?? ''), headers, body });
       const text = await readStart(answer.body, ERROR_LIMIT);
       ({ status } = answer);
@@ -160,7 +170,7 @@ class UploadSession {
     if (this.#failures > 1) await wait(waitBefore(this.#failures - 1, PATIENT, retryAfter), this.#upload.signal);
     const status = await this.#client.ask({ ...this.#api('GET', this.#location ?? '') }, [400, 401, 404, 405, 416]);
     const end = isGood(status.status) ? endOfRange(headerOf(status, 'range')) : undefined;
-    if (end === undefined || end > this.#upload.source.size) {
+    if (end === undefined || end > this.#reader.reached) {
       await this.#begin();
       return;
     }
@@ -232,6 +242,10 @@ class UploadSession {
   }
 }
 
+function wantedBlob({ mount, digest, source: { size } }: UploadRequest): LayerIdentity | undefined {
+  return mount ?? (digest === undefined || size === undefined ? undefined : { digest, size });
+}
+
 function scopesOf({ repository, mountFrom }: UploadRequest): readonly Scope[] {
   const own: Scope = { repository, actions: 'pull,push' };
   return mountFrom === undefined ? [own] : [own, { repository: mountFrom, actions: 'pull' }];
@@ -242,11 +256,4 @@ function endOfRange(range: string | undefined): number | undefined {
   const end = /^(?:bytes[= ])?0-(\d+)/.exec(range ?? '')?.[1];
   if (end === undefined) return undefined;
   return end === '0' ? 0 : Number(end) + 1;
-}
-
-function mismatch(name: string, expected: string, found: string): DeliveryError {
-  return new DeliveryError('LAYER_DIGEST_MISMATCH', {
-    message: `The bytes of ${name} are not those of ${expected}: found ${found}.`,
-    remedy: 'Publish the model again under a new version if it was changed in place, then run again.',
-  });
 }

@@ -1,11 +1,14 @@
+import { DeliveryError } from '../errors/delivery-error.ts';
+import type { Compression } from '../packing/compression.ts';
+
 /** The two families of image formats. An image is all of one: engines refuse mixtures. */
 export interface MediaFamily {
   readonly name: 'OCI' | 'Docker';
   readonly index: string;
   readonly manifest: string;
   readonly config: string;
-  /** An uncompressed tar layer. */
-  readonly layer: string;
+  /** A tar layer by its compression; undefined where the family has no such layers. */
+  readonly layers: Readonly<Record<Exclude<Compression, 'zstd'>, string> & Record<'zstd', string | undefined>>;
   /** Whether manifests and indexes may carry annotations. */
   readonly annotated: boolean;
 }
@@ -16,7 +19,11 @@ export const OCI: MediaFamily = {
   index: 'application/vnd.oci.image.index.v1+json',
   manifest: 'application/vnd.oci.image.manifest.v1+json',
   config: 'application/vnd.oci.image.config.v1+json',
-  layer: 'application/vnd.oci.image.layer.v1.tar',
+  layers: {
+    none: 'application/vnd.oci.image.layer.v1.tar',
+    gzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+    zstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+  },
   annotated: true,
 };
 
@@ -26,7 +33,11 @@ export const DOCKER: MediaFamily = {
   index: 'application/vnd.docker.distribution.manifest.list.v2+json',
   manifest: 'application/vnd.docker.distribution.manifest.v2+json',
   config: 'application/vnd.docker.container.image.v1+json',
-  layer: 'application/vnd.docker.image.rootfs.diff.tar',
+  layers: {
+    none: 'application/vnd.docker.image.rootfs.diff.tar',
+    gzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+    zstd: undefined,
+  },
   annotated: false,
 };
 
@@ -39,6 +50,26 @@ export const MANIFEST_TYPES = FAMILIES.flatMap(({ index, manifest }) => [index, 
 export function kindOf(mediaType: string): { readonly family: MediaFamily; readonly isIndex: boolean } | undefined {
   const family = FAMILIES.find(({ index, manifest }) => mediaType === index || mediaType === manifest);
   return family && { family, isIndex: mediaType === family.index };
+}
+
+/**
+ * The type of a layer of an image.
+ *
+ * @throws DeliveryError `COMPRESSION_UNSUPPORTED`
+ */
+export function layerType(family: MediaFamily, compression: Compression): string {
+  const type = family.layers[compression];
+  if (type !== undefined) return type;
+  throw new DeliveryError('COMPRESSION_UNSUPPORTED', {
+    message: `The base image is in ${family.name} format, which has no layers compressed with ${compression}.`,
+    remedy: 'Choose gzip or none, or a base image in OCI format.',
+  });
+}
+
+/** How a layer of either family is compressed. */
+export function compressionOf(mediaType: string): Compression {
+  const [, word] = /[.+](gzip|zstd)$/.exec(mediaType) ?? [];
+  return word === 'gzip' || word === 'zstd' ? word : 'none';
 }
 
 /** Layers that registries do not hold themselves; they are passed on by their addresses (`urls`). */

@@ -34,14 +34,37 @@ export function parseConfig(bytes: Buffer): ImageConfig {
   return { ...fields, os, architecture, rootfs: { ...rootfs, type: 'layers', diff_ids: diffIds } };
 }
 
+/** An image in the `manifest.json` of `docker save`. */
+export interface SavedImage {
+  /** Path of its configuration. */
+  readonly config: string;
+  readonly tags: readonly string[];
+  /** Paths of its layers, lowest first. */
+  readonly layers: readonly string[];
+}
+
+/** Reads the `manifest.json` of `docker save`. @throws DocumentError */
+export function parseSavedImages(bytes: Buffer): readonly SavedImage[] {
+  const images = valueOf(bytes, 'its manifest.json');
+  if (!isListOf(images, isFields)) throw new DocumentError('its manifest.json is damaged');
+  return images.map(({ Config: config, RepoTags: tags, Layers: layers }) => {
+    if (!isText(config) || !isListOf(layers, isText)) throw new DocumentError('its manifest.json is damaged');
+    return { config, layers, tags: isListOf(tags, isText) ? tags : [] };
+  });
+}
+
 function fieldsOf(bytes: Buffer, what: string): Fields {
+  const value = valueOf(bytes, what);
+  if (isFields(value)) return value;
+  throw new DocumentError(`${what} is damaged`);
+}
+
+function valueOf(bytes: Buffer, what: string): unknown {
   try {
-    const value: unknown = JSON.parse(bytes.toString());
-    if (isFields(value)) return value;
+    return JSON.parse(bytes.toString());
   } catch {
-    // Said below.
+    throw new DocumentError(`${what} is not JSON`);
   }
-  throw new DocumentError(`${what} is not JSON`);
 }
 
 function isDescriptor(value: unknown): value is Descriptor {

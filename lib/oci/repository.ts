@@ -1,9 +1,9 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { headerOf } from '../http/request.ts';
 import { digestOf } from './digest.ts';
-import { formatImage, type RepositoryName } from './image-name.ts';
+import { formatImage, formatRepository, type RepositoryName } from './image-name.ts';
 import { MANIFEST_TYPES } from './media-types.ts';
-import { type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
+import { type ApiAnswer, type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
 
 /** A manifest or index with the bytes that its digest stands for. */
 export interface StoredManifest {
@@ -14,6 +14,10 @@ export interface StoredManifest {
 
 /** Blobs that are read whole, image configurations, are never near this size. */
 const DOCUMENT_LIMIT = 8 * 1024 * 1024;
+
+/** Tags are listed to find an earlier image: a list that goes on for ever is not worth it. */
+const TAGS_A_PAGE = 1000;
+const MOST_PAGES = 10;
 
 /** What one repository of a registry holds: manifests, tags and small blobs. */
 export class Repository {
@@ -61,6 +65,21 @@ export class Repository {
     if (answer.status === 404) return undefined;
     // The header is optional by specification.
     return headerOf(answer, 'docker-content-digest') ?? (await this.manifest(tag, signal))?.digest;
+  }
+
+  /** The repository's tags, in the registry's order; of very many only the first ten thousand. */
+  async tags(signal: AbortSignal): Promise<readonly string[]> {
+    const doing = `list the tags of ${formatRepository(this.name)}`;
+    const tags: string[] = [];
+    let target: string | URL | undefined = `${this.name.repository}/tags/list?n=${TAGS_A_PAGE}`;
+    for (let page = 0; target !== undefined && page < MOST_PAGES; page += 1) {
+      const answer: ApiAnswer = await this.client.ask(this.#api('GET', target, { doing, signal }), [404]);
+      if (answer.status === 404) return [];
+      tags.push(...tagsOf(answer.body));
+      const [, next] = /^\s*<([^>]+)>\s*;\s*rel="?next"?/.exec(headerOf(answer, 'link') ?? '') ?? [];
+      target = next === undefined ? undefined : await this.client.addressOf(next, signal);
+    }
+    return tags;
   }
 
   /** Stores a manifest under its digest, or under a tag, which then points at it. */
@@ -131,8 +150,17 @@ export class Repository {
   }
 }
 
+function tagsOf(bytes: Buffer): readonly string[] {
+  try {
+    const { tags } = JSON.parse(bytes.toString()) as { tags?: unknown };
+    return Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
 /** The document's own word counts before the header: caches and old registries lose the header. */
-function mediaTypeOf(bytes: Buffer, contentType: string | undefined): string {
+export function mediaTypeOf(bytes: Buffer, contentType: string | undefined): string {
   try {
     const { mediaType } = JSON.parse(bytes.toString()) as { mediaType?: unknown };
     if (typeof mediaType === 'string') return mediaType;

@@ -1,19 +1,26 @@
+import { DeliveryError } from '../errors/delivery-error.ts';
+import type { Compression } from '../packing/compression.ts';
+import type { LayerIdentity } from '../packing/layer-digest.ts';
 import type { BlobSource } from './blob-source.ts';
 import { uploadBlob } from './blob-upload.ts';
 import { inParallel } from './in-parallel.ts';
-import type { Repository } from './repository.ts';
+import { Repository } from './repository.ts';
 
 /** A layer that the target repository must have. */
 export interface WantedLayer {
   /** `base`, or the group it was added with. */
   readonly group: string;
-  /** Its digest, where it is known beforehand. */
-  readonly digest: string | undefined;
-  /** The digest is only what an earlier image says: good to find the layer, not to judge its bytes. */
+  /** What a registry keeps it as, where that is known beforehand. */
+  readonly known: LayerIdentity | undefined;
+  /** That is only what an earlier image says: good to find the layer, not to judge its bytes. */
   readonly hint?: boolean;
-  /** A repository of the same registry that has it, or may have it. */
-  readonly mountFrom?: string | undefined;
-  /** Its bytes, with their size. */
+  readonly compression: Compression;
+  /** Digest of the uncompressed layer, as soon as it is known: at the latest when the layer has been sent. */
+  readonly diffId: () => string | undefined;
+  /** Size in bytes before compression, or as it is kept, where only that is known: what progress goes by. */
+  readonly volume: number;
+  /** Repositories of the same registry that may have it. */
+  readonly mountFrom: readonly string[];
   readonly source: BlobSource;
   /** No registry holds its bytes; engines fetch them from the addresses in the manifest. */
   readonly foreign?: boolean;
@@ -24,7 +31,10 @@ export interface LayerFate {
   readonly group: string;
   readonly name: string;
   readonly digest: string;
-  /** In bytes. */
+  /** Digest of the uncompressed layer. */
+  readonly diffId: string;
+  readonly compression: Compression;
+  /** As the registry keeps it, in bytes. */
   readonly size: number;
   /** `reused`: the repository had it; `mounted`: taken over from another repository; `sent`: it went over the wire. */
   readonly fate: 'reused' | 'mounted' | 'sent';
@@ -36,6 +46,13 @@ export interface Progress {
   readonly total: number;
 }
 
+/** What transfers need from outside. */
+export interface TransferContext {
+  readonly target: Repository;
+  readonly onProgress: (progress: Progress) => void;
+  readonly signal: AbortSignal;
+}
+
 /** Enough to fill the wire beside hashing; each holds a few MiB. */
 const AT_ONCE = 4;
 const QUESTIONS_AT_ONCE = 8;
@@ -43,36 +60,53 @@ const QUESTIONS_AT_ONCE = 8;
 /** Brings layers into a repository, in their order of size, sending only those it lacks. */
 export async function transferLayers(
   wanted: readonly WantedLayer[],
-  {
-    target,
-    onProgress,
-    signal,
-  }: { readonly target: Repository; readonly onProgress: (progress: Progress) => void; readonly signal: AbortSignal },
+  { target, onProgress, signal }: TransferContext,
 ): Promise<{ readonly fates: readonly LayerFate[]; readonly bytesSent: number }> {
   const present = await inParallel(wanted, { limit: QUESTIONS_AT_ONCE, signal }, (layer, stop) =>
     layer.foreign === true ? Promise.resolve(true) : isThere(target, layer, stop),
   );
   const missing = wanted.filter((_, index) => present[index] === false);
-  const total = missing.reduce((sum, { source }) => sum + source.size, 0);
-  let bytesSent = 0;
-  const onSent = (bytes: number): void => {
-    bytesSent += bytes;
-    onProgress({ done: Math.min(bytesSent, total), total });
-  };
+  const sum = new SentBytes(missing, onProgress);
   // The largest first: it would otherwise be left to finish alone.
-  const order = [...missing].sort((a, b) => b.source.size - a.source.size);
+  const order = [...missing].sort((a, b) => b.volume - a.volume);
   const sent = new Map(
-    await inParallel(order, { limit: AT_ONCE, signal }, async (layer, stop): Promise<[WantedLayer, LayerFate]> => [
-      layer,
-      await send(target, layer, onSent, stop),
-    ]),
+    await inParallel(order, { limit: AT_ONCE, signal }, async (layer, stop): Promise<[WantedLayer, LayerFate]> => {
+      const fate = await send(target, layer, (bytes) => sum.add(bytes), stop);
+      sum.settle(layer, fate);
+      return [layer, fate];
+    }),
   );
-  const fates = wanted.map((layer) => sent.get(layer) ?? fateOf(layer, layer.digest ?? '', 'reused'));
-  return { fates, bytesSent };
+  const fates = wanted.map((layer) => sent.get(layer) ?? fateOf(layer, layer.known, 'reused'));
+  return { fates, bytesSent: sum.bytes };
 }
 
-async function isThere(target: Repository, { digest }: WantedLayer, signal: AbortSignal): Promise<boolean> {
-  return digest !== undefined && target.hasBlob(digest, signal);
+/** Counts what goes out against what there is to send, which compression and mounts make less. */
+class SentBytes {
+  readonly #onProgress: (progress: Progress) => void;
+  #bytes = 0;
+  #total: number;
+
+  constructor(missing: readonly WantedLayer[], onProgress: (progress: Progress) => void) {
+    this.#onProgress = onProgress;
+    this.#total = missing.reduce((sum, { volume }) => sum + volume, 0);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(bytes: number): void {
+    this.#bytes += bytes;
+    this.#onProgress({ done: Math.min(this.#bytes, this.#total), total: this.#total });
+  }
+
+  settle({ volume }: WantedLayer, { fate, size }: LayerFate): void {
+    this.#total -= volume - (fate === 'sent' ? size : 0);
+  }
+}
+
+async function isThere(target: Repository, { known }: WantedLayer, signal: AbortSignal): Promise<boolean> {
+  return known !== undefined && target.hasBlob(known.digest, signal);
 }
 
 async function send(
@@ -81,18 +115,45 @@ async function send(
   onSent: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<LayerFate> {
-  const { source, digest, hint = false, mountFrom } = layer;
+  const { source, known, hint = false } = layer;
   const uploaded = await uploadBlob(target.client, {
     repository: target.name.repository,
     source,
-    digest: hint ? undefined : digest,
-    mountFrom,
+    digest: hint ? undefined : known?.digest,
+    mount: known,
+    mountFrom: known && (await holderOf(target, known, layer.mountFrom, signal)),
     onSent,
     signal,
   });
-  return fateOf(layer, uploaded.digest, uploaded.mounted ? 'mounted' : 'sent');
+  return fateOf(layer, uploaded, uploaded.mounted ? 'mounted' : 'sent');
 }
 
-function fateOf({ group, source }: WantedLayer, digest: string, fate: LayerFate['fate']): LayerFate {
-  return { group, name: source.name, digest, size: source.size, fate };
+/** The first of some repositories that has a blob. One that is missing or closed to us is only passed over. */
+async function holderOf(
+  { client, name }: Repository,
+  { digest }: LayerIdentity,
+  repositories: readonly string[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  for (const repository of repositories) {
+    const other = new Repository(client, { ...name, repository }, 'pull');
+    const holds = await other.hasBlob(digest, signal).catch((error: unknown) => {
+      if (error instanceof DeliveryError && isClosed(error)) return false;
+      throw error;
+    });
+    if (holds) return repository;
+  }
+  return undefined;
+}
+
+function isClosed({ code }: DeliveryError): boolean {
+  return ['REGISTRY_UNAUTHORIZED', 'REGISTRY_FORBIDDEN', 'REPOSITORY_NOT_FOUND', 'REGISTRY_REFUSED'].includes(code);
+}
+
+/** What becomes of a layer of which all is known by now. */
+export function fateOf(layer: WantedLayer, kept: LayerIdentity | undefined, fate: LayerFate['fate']): LayerFate {
+  const { group, source, compression } = layer;
+  const diffId = layer.diffId() ?? (compression === 'none' ? kept?.digest : undefined);
+  if (kept === undefined || diffId === undefined) throw new RangeError(`${source.name} is not known yet`);
+  return { group, name: source.name, digest: kept.digest, diffId, compression, size: kept.size, fate };
 }

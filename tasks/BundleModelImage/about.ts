@@ -1,7 +1,6 @@
 import type { Agent } from '../../lib/agent/agent.ts';
 import { timestamp } from '../../lib/oci/append.ts';
 import type { BaseImage } from '../../lib/oci/base-image.ts';
-import { formatImage } from '../../lib/oci/image-name.ts';
 import type { BundledModel } from './model-source.ts';
 
 /**
@@ -20,7 +19,7 @@ export function aboutImage(
       'org.opencontainers.image.revision': agent.variable('Build.SourceVersion'),
       'org.opencontainers.image.source': withoutCredentials(agent.variable('Build.Repository.Uri')),
       'org.opencontainers.image.version': tags[0],
-      'org.opencontainers.image.base.name': formatImage({ ...base.name, digest: undefined }),
+      'org.opencontainers.image.base.name': base.source.publicName,
       'org.opencontainers.image.base.digest': base.digest,
       'model-delivery.model.name': model?.name,
       'model-delivery.model.version': model?.version,

@@ -1,7 +1,7 @@
 import type { Agent } from '../../lib/agent/agent.ts';
 import { fullPath } from '../../lib/agent/working-folder.ts';
 import { appEntries } from '../../lib/oci/local-folder.ts';
-import type { LayerGroup } from '../../lib/oci/push-image.ts';
+import type { LayerGroup } from '../../lib/oci/layer-group.ts';
 import { layerOf } from '../../lib/packing/layer.ts';
 
 /** The app's layer, from the folder that the inputs name; undefined where they name none. */
@@ -10,5 +10,7 @@ export async function appToBundle(agent: Agent): Promise<LayerGroup | undefined>
   const folder = inputs.optionalText('appFolder');
   const target = inputs.text('appTarget');
   if (folder === undefined) return undefined;
-  return { name: 'app', target, layers: [layerOf(await appEntries(fullPath(agent, folder), target))], local: true };
+  const compression = inputs.choice('appCompression', ['gzip', 'none']);
+  const layers = [layerOf(await appEntries(fullPath(agent, folder), target))];
+  return { name: 'app', target, layers, compression, local: true };
 }

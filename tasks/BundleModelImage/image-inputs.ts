@@ -1,7 +1,7 @@
 import type { Agent } from '../../lib/agent/agent.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { commandWords } from '../../lib/oci/command-words.ts';
-import { checkTag } from '../../lib/oci/image-name.ts';
+import { checkTag, parseRepositoryName, type RepositoryName } from '../../lib/oci/image-name.ts';
 import { parsePorts } from '../../lib/oci/ports.ts';
 import type { RunSettings } from '../../lib/oci/run-settings.ts';
 
@@ -41,6 +41,22 @@ export function imageTags({ inputs }: Agent): readonly string[] {
 /** Platforms of the base to build for; none: all. */
 export function wantedPlatforms({ inputs }: Agent): readonly string[] {
   return listed(inputs.lines('platforms'));
+}
+
+/**
+ * Repositories of the target's registry that may have the layers; they may be written with that registry.
+ *
+ * @throws DeliveryError `IMAGE_NAME_INVALID`, `INPUT_INVALID`
+ */
+export function mountSources({ inputs }: Agent, target: RepositoryName): readonly string[] {
+  return listed(inputs.lines('mountFrom')).map((text) => {
+    const { registry, repository } = parseRepositoryName(text, target.registry);
+    if (registry === target.registry) return repository;
+    throw new DeliveryError('INPUT_INVALID', {
+      message: `The input mountFrom names ${text}, which is not in the registry ${target.registry}.`,
+      remedy: 'Name repositories of the registry that the image goes to: only there can layers be taken over.',
+    });
+  });
 }
 
 /** Short words may stand on lines of their own or with commas between them. */

@@ -5,17 +5,17 @@ import { imageRoute } from '../../lib/agent/registry.ts';
 import { runTask } from '../../lib/agent/run-task.ts';
 import { transferReporter } from '../../lib/agent/transfer-reporter.ts';
 import { createDispatcher } from '../../lib/http/dispatcher.ts';
-import { formatImage, formatRepository } from '../../lib/oci/image-name.ts';
+import { formatRepository } from '../../lib/oci/image-name.ts';
 import { pushImage } from '../../lib/oci/push-image.ts';
 import { aboutImage } from './about.ts';
 import { appToBundle } from './app-source.ts';
-import { imageTags, runSettings, wantedPlatforms } from './image-inputs.ts';
+import { imageTags, mountSources, runSettings, wantedPlatforms } from './image-inputs.ts';
 import { checkSomething, modelToBundle } from './model-source.ts';
 import { factsOf, summaryOf } from './summary.ts';
 
 void runTask('BundleModelImage', async (agent) => {
   const signal = deadline(agent, agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
-  const { target, base, client, baseClient } = imageRoute(agent, createDispatcher(networkOf(agent)));
+  const { target, base, client } = await imageRoute(agent, createDispatcher(networkOf(agent)));
   const [tags, settings, platforms] = [imageTags(agent), runSettings(agent), wantedPlatforms(agent)];
   const app = await appToBundle(agent);
   const model = await modelToBundle(agent, signal);
@@ -25,11 +25,11 @@ void runTask('BundleModelImage', async (agent) => {
   const created = await commitTime(agent);
   const about = aboutImage(agent, model, tags, created);
 
-  agent.log(`Bundling onto ${formatImage(base)} into ${formatRepository(target)} as ${tags.join(', ')}`);
+  agent.log(`Bundling onto ${base.name} into ${formatRepository(target)} as ${tags.join(', ')}`);
   const reporter = transferReporter(agent, 'Sending layers');
   const pushed = await pushImage(
-    { base, platforms, target, tags, groups, settings, about, created },
-    { client, baseClient, onProgress: ({ done, total }) => reporter.progress(done, total), signal },
+    { base, platforms, target, tags, mountFrom: mountSources(agent, target), groups, settings, about, created },
+    { client, onProgress: ({ done, total }) => reporter.progress(done, total), signal },
   );
 
   const facts = factsOf(pushed, { target, tags, model, revision: agent.variable('Build.SourceVersion') });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Agent } from '../../lib/agent/agent.ts';
+import type { Inputs } from '../../lib/agent/inputs.ts';
 import { modelSelection } from '../../lib/agent/model-selection.ts';
 import { openStore } from '../../lib/agent/model-store.ts';
 import { fullPath } from '../../lib/agent/working-folder.ts';
@@ -7,9 +8,10 @@ import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { modelDigest } from '../../lib/model/model-digest.ts';
 import { resolveModel } from '../../lib/model/resolve.ts';
 import type { ResolvedModel } from '../../lib/model/resolved-model.ts';
+import { type Compression, checkCompression } from '../../lib/packing/compression.ts';
 import { identifyLayer } from '../../lib/oci/identify-layer.ts';
 import { modelFiles } from '../../lib/oci/local-folder.ts';
-import type { LayerGroup } from '../../lib/oci/push-image.ts';
+import type { LayerGroup } from '../../lib/oci/layer-group.ts';
 import { PACKING_FORMAT } from '../../lib/packing/layer.ts';
 import type { LayerIdentity } from '../../lib/packing/layer-digest.ts';
 import { planLayers } from '../../lib/packing/layer-plan.ts';
@@ -42,6 +44,7 @@ export async function modelToBundle(agent: Agent, signal: AbortSignal): Promise<
 async function fromFolder(agent: Agent, signal: AbortSignal): Promise<BundledModel> {
   const { inputs } = agent;
   const target = inputs.text('modelTarget');
+  const compression = modelCompression(inputs);
   const layers = planLayers(await modelFiles(fullPath(agent, inputs.text('modelFolder'))), target);
   const known: LayerIdentity[] = [];
   const digested: { path: string; size: number; sha256: string }[] = [];
@@ -54,12 +57,16 @@ async function fromFolder(agent: Agent, signal: AbortSignal): Promise<BundledMod
     version: inputs.optionalText('version'),
     digest,
     uri: undefined,
-    group: { name: 'model', target, layers, known, local: true, content: contentLabels(digest, target) },
+    group: {
+      ...{ name: 'model', target, layers, compression, known, local: true },
+      content: contentLabels(digest, target, compression),
+    },
   };
 }
 
 async function fromStore(agent: Agent, signal: AbortSignal): Promise<BundledModel> {
   const target = agent.inputs.text('modelTarget');
+  const compression = modelCompression(agent.inputs);
   const model = await resolveModel(await openStore(agent), modelSelection(agent.inputs), signal);
   for (const note of model.notes) agent.log(note);
   for (const warning of model.warnings) agent.warn(warning);
@@ -68,9 +75,9 @@ async function fromStore(agent: Agent, signal: AbortSignal): Promise<BundledMode
   return {
     ...{ name: model.name, version: model.version, digest: model.digest, uri: model.uri },
     group: {
-      ...{ name: 'model', target, layers: planLayers(model.files, target), local: false },
+      ...{ name: 'model', target, layers: planLayers(model.files, target), compression, local: false },
       known: holds ? packed.layers : undefined,
-      content: contentLabels(contentOf(model), target),
+      content: contentLabels(contentOf(model), target, compression),
     },
   };
 }
@@ -83,14 +90,22 @@ function contentOf({ digest, uri, version, files }: ResolvedModel): string {
   return `sha256:${hash.digest('hex')}`;
 }
 
-function contentLabels(content: string, target: string): LayerGroup['content'] {
+function contentLabels(content: string, target: string, compression: Compression): LayerGroup['content'] {
+  const compressed = compression === 'none' ? '' : ` ${compression}`;
   return {
     labels: {
       'model-delivery.model.content': content,
-      'model-delivery.model.packing': `${PACKING_FORMAT} ${target.replace(/\/+$/, '')}`,
+      'model-delivery.model.packing': `${PACKING_FORMAT} ${target.replace(/\/+$/, '')}${compressed}`,
     },
     layersLabel: 'model-delivery.model.layers',
   };
+}
+
+/** @throws DeliveryError `COMPRESSION_UNSUPPORTED` */
+function modelCompression(inputs: Inputs): Compression {
+  const compression = inputs.choice('modelCompression', ['none', 'gzip', 'zstd']);
+  checkCompression(compression);
+  return compression;
 }
 
 function sameFolder(one: string, other: string): boolean {

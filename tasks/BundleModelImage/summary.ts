@@ -45,7 +45,7 @@ export function factsOf(
     repository: formatRepository(target),
     platforms: base.images.map(({ platform }) => formatPlatform(platform)),
     skippedPlatforms: base.skipped,
-    base: { name: formatImage({ ...base.name, digest: undefined }), digest: base.digest },
+    base: { name: base.source.publicName ?? base.source.name, digest: base.digest },
     app: { revision },
     model: model && { name: model.name, version: model.version, digest: model.digest, uri: model.uri },
     modelLayers: layers.filter(({ group }) => group === 'model').map((layer) => layer.digest),

@@ -1,4 +1,5 @@
 import { append } from '../../lib/oci/append.ts';
+import { registryBase } from '../../lib/oci/base-source.ts';
 import type { BaseImage } from '../../lib/oci/base-image.ts';
 import { digestOf } from '../../lib/oci/digest.ts';
 import type { Descriptor, ImageConfig, Platform } from '../../lib/oci/image.ts';
@@ -60,7 +61,11 @@ async function pushPlatform(
   const layer = await buffer(readLayer(layerOf([file]), 0, NEVER));
   await repository.putDocument(layer, NEVER);
   const nothing: BaseImage = {
-    ...{ name: { ...repository.name, tag: undefined, digest: undefined }, digest: '', family, index: undefined },
+    ...{
+      source: registryBase(repository.client, { ...repository.name, tag: undefined, digest: undefined }),
+      digest: '',
+    },
+    ...{ family, index: undefined },
     images: [
       {
         ...{ platform, entry: undefined },
@@ -71,7 +76,13 @@ async function pushPlatform(
     skipped: [],
   };
   const { top, configs } = append(nothing, {
-    layers: [{ digest: digestOf(layer), size: layer.length, createdBy: 'base' }],
+    layers: [
+      {
+        ...{ digest: digestOf(layer), diffId: digestOf(layer), size: layer.length },
+        compression: 'none',
+        createdBy: 'base',
+      },
+    ],
     ...{ settings: {}, annotations: {}, created: new Date(0) },
   });
   for (const { bytes } of configs) await repository.putDocument(bytes, NEVER);

@@ -6,8 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDispatcher } from '../../../lib/http/dispatcher.ts';
 import type { Index, Manifest } from '../../../lib/oci/image.ts';
+import { registryBase } from '../../../lib/oci/base-source.ts';
 import { parseImageName, parseRepositoryName } from '../../../lib/oci/image-name.ts';
-import { type LayerGroup, type PushedImage, pushImage, type PushRequest } from '../../../lib/oci/push-image.ts';
+import { identifyLayer } from '../../../lib/oci/identify-layer.ts';
+import type { LayerGroup } from '../../../lib/oci/layer-group.ts';
+import { type PushedImage, pushImage, type PushRequest } from '../../../lib/oci/push-image.ts';
 import { RegistryClient } from '../../../lib/oci/registry-client.ts';
 import { Repository } from '../../../lib/oci/repository.ts';
 import type { Entry } from '../../../lib/packing/entry.ts';
@@ -49,11 +52,11 @@ describe('an image pushed to a registry', function () {
   };
 
   const modelGroup = (files: readonly LayerFile[], rest: Partial<LayerGroup> = {}): LayerGroup => ({
-    ...{ name: 'model', target: '/model', layers: planLayers(files, '/model'), local: true },
+    ...{ name: 'model', target: '/model', layers: planLayers(files, '/model'), compression: 'none', local: true },
     ...rest,
   });
   const appGroup = (entries: readonly Entry<LayerFile>[]): LayerGroup => ({
-    ...{ name: 'app', target: '/app', layers: [layerOf(entries)], local: true },
+    ...{ name: 'app', target: '/app', layers: [layerOf(entries)], compression: 'none', local: true },
   });
   const appFile = (path: string, content: string): Entry<LayerFile> => {
     const file = memoryFile(path, content);
@@ -65,7 +68,8 @@ describe('an image pushed to a registry', function () {
     const base = newName();
     await pushBaseImage(repository(base), '1', options);
     return {
-      base: parseImageName(`${host}/${base}:1`),
+      base: registryBase(client(), parseImageName(`${host}/${base}:1`)),
+      mountFrom: [],
       target: parseRepositoryName(`${host}/${newName()}`),
       tags: ['latest'],
       created: new Date('2026-11-24T01:02:03Z'),
@@ -74,7 +78,7 @@ describe('an image pushed to a registry', function () {
     };
   }
   const push = (request: PushRequest): Promise<PushedImage> =>
-    pushImage(request, { client: client(), baseClient: client(), onProgress: () => undefined, signal: NEVER });
+    pushImage(request, { client: client(), onProgress: () => undefined, signal: NEVER });
   const fates = (pushed: PushedImage, group: string): string[] =>
     pushed.layers.filter((layer) => layer.group === group).map(({ fate }) => fate);
 
@@ -119,8 +123,7 @@ describe('an image pushed to a registry', function () {
         assert.deepEqual(config.config, {
           ...{ Entrypoint: ['/app/run.sh'], User: '1000', Env: ['PORT=8080'] },
           Labels: {
-            'org.opencontainers.image.base.digest': (await repository(request.base.repository).manifest('1', NEVER))
-              ?.digest,
+            'org.opencontainers.image.base.digest': (await request.base.top(NEVER))?.digest,
           },
         });
       } finally {
@@ -141,7 +144,7 @@ describe('an image pushed to a registry', function () {
           manifest.config.mediaType,
           ...manifest.layers.map(({ mediaType }) => mediaType),
         ]);
-        assert.deepEqual([...types].sort(), [family.manifest, family.config, family.layer].sort());
+        assert.deepEqual([...types].sort(), [family.manifest, family.config, family.layers.none].sort());
       }
     });
   }
@@ -232,6 +235,94 @@ describe('an image pushed to a registry', function () {
     assert.equal(await repository(request.target.repository).digestOfTag('latest', NEVER), before.digest);
   });
 
+  for (const compression of ['gzip', 'zstd'] as const) {
+    it(`with ${compression} layers unpacks to what went in, and is the same wherever it is pushed`, async () => {
+      const request = await given();
+      const model = someModel();
+      const groups = [modelGroup(model, { compression, local: false })];
+      const one = await push({ ...request, groups });
+      const other = await push({ ...request, groups, target: parseRepositoryName(`${host}/${newName()}`) });
+      assert.equal(one.digest, other.digest);
+      const [layer] = one.layers.filter(({ group }) => group === 'model');
+      assert.ok(layer !== undefined && layer.digest !== layer.diffId && layer.fate === 'sent');
+      assert.equal(layer.diffId, (await identifyLayer(planLayers(model, '/model')[0] ?? never(), NEVER)).digest);
+      const folder = mkdtempSync(join(tmpdir(), 'push-image-'));
+      try {
+        const source = `docker://${host}/${request.target.repository}:latest`;
+        execFileSync('skopeo', ['copy', '-q', '--src-tls-verify=false', source, `oci:${folder}/layout:latest`]);
+        if (compression === 'zstd') return; // umoci of Debian cannot unpack it; the Docker engine and containerd can
+        execFileSync('umoci', ['unpack', '--image', `${folder}/layout:latest`, `${folder}/bundle`]);
+        for (const file of model) {
+          const unpacked = readFileSync(join(folder, 'bundle', 'rootfs', 'model', file.path));
+          assert.deepEqual(unpacked, await contentOf(file), file.path);
+        }
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+  }
+
+  it('knows a compressed layer again by the image before, and does not read it', async () => {
+    const request = await given();
+    const files = someModel();
+    const first = await push({ ...request, groups: [modelGroup(files, { compression: 'gzip' })] });
+    const known = first.layers.flatMap(({ group, diffId }) => {
+      const size = planLayers(files, '/model')[0]?.size ?? 0;
+      return group === 'model' ? [{ digest: diffId, size }] : [];
+    });
+    const unread = files.map(({ path, size }) => ({ path, size, open: unreadable }));
+    const again = modelGroup(unread, { known, local: false, compression: 'gzip' });
+    const next = await push({ ...request, tags: ['another'], groups: [again] });
+    assert.deepEqual([next.digest, next.bytesSent], [first.digest, 0]);
+    // Another compression is another layer.
+    await assert.rejects(push({ ...request, groups: [{ ...again, compression: 'zstd' }] }), /unreadable/);
+  });
+
+  it('compresses a small app before asking, so that nothing is sent twice', async () => {
+    const request = await given();
+    const app = { ...appGroup([appFile('app/main.py', 'print(1)\n'.repeat(10_000))]), compression: 'gzip' } as const;
+    const first = await push({ ...request, groups: [app] });
+    assert.ok(first.bytesSent < 1_000, String(first.bytesSent));
+    // Nothing tells of it any more but the digest.
+    await push({ ...request, groups: [modelGroup(someModel())] });
+    const next = await push({ ...request, settings: { env: { NEW: '1' } }, groups: [app] });
+    assert.deepEqual(fates(next, 'app'), ['reused']);
+  });
+
+  it('takes layers over from other repositories that are named, known or found by labels', async () => {
+    const elsewhere = await given();
+    const files = someModel();
+    const content = { labels: { 'model.digest': randomUUID() }, layersLabel: 'model.layers' };
+    const there = await push({ ...elsewhere, groups: [modelGroup(files, { content })] });
+    const known = there.layers.filter(({ group }) => group === 'model');
+    const unread = files.map(({ path, size }) => ({ path, size, open: unreadable }));
+    for (const rest of [{ known }, { content }]) {
+      const request = { ...elsewhere, target: parseRepositoryName(`${host}/${newName()}`) };
+      const groups = [modelGroup(unread, { ...rest, local: false })];
+      const mountFrom = ['no/such/repository', elsewhere.target.repository];
+      const pushed = await push({ ...request, mountFrom, groups });
+      assert.deepEqual([fates(pushed, 'model'), pushed.bytesSent], [['mounted'], 0]);
+    }
+  });
+
+  it('finds the image before by its tags where the tag is a new one each time', async () => {
+    const request = await given();
+    const files = someModel();
+    const content = { labels: { 'model.digest': 'abc' }, layersLabel: 'model.layers' };
+    await push({ ...request, tags: ['9'], groups: [modelGroup(someModel())] });
+    await push({ ...request, tags: ['10'], groups: [modelGroup(files, { local: false, content })] });
+    const unread = files.map(({ path, size }) => ({ path, size, open: unreadable }));
+    const next = await push({ ...request, tags: ['11'], groups: [modelGroup(unread, { local: false, content })] });
+    assert.equal(next.bytesSent, 0);
+  });
+
+  it('refuses zstd on a base in Docker format before anything is sent', async () => {
+    const request = await given({ family: FAMILIES.DOCKER });
+    const unread = someModel().map(({ path, size }) => ({ path, size, open: unreadable }));
+    const groups = [modelGroup(unread, { local: false, compression: 'zstd' })];
+    await assert.rejects(push({ ...request, groups }), { code: 'COMPRESSION_UNSUPPORTED', message: /Docker format/ });
+  });
+
   it('moves several tags', async () => {
     const request = { ...(await given()), tags: ['1.0', 'latest', 'sha-abc'], groups: [modelGroup(someModel())] };
     const { digest } = await push(request);
@@ -257,7 +348,7 @@ describe('an image pushed to a registry', function () {
 
   it('needs a base that exists, for platforms that it has', async () => {
     const request = await given({ platforms: [PLATFORMS.AMD64, PLATFORMS.ARM64] });
-    const missing = { ...request, base: parseImageName(`${host}/push/nowhere:1`) };
+    const missing = { ...request, base: registryBase(client(), parseImageName(`${host}/push/nowhere:1`)) };
     await assert.rejects(push(missing), { code: 'IMAGE_NOT_FOUND', message: /push\/nowhere:1/ });
     await assert.rejects(push({ ...request, platforms: ['linux/s390x'] }), {
       code: 'PLATFORM_NOT_FOUND',
@@ -275,6 +366,10 @@ describe('an image pushed to a registry', function () {
     );
   });
 });
+
+function never(): never {
+  throw new Error('there is a layer');
+}
 
 function unreadable(): never {
   throw new Error('unreadable');

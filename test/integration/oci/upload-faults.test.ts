@@ -67,6 +67,21 @@ describe('an upload', function () {
     }
   });
 
+  it('of a size that nobody knows beforehand arrives whole, cut at any byte or not (20 cuts)', async () => {
+    for (let cut = 0; cut < 20; cut += 1) {
+      repository = `upload/${randomUUID()}`;
+      const cutAfter = randomInt(SIZE);
+      const source = { name: 'compressed', size: undefined, open: pieces };
+      const plan: RequestPlan = ({ method, index, size }) => {
+        if (method === 'PATCH' && size > 1_000_000 && cut % 2 === 0) return { answer: 413 };
+        return method === 'PATCH' && index < 3 ? { cutAfter: cutAfter % size } : undefined;
+      };
+      const { digest, size } = await upload(plan, { source });
+      assert.deepEqual([digest, size], [digestOf(CONTENT), SIZE]);
+      assert.deepEqual(await blob(), CONTENT);
+    }
+  });
+
   it('goes on after its session was forgotten', () =>
     arrives(({ method, index }) => (method === 'PATCH' && index === 0 ? unknownUpload(404) : undefined)));
 
@@ -186,6 +201,15 @@ describe('an upload', function () {
     faults.plan = () => undefined;
   });
 });
+
+/** The content as a compressor gives it: in chunks of any size. */
+async function* pieces(offset: number): AsyncGenerator<Uint8Array> {
+  for (let start = offset; start < SIZE;) {
+    const end = start + 1 + randomInt(100_000);
+    yield await Promise.resolve(CONTENT.subarray(start, end));
+    start = end;
+  }
+}
 
 function source(): BlobSource {
   return {

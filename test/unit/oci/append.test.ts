@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type Addition, append } from '../../../lib/oci/append.ts';
+import type { BaseSource } from '../../../lib/oci/base-source.ts';
 import type { BaseImage } from '../../../lib/oci/base-image.ts';
 import { digestOf } from '../../../lib/oci/digest.ts';
 import type { Descriptor, ImageConfig, Index, Manifest, Platform, RunConfig } from '../../../lib/oci/image.ts';
@@ -9,6 +10,16 @@ import { withSettings } from '../../../lib/oci/run-settings.ts';
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
 const AMD64: Platform = { os: 'linux', architecture: 'amd64' };
 const ARM64: Platform = { os: 'linux', architecture: 'arm64', variant: 'v8' };
+
+/** Appending is about documents: it never asks where they came from. */
+const NOWHERE: BaseSource = {
+  ...{ name: 'r/b:1', publicName: 'r/b:1', repository: undefined, partial: false },
+  ...{ top: unasked, manifest: unasked, document: unasked, layer: unasked },
+};
+
+function unasked(): never {
+  throw new Error('asked');
+}
 
 function base(family: MediaFamily, platforms: readonly Platform[], extra: Partial<ImageConfig> = {}): BaseImage {
   const images = platforms.map((platform) => ({
@@ -20,7 +31,7 @@ function base(family: MediaFamily, platforms: readonly Platform[], extra: Partia
     manifest: {
       ...({ schemaVersion: 2, mediaType: family.manifest, unknownField: [1] } as const),
       config: { mediaType: family.config, digest: digest('c'), size: 1 },
-      layers: [{ mediaType: `${family.layer}.gzip`, digest: digest('b'), size: 7 }],
+      layers: [{ mediaType: family.layers.gzip, digest: digest('b'), size: 7 }],
       annotations: { kept: 'yes', 'org.opencontainers.image.created': 'old' },
     },
     config: {
@@ -32,12 +43,11 @@ function base(family: MediaFamily, platforms: readonly Platform[], extra: Partia
   }));
   const entries = images.flatMap(({ entry }) => (entry === undefined ? [] : [entry]));
   const index = entries.length > 0 ? ({ schemaVersion: 2, manifests: entries, unknownField: 2 } as const) : undefined;
-  const name = { registry: 'r', repository: 'b', tag: '1', digest: undefined };
-  return { name, digest: digest('a'), family, index, images, skipped: [] };
+  return { source: NOWHERE, digest: digest('a'), family, index, images, skipped: [] };
 }
 
 const addition: Addition = {
-  layers: [{ digest: digest('1'), size: 100, createdBy: 'model' }],
+  layers: [{ digest: digest('1'), diffId: digest('1'), size: 100, compression: 'none', createdBy: 'model' }],
   settings: { user: '1000', labels: { a: 'b' } },
   annotations: { 'org.opencontainers.image.created': 'new' },
   created: new Date(1_764_000_000_999),
@@ -83,10 +93,10 @@ describe('appending to a base image', () => {
 
   it('stays within the family of its base, and gives annotations only to OCI', () => {
     const oci = parsed(append(base(OCI, [AMD64]), addition).top) as Manifest;
-    assert.deepEqual(typesOf(oci), [OCI.config, `${OCI.layer}.gzip`, OCI.layer]);
+    assert.deepEqual(typesOf(oci), [OCI.config, OCI.layers.gzip, OCI.layers.none]);
     assert.deepEqual(oci.annotations, { kept: 'yes', 'org.opencontainers.image.created': 'new' });
     const docker = parsed(append(base(DOCKER, [AMD64]), addition).top) as Manifest;
-    assert.deepEqual(typesOf(docker), [DOCKER.config, `${DOCKER.layer}.gzip`, DOCKER.layer]);
+    assert.deepEqual(typesOf(docker), [DOCKER.config, DOCKER.layers.gzip, DOCKER.layers.none]);
     assert.equal(docker.mediaType, DOCKER.manifest);
   });
 
