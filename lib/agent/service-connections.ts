@@ -1,6 +1,7 @@
 import { cloudOf } from '../azure/cloud.ts';
 import type { AzureConnection, AzureIdentity } from '../azure/connection.ts';
 import { DeliveryError } from '../errors/delivery-error.ts';
+import type { AssumedRole, S3Keys } from '../model/stores/s3-access.ts';
 
 /** Where the fields of service connections come from: the agent in a task, a plain object in a test. */
 export interface EndpointSource {
@@ -28,6 +29,22 @@ export type KubernetesConnection =
       readonly caCertificate: string | undefined;
       readonly acceptUntrustedCerts: boolean;
     };
+
+/** A role of AWS that a connection is to work as. */
+export type AwsRole = Pick<AssumedRole, 'arn' | 'externalId'> & { readonly sessionName: string | undefined };
+
+/** An `AWS` connection of the AWS Toolkit: keys, a role that they assume, or one that the run's own identity assumes. */
+export type AwsConnection = { readonly region: string | undefined } & (
+  | { readonly kind: 'keys'; readonly keys: S3Keys }
+  | { readonly kind: 'keysOfRole'; readonly keys: S3Keys; readonly role: AwsRole }
+  | {
+      readonly kind: 'oidc';
+      readonly id: string;
+      readonly role: AwsRole;
+      /** The run's own token, by which Azure Pipelines knows who asks it to vouch. */
+      readonly accessToken: string;
+    }
+);
 
 /** Reads service connections into types. Throws {@link DeliveryError} `CONNECTION_MISSING` or `CONNECTION_INVALID`. */
 export class ServiceConnections {
@@ -89,6 +106,31 @@ export class ServiceConnections {
 
   #application(id: string): { readonly tenantId: string; readonly clientId: string } {
     return { tenantId: this.#parameter(id, 'tenantid'), clientId: this.#parameter(id, 'serviceprincipalid') };
+  }
+
+  /** Reads an `AWS` connection. Its scheme `None` stands for OIDC. */
+  aws(id: string): AwsConnection {
+    const scheme = this.#schemeOf(id);
+    const region = this.#optionalParameter(id, 'region');
+    const told = {
+      sessionName: this.#optionalParameter(id, 'roleSessionName'),
+      externalId: this.#optionalParameter(id, 'externalId'),
+    };
+    if (scheme === 'none') {
+      const accessToken = this.#parameter('SYSTEMVSSCONNECTION', 'ACCESSTOKEN');
+      return { kind: 'oidc', region, id, accessToken, role: { ...told, arn: this.#parameter(id, 'role') } };
+    }
+    if (scheme !== 'usernamepassword') throw notUnderstood(id, scheme, 'a connection of the AWS Toolkit');
+    const keys: S3Keys = {
+      kind: 'keys',
+      accessKeyId: this.#parameter(id, 'username'),
+      secretAccessKey: this.#parameter(id, 'password'),
+      sessionToken: this.#optionalParameter(id, 'sessionToken'),
+    };
+    const arn = this.#optionalParameter(id, 'assumeRoleArn');
+    return arn === undefined
+      ? { kind: 'keys', region, keys }
+      : { kind: 'keysOfRole', region, keys, role: { ...told, arn } };
   }
 
   /** Reads a `kubernetes` connection by its `authorizationType`. */

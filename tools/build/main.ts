@@ -21,6 +21,9 @@ async function buildTask(name: string): Promise<void> {
     platform: 'node',
     format: 'cjs',
     target: 'node20.11',
+    // Where a package has both, its ES modules: of the other kind nothing can be left out.
+    mainFields: ['module', 'main'],
+    alias: { '@aws-sdk/credential-provider-node': join(import.meta.dirname, 'no-key-search.ts') },
     // The storage SDK asks where its module is; in one file of the other module format only we can tell.
     define: { 'import.meta.url': 'moduleUrl' },
     banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },

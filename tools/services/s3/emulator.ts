@@ -26,6 +26,8 @@ export interface S3Emulator {
   readonly keys: CallerKeys;
   readonly callers: Callers;
   readonly tokenService: TokenService;
+  /** Uploads in parts that were begun and neither completed nor aborted: somebody would have to pay for them. */
+  openUploads(): number;
   createBucket(name: string, settings?: { readonly public?: boolean }): void;
   stop(): Promise<void>;
 }
@@ -52,6 +54,7 @@ export async function startS3Emulator(options: S3EmulatorOptions = {}): Promise<
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     region: S3_REGION,
     ...{ keys: KEYS, callers, tokenService },
+    openUploads: () => guard.openUploads,
     createBucket: (name, settings) => {
       fauxqs.createBucket(name);
       if (settings?.public === true) open.add(name);
@@ -78,9 +81,14 @@ class Guard {
   readonly #parts: GuardParts;
   /** The end of the last write to each object, so that a condition holds until its write is through. */
   readonly #writes = new Map<string, Promise<void>>();
+  #openUploads = 0;
 
   constructor(parts: GuardParts) {
     this.#parts = parts;
+  }
+
+  get openUploads(): number {
+    return this.#openUploads;
   }
 
   async serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -142,11 +150,20 @@ class Guard {
     throw new Refusal(412, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
   }
 
+  #countUploads({ method = '', url = '' }: IncomingMessage): void {
+    const query = new URLSearchParams(url.split('?')[1]);
+    if (method === 'POST' && query.has('uploads')) this.#openUploads += 1;
+    if (['POST', 'DELETE'].includes(method) && query.has('uploadId')) this.#openUploads -= 1;
+  }
+
   async #forward({ message, body }: ArrivedRequest, response: ServerResponse): Promise<void> {
     const { method, url, headers } = message;
     const upstream = sendRequest({ host: '127.0.0.1', port: this.#parts.port, method, path: url, headers });
     upstream.end(body);
     const [reply] = (await once(upstream, 'response')) as [IncomingMessage];
+    // It answers what is too large for it before it has read it all, and closes.
+    upstream.on('error', () => undefined);
+    if (reply.statusCode === 200 || reply.statusCode === 204) this.#countUploads(message);
     response.writeHead(reply.statusCode ?? 500, reply.headers);
     reply.pipe(response);
     await once(response, 'close');
