@@ -33,7 +33,7 @@ export function connectionSecrets(connections: readonly Connection[]): readonly 
 
 /** Parameters that the real service does not treat as confidential either. */
 const OPEN_PARAMETERS: ReadonlySet<string> = new Set(
-  'tenantid serviceprincipalid authenticationtype username registry loginserver email clustercontext region scope'.split(
+  'tenantid serviceprincipalid authenticationtype username registry loginserver email clustercontext region role scope'.split(
     ' ',
   ),
 );
