@@ -13,6 +13,7 @@ const ARROWS = {
   'lib/model': ['errors', 'http', 'packing'],
   'lib/oci': ['errors', 'http', 'packing'],
   'lib/docker': ['errors'],
+  'lib/supply': ['errors'],
   'lib/kube': ['errors', 'http'],
   'lib/probe': ['errors', 'http'],
   'lib/agent': ['errors', 'http', 'azure', 'model', 'oci', 'kube'],

@@ -2,7 +2,7 @@ import { DeliveryError } from '../errors/delivery-error.ts';
 import { headerOf } from '../http/request.ts';
 import { digestOf } from './digest.ts';
 import { formatImage, formatRepository, type RepositoryName } from './image-name.ts';
-import { MANIFEST_TYPES } from './media-types.ts';
+import { MANIFEST_TYPES, OCI } from './media-types.ts';
 import { type ApiAnswer, type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
 
 /** A manifest or index with the bytes that its digest stands for. */
@@ -76,23 +76,43 @@ export class Repository {
       const answer: ApiAnswer = await this.client.ask(this.#api('GET', target, { doing, signal }), [404]);
       if (answer.status === 404) return [];
       tags.push(...tagsOf(answer.body));
-      const [, next] = /^\s*<([^>]+)>\s*;\s*rel="?next"?/.exec(headerOf(answer, 'link') ?? '') ?? [];
-      target = next === undefined ? undefined : await this.client.addressOf(next, signal);
+      target = await this.#nextPage(answer, signal);
     }
     return tags;
   }
 
-  /** Stores a manifest under its digest, or under a tag, which then points at it. */
+  /**
+   * Stores a manifest under its digest, or under a tag, which then points at it.
+   *
+   * @returns the digest of the subject that the registry now lists it for; undefined where it names none, or the registry keeps
+   *   no such lists
+   */
   async putManifest(
     reference: string,
     { mediaType, bytes }: Omit<StoredManifest, 'digest'>,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<{ readonly subject: string | undefined }> {
     const doing = `store ${this.#format(reference)}`;
     const headers = { 'content-type': mediaType };
-    await this.client.ask(
+    const answer = await this.client.ask(
       this.#api('PUT', this.#path('manifests', reference), { doing, headers, body: bytes, signal }),
     );
+    return { subject: headerOf(answer, 'oci-subject') };
+  }
+
+  /** A page of the manifests that name this one as their subject; undefined where the registry keeps no such lists. */
+  async referrers(
+    digest: string,
+    page: URL | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: Buffer; readonly next: URL | undefined } | undefined> {
+    const target = page ?? `${this.name.repository}/referrers/${digest}`;
+    const doing = `list what is attached to ${this.#format(digest)}`;
+    const headers = { accept: OCI.index };
+    const answer = await this.client.ask(this.#api('GET', target, { doing, headers, signal }), [400, 404, 405]);
+    // Older registries know no such address, or take it for a bad one; some gateways before them answer with a page.
+    if (!isGood(answer.status) || headerOf(answer, 'content-type')?.startsWith(OCI.index) !== true) return undefined;
+    return { bytes: answer.body, next: await this.#nextPage(answer, signal) };
   }
 
   /** Whether the repository has a blob. */
@@ -107,11 +127,11 @@ export class Repository {
    * @throws DeliveryError `MANIFEST_DIGEST_MISMATCH`
    */
   async document(digest: string, signal: AbortSignal): Promise<Buffer> {
-    const doing = `read the configuration ${digest.slice(0, 19)}`;
+    const doing = `read the document ${digest.slice(0, 19)}`;
     const { body } = await this.client.ask(this.#api('GET', this.#path('blobs', digest), { doing, signal }));
     if (digestOf(body) === digest && body.length <= DOCUMENT_LIMIT) return body;
     throw new DeliveryError('MANIFEST_DIGEST_MISMATCH', {
-      message: `The configuration that ${this.name.registry} gave for ${digest} is not the one of that digest.`,
+      message: `The document that ${this.name.registry} gave for ${digest} is not the one of that digest.`,
       remedy: 'Do not trust this registry or what stands between; if it is a mirror or cache, empty it.',
     });
   }
@@ -120,7 +140,7 @@ export class Repository {
   async putDocument(bytes: Buffer, signal: AbortSignal): Promise<void> {
     const digest = digestOf(bytes);
     if (await this.hasBlob(digest, signal)) return;
-    const doing = `store the configuration ${digest.slice(0, 19)}`;
+    const doing = `store the document ${digest.slice(0, 19)}`;
     const headers = { 'content-length': '0' };
     const path = `${this.name.repository}/blobs/uploads/`;
     const begun = await this.client.ask(this.#api('POST', path, { doing, headers, signal }));
@@ -128,6 +148,12 @@ export class Repository {
     target.searchParams.set('digest', digest);
     const type = { 'content-type': 'application/octet-stream' };
     await this.client.ask(this.#api('PUT', target, { doing, headers: type, body: bytes, signal }));
+  }
+
+  /** Where a list goes on (RFC 8288), checked; undefined at its end. */
+  async #nextPage(answer: ApiAnswer, signal: AbortSignal): Promise<URL | undefined> {
+    const [, next] = /<([^>]+)>\s*;\s*rel="?next"?/i.exec(headerOf(answer, 'link') ?? '') ?? [];
+    return next === undefined ? undefined : this.client.addressOf(next, signal);
   }
 
   #path(kind: 'manifests' | 'blobs', reference: string): string {

@@ -1,0 +1,40 @@
+import type { SigningKey } from './signing-key.ts';
+import { encodeJson, IN_TOTO_MEDIA_TYPE, type Statement } from './statement.ts';
+
+/** The media type of an envelope, by which cosign finds attestations. */
+export const DSSE_MEDIA_TYPE = 'application/vnd.dsse.envelope.v1+json';
+
+/** A signed statement (DSSE 1.0, "Envelope"). */
+interface Envelope {
+  readonly payloadType: string;
+  readonly payload: string;
+  readonly signatures: readonly { readonly keyid: string; readonly sig: string }[];
+}
+
+/** Puts a statement into an envelope that the key has signed. */
+export function envelopeAround(statement: Statement, key: SigningKey): Buffer {
+  const payload = encodeJson(statement);
+  const signature = key.sign(preAuthenticationEncoding(IN_TOTO_MEDIA_TYPE, payload));
+  const envelope: Envelope = {
+    payloadType: IN_TOTO_MEDIA_TYPE,
+    payload: payload.toString('base64'),
+    signatures: [{ keyid: '', sig: signature.toString('base64') }],
+  };
+  return encodeJson(envelope);
+}
+
+/** Whether these bytes are an envelope that the key has signed, whatever is in it. */
+export function isSignedBy(bytes: Buffer, key: SigningKey): boolean {
+  try {
+    const { payloadType, payload, signatures } = JSON.parse(bytes.toString()) as Envelope;
+    const signed = preAuthenticationEncoding(payloadType, Buffer.from(payload, 'base64'));
+    return signatures.some(({ sig }) => key.verify(signed, Buffer.from(sig, 'base64')));
+  } catch {
+    return false;
+  }
+}
+
+/** What is signed: type and payload, each with its length, so that neither can pass for a part of the other. */
+function preAuthenticationEncoding(type: string, payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`DSSEv1 ${Buffer.byteLength(type)} ${type} ${payload.length} `), payload]);
+}
