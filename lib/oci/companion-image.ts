@@ -28,7 +28,7 @@ const MOST_ATTEMPTS = 5;
 
 /**
  * Makes a companion image hold certain layers, beside those that others put there. As nobody can write a tag only if it did not change
- * meanwhile, it is read again afterwards.
+ * meanwhile, it is looked at just before and read again afterwards.
  *
  * @param missing the layers to add, given those that are there
  * @returns the digest of the companion
@@ -49,6 +49,7 @@ export async function complete(
     const before = stored && readable(repository, tag, stored);
     const added = await missing({ layers: before?.layers ?? [], read });
     if (added.length === 0 && stored !== undefined) return { digest: stored.digest, changed };
+    if ((await repository.digestOfTag(tag, signal)) !== stored?.digest) continue;
     await write(repository, { tag, subject, kind, before, replaced: stored?.digest, added }, signal);
     changed = true;
   }

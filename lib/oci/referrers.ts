@@ -35,19 +35,19 @@ export async function attach(
   artifacts: readonly Artifact[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const blobs = artifacts.flatMap((artifact) => artifact.blobs.map(({ bytes }) => bytes));
-  for (const bytes of [EMPTY_CONFIG, ...blobs]) await repository.putDocument(bytes, signal);
-  const unlisted: Descriptor[] = [];
-  const digests: string[] = [];
-  for (const artifact of artifacts) {
-    const manifest = artifactManifest(artifact, subject);
-    const stored = storedForm(manifest);
-    const { subject: counted } = await repository.putManifest(stored.digest, stored, signal);
-    if (counted === undefined) unlisted.push(listed(stored, manifest));
-    digests.push(stored.digest);
-  }
-  await addToList(repository, subject.digest, unlisted, signal);
-  return digests;
+  const blobs = [EMPTY_CONFIG, ...artifacts.flatMap((artifact) => artifact.blobs.map(({ bytes }) => bytes))];
+  await Promise.all(blobs.map((bytes) => repository.putDocument(bytes, signal)));
+  const stored = await Promise.all(
+    artifacts.map(async (artifact) => {
+      const manifest = artifactManifest(artifact, subject);
+      const form = storedForm(manifest);
+      const { subject: counted } = await repository.putManifest(form.digest, form, signal);
+      return { entry: listed(form, manifest), counted: counted !== undefined };
+    }),
+  );
+  const uncounted = stored.filter(({ counted }) => !counted).map(({ entry }) => entry);
+  if (uncounted.length > 0) await addToList(repository, subject.digest, uncounted, signal);
+  return stored.map(({ entry }) => entry.digest);
 }
 
 /** A manifest as it is stored. */
@@ -63,8 +63,10 @@ export function referrersTag(digest: string): string {
 }
 
 /**
- * Adds entries to the list under a tag, and takes those out that they replace. A registry has no way to write only if nobody else has, so the
- * list is read again afterwards, and written again with whatever others added until this run's entries stand in it.
+ * Adds entries to the list under a tag, and takes out those that they replace. No registry has to write only if nobody else has, so
+ * the tag is looked at just before it is written, and the list is read again afterwards and written again, with what others
+ * added, until this run's entries stand in it. Whoever writes in the instant between look and write can still lose an entry;
+ * its artifact stays where it is, and the next run adds it again.
  *
  * @throws DeliveryError `REFERRERS_UNREADABLE`, `REFERRERS_BUSY`
  */
@@ -77,11 +79,12 @@ export async function addToList(
 ): Promise<void> {
   const tag = referrersTag(digest);
   for (let attempt = 0; attempt <= MOST_ATTEMPTS; attempt += 1) {
-    const there = await readList(repository, tag, signal);
-    const missing = entries.filter((entry) => !there.manifests.some((other) => other.digest === entry.digest));
+    const { index, readFrom } = await readList(repository, tag, signal);
+    const missing = entries.filter((entry) => !index.manifests.some((other) => other.digest === entry.digest));
     if (missing.length === 0) return;
-    const others = there.manifests.filter((other) => !replaced.includes(other.digest));
-    const bytes = encodeDocument({ ...there, manifests: [...others, ...missing] });
+    const others = index.manifests.filter((other) => !replaced.includes(other.digest));
+    const bytes = encodeDocument({ ...index, manifests: [...others, ...missing] });
+    if ((await repository.digestOfTag(tag, signal)) !== readFrom) continue;
     await repository.putManifest(tag, { mediaType: OCI.index, bytes }, signal);
   }
   throw new DeliveryError('REFERRERS_BUSY', {
@@ -90,11 +93,19 @@ export async function addToList(
   });
 }
 
-async function readList(repository: Repository, tag: string, signal: AbortSignal): Promise<Index> {
+interface ReadList {
+  readonly index: Index;
+  /** The digest of what the list was read from; undefined where there was none. */
+  readonly readFrom: string | undefined;
+}
+
+async function readList(repository: Repository, tag: string, signal: AbortSignal): Promise<ReadList> {
   const stored = await repository.manifest(tag, signal);
-  if (stored === undefined) return { schemaVersion: 2, mediaType: OCI.index, manifests: [] };
+  if (stored === undefined) {
+    return { index: { schemaVersion: 2, mediaType: OCI.index, manifests: [] }, readFrom: undefined };
+  }
   try {
-    if (stored.mediaType === OCI.index) return parseIndex(stored.bytes);
+    if (stored.mediaType === OCI.index) return { index: parseIndex(stored.bytes), readFrom: stored.digest };
   } catch (error) {
     if (!(error instanceof DocumentError)) throw error;
   }

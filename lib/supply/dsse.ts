@@ -23,14 +23,16 @@ export function envelopeAround(statement: Statement, key: SigningKey): Buffer {
   return encodeJson(envelope);
 }
 
-/** Whether these bytes are an envelope that the key has signed, whatever is in it. */
-export function isSignedBy(bytes: Buffer, key: SigningKey): boolean {
+/** The statement in an envelope that the key has signed; undefined for anything else. */
+export function signedStatement(bytes: Buffer, key: SigningKey): Statement | undefined {
   try {
     const { payloadType, payload, signatures } = JSON.parse(bytes.toString()) as Envelope;
-    const signed = preAuthenticationEncoding(payloadType, Buffer.from(payload, 'base64'));
-    return signatures.some(({ sig }) => key.verify(signed, Buffer.from(sig, 'base64')));
+    const content = Buffer.from(payload, 'base64');
+    const signed = preAuthenticationEncoding(payloadType, content);
+    const genuine = signatures.some(({ sig }) => key.verify(signed, Buffer.from(sig, 'base64')));
+    return genuine ? (JSON.parse(content.toString()) as Statement) : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

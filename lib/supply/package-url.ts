@@ -1,3 +1,5 @@
+import type { ImageSubject } from './subject.ts';
+
 /** What names a package in a package URL (purl specification, "A purl is a URL composed of seven components"). */
 export interface PackageUrlParts {
   /** The kind of package, such as `pypi`. */
@@ -17,6 +19,17 @@ export function packageUrl({ type, namespace, name, version, qualifiers = {} }: 
     .map(([key, value]) => `${key}=${escape(value).replaceAll('%2F', '/')}`)
     .join('&');
   return `pkg:${path}@${escape(version)}${query === '' ? '' : `?${query}`}`;
+}
+
+/** The package URL of an image, known by its digest wherever it is. */
+export function imageUrl({ name, digest }: ImageSubject): string {
+  const [, repository = name, tag] = /^(.*?)(?::([^/:]*))?$/.exec(name) ?? [];
+  return packageUrl({
+    type: 'oci',
+    name: repository.slice(repository.lastIndexOf('/') + 1).toLowerCase(),
+    version: digest,
+    qualifiers: { repository_url: repository, ...(tag === undefined ? {} : { tag }) },
+  });
 }
 
 /** PyPI takes `Typing_Extensions` and `typing-extensions` for one; purls know only the second (purl types, "pypi"). */

@@ -1,3 +1,4 @@
+import { imageUrl } from './package-url.ts';
 import { hexadecimal, type BaseSubject, type ImageSubject, type ModelSubject } from './subject.ts';
 import { PREDICATE_TYPES, type Statement, statementAbout } from './statement.ts';
 
@@ -50,7 +51,7 @@ export function provenanceOf({ image, base, model, source, inputs, run }: Making
       internalParameters: run.details,
       resolvedDependencies: [
         ...(source.commit === undefined ? [] : [sourceDependency(source.repository, source.ref, source.commit)]),
-        ...(base === undefined ? [] : [{ name: 'base', uri: base.name, digest: sha256Of(base.digest) }]),
+        ...(base === undefined ? [] : [{ name: 'base', uri: imageUrl(base), digest: sha256Of(base.digest) }]),
         ...(model === undefined ? [] : [modelDependency(model)]),
       ],
     },

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Component, CycloneDx, ExternalReference, ModelCard, Property } from './cyclonedx.ts';
 import type { LockedPackage } from './locked-package.ts';
-import { packageUrl } from './package-url.ts';
+import { imageUrl, packageUrl } from './package-url.ts';
 import { type BaseSubject, hexadecimal, type ImageSubject, type ModelSubject } from './subject.ts';
 
 /** A package together with the lock file that pins it. */
@@ -60,20 +60,15 @@ export function softwareBill({ image, base, model, packages, created }: Ingredie
   };
 }
 
-function container({ name, digest }: ImageSubject, ref: string): Component {
-  const [, repository = name, tag] = /^(.*?)(?::([^/:]*))?$/.exec(name) ?? [];
+function container(image: ImageSubject, ref: string): Component {
+  const { name, digest } = image;
   return {
     type: 'container',
     'bom-ref': ref,
     name,
     version: digest,
     hashes: [{ alg: 'SHA-256', content: hexadecimal(digest) }],
-    purl: packageUrl({
-      type: 'oci',
-      name: repository.slice(repository.lastIndexOf('/') + 1).toLowerCase(),
-      version: digest,
-      qualifiers: { repository_url: repository, ...(tag === undefined ? {} : { tag }) },
-    }),
+    purl: imageUrl(image),
   };
 }
 

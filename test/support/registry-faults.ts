@@ -27,6 +27,8 @@ export class RegistryFaults {
   readonly #counts = new Map<string, number>();
   readonly seen: { readonly method: string; readonly path: string; readonly authorization: string | undefined }[] = [];
   plan: RequestPlan = () => undefined;
+  /** Done before a request goes on, such as what somebody else does at that moment. */
+  before: (request: { readonly method: string; readonly path: string }) => Promise<void> = () => Promise.resolve();
 
   private constructor(host: string) {
     this.#target = new URL(`http://${host}`);
@@ -66,7 +68,7 @@ export class RegistryFaults {
       incoming.on('error', () => undefined);
       return;
     }
-    this.#forward(incoming, outgoing, fault);
+    void this.before({ method, path }).then(() => this.#forward(incoming, outgoing, fault));
   }
 
   #forward(incoming: IncomingMessage, outgoing: ServerResponse, fault: RequestFault | undefined): void {

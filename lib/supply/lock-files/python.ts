@@ -6,7 +6,6 @@ type Use = LockedPackage['use'];
 
 /** `name[extra]==1.2.3`, alone or before a marker or hashes (PEP 440: `==1.*` pins nothing, `===` pins any text). */
 const PINNED = /^([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*={2,3}\s*([^\s;,*]+)\s*(?:;|--|$)/;
-const REQUIREMENT = /^([A-Za-z0-9][\w.-]*)/;
 
 /** Reads `requirements.txt`, as pip does, without following its `-r` and `-c`: those files are found by themselves. */
 export function readRequirements(text: string, use: Use): LockFileContent {
@@ -23,7 +22,7 @@ export function requirementLines(lines: readonly string[], use: Use): LockFileCo
     return name === undefined || version === undefined ? [] : [pypi(name, version, use)];
   });
   const unpinned = requirements.filter((line) => !PINNED.test(line));
-  return { packages, unpinned: unpinned.map((line) => REQUIREMENT.exec(line)?.[1] ?? 'an address') };
+  return { packages, unpinned: unpinned.map(nameOf) };
 }
 
 /** Reads `poetry.lock`, `uv.lock`, `pdm.lock`, and `pylock.toml` (PEP 751): each lists its packages as tables. */
@@ -48,6 +47,11 @@ export function readPipfileLock(text: string): LockFileContent {
       return version === undefined ? [] : [pypi(name, version, use)];
     });
   return { packages: [...section('default', 'runtime'), ...section('develop', 'development')], unpinned: [] };
+}
+
+function nameOf(requirement: string): string {
+  const [name = ''] = requirement.split(/[\s[(<>=!~;@]/, 1);
+  return name === '' || name.includes('://') || name.includes('/') ? 'a file or address' : name;
 }
 
 function pypi(name: string, version: string, use: Use): LockedPackage {
