@@ -9,7 +9,7 @@ import { compressionOf, isForeign, layerType } from './media-types.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { Repository } from './repository.ts';
 import type { RunSettings } from './run-settings.ts';
-import { storeImage } from './store-image.ts';
+import { moveTags, storeDocuments } from './store-image.ts';
 import { fateOf, type LayerFate, type Progress, transferLayers, type WantedLayer } from './transfer-layers.ts';
 
 /** An image to make and push. */
@@ -27,6 +27,17 @@ export interface PushRequest {
   /** What to say about the image, in labels and annotations, once its base is known. */
   readonly about: (base: BaseImage) => Readonly<Record<string, string>>;
   readonly created: Date;
+  /** What else must be there before a tag points at the image. If it fails, the tags stay as they were. */
+  readonly beforeTags?: (image: StoredImage) => Promise<void>;
+}
+
+/** An image that its repository has, whether or not a tag points at it yet. */
+export interface StoredImage {
+  readonly repository: Repository;
+  /** Its index or only manifest. */
+  readonly top: Descriptor;
+  readonly base: BaseImage;
+  readonly layers: readonly LayerFate[];
 }
 
 /** What pushing needs from outside. */
@@ -80,7 +91,9 @@ export async function pushImage(request: PushRequest, context: PushContext): Pro
 
   const { fates, bytesSent } = await transferLayers([...ofBase, ...added], { target, onProgress, signal });
   const image = assemble(request, base, fates.slice(ofBase.length));
-  const moved = await storeImage(target, image, request.tags, signal);
+  await storeDocuments(target, image, signal);
+  await request.beforeTags?.(storedImage(target, image, base, fates));
+  const moved = await moveTags(target, image.top, request.tags, signal);
   return factsOf(image, base, { changed: moved > 0, layers: fates, bytesSent });
 }
 
@@ -119,7 +132,18 @@ async function unchanged(
   const digests = await Promise.all(request.tags.map((tag) => target.digestOfTag(tag, signal)));
   if (digests.some((digest) => digest !== image.top.digest)) return undefined;
   const reused = ofBase.map((layer) => fateOf(layer, layer.known, 'reused'));
-  return factsOf(image, base, { changed: false, layers: [...reused, ...layers], bytesSent: 0 });
+  const all = [...reused, ...layers];
+  await request.beforeTags?.(storedImage(target, image, base, all));
+  return factsOf(image, base, { changed: false, layers: all, bytesSent: 0 });
+}
+
+function storedImage(
+  repository: Repository,
+  { top: { mediaType, digest, bytes } }: NewImage,
+  base: BaseImage,
+  layers: readonly LayerFate[],
+): StoredImage {
+  return { repository, top: { mediaType, digest, size: bytes.length }, base, layers };
 }
 
 function assemble(request: PushRequest, base: BaseImage, added: readonly LayerFate[]): NewImage {

@@ -3,21 +3,29 @@ import type { NewImage } from './append.ts';
 import { formatRepository } from './image-name.ts';
 import type { Repository } from './repository.ts';
 
-/**
- * Stores the documents of an image whose layers are all there, what points after what it points at, and then moves the tags to it, one by one.
- *
- * @returns how many tags pointed elsewhere before
- * @throws DeliveryError `TAG_REFUSED` where the registry does not let a tag move
- */
-export async function storeImage(
+/** Stores the documents of an image whose layers are all there, what points after what it points at. */
+export async function storeDocuments(
   repository: Repository,
   { configs, manifests, top }: NewImage,
-  tags: readonly string[],
   signal: AbortSignal,
-): Promise<number> {
+): Promise<void> {
   await Promise.all(configs.map(({ bytes }) => repository.putDocument(bytes, signal)));
   await Promise.all(manifests.map((manifest) => repository.putManifest(manifest.digest, manifest, signal)));
   await repository.putManifest(top.digest, top, signal);
+}
+
+/**
+ * Moves tags to an image that is there, one by one.
+ *
+ * @returns how many pointed elsewhere before
+ * @throws DeliveryError `TAG_REFUSED` where the registry does not let a tag move
+ */
+export async function moveTags(
+  repository: Repository,
+  top: NewImage['top'],
+  tags: readonly string[],
+  signal: AbortSignal,
+): Promise<number> {
   let moved = 0;
   for (const tag of tags) {
     signal.throwIfAborted();

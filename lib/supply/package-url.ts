@@ -28,7 +28,11 @@ export function imageUrl({ name, digest }: ImageSubject): string {
     type: 'oci',
     name: repository.slice(repository.lastIndexOf('/') + 1).toLowerCase(),
     version: digest,
-    qualifiers: { repository_url: repository, ...(tag === undefined ? {} : { tag }) },
+    // A base in a folder is in no repository.
+    qualifiers: {
+      ...(repository.includes('/') ? { repository_url: repository } : {}),
+      ...(tag === undefined ? {} : { tag }),
+    },
   });
 }
 

@@ -6,17 +6,20 @@ import { runTask } from '../../lib/agent/run-task.ts';
 import { transferReporter } from '../../lib/agent/transfer-reporter.ts';
 import { createDispatcher } from '../../lib/http/dispatcher.ts';
 import { formatRepository } from '../../lib/oci/image-name.ts';
-import { pushImage } from '../../lib/oci/push-image.ts';
+import { pushImage, type StoredImage } from '../../lib/oci/push-image.ts';
 import { aboutImage } from './about.ts';
 import { appToBundle } from './app-source.ts';
+import { NOTHING_ATTACHED } from './attachments.ts';
 import { imageTags, mountSources, runSettings, wantedPlatforms } from './image-inputs.ts';
 import { checkSomething, modelToBundle } from './model-source.ts';
 import { factsOf, summaryOf } from './summary.ts';
+import { attachSupplyChain, supplyWishes } from './supply-chain.ts';
 
 void runTask('BundleModelImage', async (agent) => {
   const signal = deadline(agent, agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
   const { target, base, client } = await imageRoute(agent, createDispatcher(networkOf(agent)));
   const [tags, settings, platforms] = [imageTags(agent), runSettings(agent), wantedPlatforms(agent)];
+  const wishes = await supplyWishes(agent);
   const app = await appToBundle(agent);
   const model = await modelToBundle(agent, signal);
   // The app changes more often than the model, so it lies on top: engines unpack again only what is above a change.
@@ -27,12 +30,18 @@ void runTask('BundleModelImage', async (agent) => {
 
   agent.log(`Bundling onto ${base.name} into ${formatRepository(target)} as ${tags.join(', ')}`);
   const reporter = transferReporter(agent, 'Sending layers');
+  let attached = NOTHING_ATTACHED;
+  const beforeTags = async (image: StoredImage): Promise<void> => {
+    attached = await attachSupplyChain(agent, wishes, { app, model, created }, image, signal);
+  };
+  const mountFrom = mountSources(agent, target);
   const pushed = await pushImage(
-    { base, platforms, target, tags, mountFrom: mountSources(agent, target), groups, settings, about, created },
+    { base, platforms, target, tags, mountFrom, groups, settings, about, created, beforeTags },
     { client, onProgress: ({ done, total }) => reporter.progress(done, total), signal },
   );
 
-  const facts = factsOf(pushed, { target, tags, model, revision: agent.variable('Build.SourceVersion') });
+  const revision = agent.variable('Build.SourceVersion');
+  const facts = factsOf(pushed, { target, tags, model, revision, attached });
   agent.setOutputs({
     image: facts.image,
     imageDigest: facts.imageDigest,
@@ -46,6 +55,9 @@ void runTask('BundleModelImage', async (agent) => {
     modelDigest: model?.digest ?? '',
     modelUri: model?.uri ?? '',
     baseDigest: pushed.base.digest,
+    sbomDigest: attached.sbom ?? '',
+    provenanceDigest: attached.provenance ?? '',
+    signatureDigest: attached.signature ?? '',
   });
   agent.uploadSummary(summaryOf(facts));
   agent.attachFacts(facts);

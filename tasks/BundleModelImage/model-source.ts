@@ -23,6 +23,9 @@ export interface BundledModel {
   /** Undefined for a plain store, which does not know it before all is read. */
   readonly digest: string | undefined;
   readonly uri: string | undefined;
+  /** What its publisher says of it; of a folder nothing is known. */
+  readonly properties: ResolvedModel['properties'];
+  readonly source: ResolvedModel['source'];
   readonly group: LayerGroup;
 }
 
@@ -56,7 +59,7 @@ async function fromFolder(agent: Agent, signal: AbortSignal): Promise<BundledMod
     name: inputs.optionalText('model'),
     version: inputs.optionalText('version'),
     digest,
-    uri: undefined,
+    ...{ uri: undefined, properties: {}, source: {} },
     group: {
       ...{ name: 'model', target, layers, compression, known, local: true },
       content: contentLabels(digest, target, compression),
@@ -74,6 +77,7 @@ async function fromStore(agent: Agent, signal: AbortSignal): Promise<BundledMode
   const holds = packed?.format === PACKING_FORMAT && sameFolder(packed.folder, target);
   return {
     ...{ name: model.name, version: model.version, digest: model.digest, uri: model.uri },
+    ...{ properties: model.properties, source: model.source },
     group: {
       ...{ name: 'model', target, layers: planLayers(model.files, target), compression, local: false },
       known: holds ? packed.layers : undefined,

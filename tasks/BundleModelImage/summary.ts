@@ -3,6 +3,7 @@ import { formatBytes } from '../../lib/agent/quantities.ts';
 import { formatPlatform } from '../../lib/oci/image.ts';
 import { formatImage, formatRepository, type RepositoryName } from '../../lib/oci/image-name.ts';
 import type { PushedImage } from '../../lib/oci/push-image.ts';
+import type { Attached } from './attachments.ts';
 import type { BundledModel } from './model-source.ts';
 
 /** What a run did, for the JSON attachment from which lineage is drawn. */
@@ -21,6 +22,7 @@ export interface BundleFacts extends Readonly<Record<string, unknown>> {
   readonly layers: PushedImage['layers'];
   readonly bytesSent: number;
   readonly bytesReused: number;
+  readonly attached: Attached;
 }
 
 export function factsOf(
@@ -30,11 +32,13 @@ export function factsOf(
     tags,
     model,
     revision,
+    attached,
   }: {
     readonly target: RepositoryName;
     readonly tags: readonly string[];
     readonly model: BundledModel | undefined;
     readonly revision: string | undefined;
+    readonly attached: Attached;
   },
 ): BundleFacts {
   return {
@@ -49,7 +53,7 @@ export function factsOf(
     app: { revision },
     model: model && { name: model.name, version: model.version, digest: model.digest, uri: model.uri },
     modelLayers: layers.filter(({ group }) => group === 'model').map((layer) => layer.digest),
-    ...{ layers, bytesSent, bytesReused },
+    ...{ layers, bytesSent, bytesReused, attached },
   };
 }
 
@@ -77,11 +81,16 @@ function rowOf({ group, name, digest, size, fate }: PushedImage['layers'][number
 }
 
 /** What went into the image, so that anyone can tell. */
-function lineageOf({ base, app, model }: BundleFacts): readonly (readonly [string, string])[] {
+function lineageOf({ base, app, model, attached }: BundleFacts): readonly (readonly [string, string])[] {
   const known = [model?.name, model?.version, model?.digest, model?.uri].flatMap((part) => part ?? []);
   return [
     ['Base', `${code(base.name)} ${code(base.digest)}`],
     ['App commit', app.revision === undefined ? 'unknown' : code(app.revision)],
     ['Model', model === undefined ? 'none' : known.map(code).join(' ')],
+    ...rowsOf({ SBOM: attached.sbom, Provenance: attached.provenance, Signature: attached.signature }),
   ];
+}
+
+function rowsOf(digests: Readonly<Record<string, string | undefined>>): readonly (readonly [string, string])[] {
+  return Object.entries(digests).flatMap(([name, digest]) => (digest === undefined ? [] : [[name, code(digest)]]));
 }
