@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { ListObjectsV2CommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Dispatcher } from 'undici';
 import { DeliveryError } from '../../errors/delivery-error.ts';
+import { MultipartUpload } from './multipart-upload.ts';
 import { fill, type ObjectAnswer, readDocument } from './object-body.ts';
 import type {
   ObjectRange,
@@ -176,59 +176,12 @@ export class S3Store implements ObjectStore {
   }
 
   startUpload(name: string): PartUpload {
-    const { Bucket } = this.#bucket;
-    const object = { Bucket, Key: name };
-    const etags = new Map<number, string | undefined>();
-    let size = 0;
-    let begun: Promise<string> | undefined;
-    return {
-      send: async (index, bytes, signal) => {
-        begun ??= this.#beginUpload(name, signal);
-        const upload = { ...object, UploadId: await begun, PartNumber: index + 1 };
-        await this.#try(name, signal, async (abortSignal) => {
-          const command = new this.#sdk.UploadPartCommand({ ...upload, Body: bytes });
-          etags.set(index, (await this.#client.send(command, { abortSignal })).ETag);
-        });
-        size += bytes.length;
-        return true;
-      },
-      complete: async (count, signal) => {
-        const UploadId = await begun;
-        const Parts = Array.from({ length: count }, (_, index) => ({ PartNumber: index + 1, ETag: etags.get(index) }));
-        const command = new this.#sdk.CompleteMultipartUploadCommand({
-          ...object,
-          UploadId,
-          MultipartUpload: { Parts },
-          IfNoneMatch: '*',
-        });
-        return this.#try(name, signal, async (abortSignal) => {
-          try {
-            await this.#client.send(command, { abortSignal });
-            return true;
-          } catch (error) {
-            const { code, status } = failureOf(error);
-            // Somebody was faster. The ETag of joined parts tells whether with the same ones.
-            if (status === 412) return this.#holdsParts(name, Parts, abortSignal);
-            if (code !== 'NoSuchUpload' || !(await this.#holds(name, size, abortSignal))) throw error;
-            // The parts were joined before; only the answer got lost.
-            return true;
-          }
-        });
-      },
-      abandon: async (signal) => {
-        const UploadId = await begun?.catch(() => undefined);
-        if (UploadId === undefined) return;
-        await this.#try(name, signal, async (abortSignal) => {
-          try {
-            await this.#client.send(new this.#sdk.AbortMultipartUploadCommand({ ...object, UploadId }), {
-              abortSignal,
-            });
-          } catch (error) {
-            if (failureOf(error).status !== 404) throw error;
-          }
-        });
-      },
-    };
+    return new MultipartUpload({
+      ...{ sdk: this.#sdk, client: this.#client, object: { ...this.#bucket, Key: name } },
+      attempt: (signal, attempt) => this.#try(name, signal, attempt),
+      // What could not become a version in the end need not be sent.
+      mayBegin: (signal) => this.#proveConditions(name, signal),
+    });
   }
 
   async remove(name: string, signal: AbortSignal): Promise<void> {
@@ -295,35 +248,6 @@ export class S3Store implements ObjectStore {
     } finally {
       await this.remove(probe, signal).catch(() => undefined);
     }
-  }
-
-  async #beginUpload(name: string, signal: AbortSignal): Promise<string> {
-    // What could not become a version in the end need not be sent.
-    await this.#proveConditions(name, signal);
-    const command = new this.#sdk.CreateMultipartUploadCommand({ ...this.#bucket, Key: name });
-    const { UploadId } = await this.#try(name, signal, (abortSignal) => this.#client.send(command, { abortSignal }));
-    return UploadId ?? '';
-  }
-
-  /** Whether an object that was joined of these parts is there. An ETag that is made otherwise (with a key of KMS) tells nothing, which counts as no. */
-  async #holdsParts(
-    name: string,
-    parts: readonly { readonly ETag: string | undefined }[],
-    abortSignal: AbortSignal,
-  ): Promise<boolean> {
-    const { ETag } = await this.#client.send(new this.#sdk.HeadObjectCommand({ ...this.#bucket, Key: name }), {
-      abortSignal,
-    });
-    const hash = createHash('md5');
-    for (const part of parts) hash.update((part.ETag ?? '').replaceAll('"', ''), 'hex');
-    return ETag?.replaceAll('"', '') === `${hash.digest('hex')}-${parts.length}`;
-  }
-
-  /** Whether an object of that size is there. */
-  async #holds(name: string, size: number, abortSignal: AbortSignal): Promise<boolean> {
-    const command = new this.#sdk.HeadObjectCommand({ ...this.#bucket, Key: name });
-    const { ContentLength } = await this.#client.send(command, { abortSignal });
-    return ContentLength === size;
   }
 
   /** The pages of a listing, each fetched with retries of its own. */

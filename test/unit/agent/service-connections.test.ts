@@ -57,6 +57,24 @@ describe('service connections', () => {
     });
   });
 
+  it('to AWS carry keys, a role that they assume, or a role that trusts Azure Pipelines', () => {
+    const parameters = { username: 'AKIA', password: 'secret', sessionToken: '' };
+    const keys = { kind: 'keys', accessKeyId: 'AKIA', secretAccessKey: 'secret', sessionToken: undefined };
+    const scheme = 'UsernamePassword';
+    assert.deepEqual(connections({ scheme, parameters: { ...parameters, region: 'eu-west-1' } }).aws('shop'), {
+      ...{ kind: 'keys', region: 'eu-west-1', keys },
+    });
+    const role = { assumeRoleArn: 'arn:aws:iam::1:role/models', externalId: 'agreed' };
+    assert.deepEqual(connections({ scheme, parameters: { ...parameters, ...role } }).aws('shop'), {
+      ...{ kind: 'keysOfRole', region: undefined, keys },
+      role: { arn: role.assumeRoleArn, externalId: 'agreed', sessionName: undefined },
+    });
+    assert.throws(() => connections({ scheme: 'None', parameters: { role: 'r' } }).aws('shop'), {
+      code: 'CONNECTION_INVALID',
+      message: /ACCESSTOKEN/,
+    });
+  });
+
   it('that the agent did not give are missed by name, with where to look', () => {
     assert.throws(() => connections({}).registry('other'), { code: 'CONNECTION_MISSING', message: /"other"/ });
   });

@@ -112,14 +112,15 @@ class Guard {
 
   async #serveObject(request: ArrivedRequest, response: ServerResponse): Promise<void> {
     this.#authorise(request);
-    const { method, url = '', headers } = request.message;
-    if (method !== 'PUT') return this.#forward(request, response);
+    const { headers } = request.message;
+    const [path = ''] = request.message.url?.split('?') ?? [];
+    if (!putsObject(request.message)) return this.#forward(request, response);
     const conditional = headers['if-none-match'] !== undefined || headers['if-match'] !== undefined;
     if (conditional && this.#parts.conditions === 'refused') {
       throw new Refusal(501, 'NotImplemented', 'A header you provided implies functionality that is not implemented');
     }
-    await this.#inTurn(url, async () => {
-      if (conditional && this.#parts.conditions === 'kept') await this.#checkConditions(request.message);
+    await this.#inTurn(path, async () => {
+      if (conditional && this.#parts.conditions === 'kept') await this.#checkConditions(path, request.message);
       await this.#forward(request, response);
     });
   }
@@ -141,8 +142,8 @@ class Guard {
     await turn;
   }
 
-  async #checkConditions({ url = '', headers }: IncomingMessage): Promise<void> {
-    const head = await fetch(`http://127.0.0.1:${this.#parts.port}${url}`, { method: 'HEAD' });
+  async #checkConditions(path: string, { headers }: IncomingMessage): Promise<void> {
+    const head = await fetch(`http://127.0.0.1:${this.#parts.port}${path}`, { method: 'HEAD' });
     const etag = head.ok ? head.headers.get('etag') : undefined;
     const wanted = headers['if-match'];
     if (wanted !== undefined && etag === undefined) throw new Refusal(404, 'NoSuchKey', 'The key does not exist.');
@@ -168,6 +169,12 @@ class Guard {
     reply.pipe(response);
     await once(response, 'close');
   }
+}
+
+/** Whether a request makes an object: by its content, or of parts. */
+function putsObject({ method = '', url = '' }: IncomingMessage): boolean {
+  const query = new URLSearchParams(url.split('?')[1]);
+  return query.has('uploadId') ? method === 'POST' : method === 'PUT';
 }
 
 function answer(response: ServerResponse, status: number, xml: string): void {

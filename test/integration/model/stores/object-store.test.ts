@@ -116,6 +116,20 @@ for (const kind of STORE_KINDS) {
         assert.ok(whole.equals(await bytes('big.bin', 0, whole.length, whole.length)));
       });
 
+      it('never takes the place of another object; one of the same parts is as good as its own', async () => {
+        const upload = async (content: readonly Buffer[]): Promise<boolean> => {
+          const made = store.startUpload('big.bin');
+          await Promise.all(content.map((part, index) => made.send(index, part, NEVER)));
+          return made.complete(content.length, NEVER);
+        };
+        assert.equal(await upload(parts), true);
+        assert.equal(await upload(parts), true);
+        const [first = assert.fail(), second = assert.fail(), last = assert.fail()] = parts;
+        assert.equal(await upload([second, first, last]), false);
+        const whole = Buffer.concat(parts);
+        assert.ok(whole.equals(await bytes('big.bin', 0, whole.length, whole.length)));
+      });
+
       it('that is abandoned has left nothing to see, and may be abandoned twice', async () => {
         const upload = store.startUpload('big.bin');
         await upload.send(0, parts[0] ?? assert.fail(), NEVER);

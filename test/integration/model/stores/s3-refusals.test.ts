@@ -231,6 +231,17 @@ describe('publishing to S3', function () {
     assert.equal((await sharedS3()).openUploads(), 0);
   });
 
+  it('drops its own parts where another upload was faster', async () => {
+    const bucket = await freshBucket();
+    const store = await openBucket(bucket);
+    for (const expected of [1, 1, 2].map((seed, index) => ({ seed, completed: index < 2 }))) {
+      const upload = store.startUpload('a.bin');
+      await upload.send(0, noise(6 * MiB, expected.seed), NEVER);
+      assert.equal(await upload.complete(1, NEVER), expected.completed);
+      assert.equal(bucket.emulator.openUploads(), 0);
+    }
+  });
+
   it('knows that its parts were joined although the answer was lost', async () => {
     const bucket = await freshBucket();
     let lost = 0;
