@@ -23,8 +23,8 @@ export class AzureSession {
     this.connection = connection;
     this.#surroundings = surroundings;
     const signIn = signInOf(connection, surroundings);
-    this.#signIn = async (scope) => {
-      const token = await signIn(scope);
+    this.#signIn = async (scope, afresh) => {
+      const token = await signIn(scope, afresh);
       surroundings.onToken(token.token);
       return token;
     };

@@ -27,8 +27,10 @@ export function signInOf(connection: AzureConnection, { dispatcher, signal }: Si
     assertion = assertionIn(exchange) ?? assertion;
   };
   let credential: Promise<TokenCredential> | undefined;
-  return async (scope) => {
+  return async (scope, afresh) => {
     last = undefined;
+    // The library keeps tokens itself, and has no way to be told that one of them is of no use.
+    if (afresh) credential = undefined;
     try {
       credential ??= credentialOf(connection, { dispatcher, signal, onExchange });
       // The library waits between attempts without knowing that the task was cancelled.

@@ -4,8 +4,8 @@ export interface AccessToken {
   readonly expires: number;
 }
 
-/** Asks for a token of a scope. */
-export type SignIn = (scope: string) => Promise<AccessToken>;
+/** Asks for a token of a scope; `afresh`, for one that is not held anywhere yet. */
+export type SignIn = (scope: string, afresh: boolean) => Promise<AccessToken>;
 
 /** A token is renewed when this much of its life is left … */
 const LAST_PART = 1 / 3;
@@ -38,20 +38,20 @@ export class TokenSource {
     const held = this.#held?.token === refused ? undefined : this.#held;
     if (held !== undefined && this.#now() < held.renewal) return held.token;
     try {
-      return (await this.#renewed()).token;
+      return (await this.#renewed(refused !== undefined)).token;
     } catch (error) {
       if (held !== undefined && this.#now() < held.expires) return held.token;
       throw error;
     }
   }
 
-  #renewed(): Promise<AccessToken> {
-    this.#pending ??= this.#renew().finally(() => (this.#pending = undefined));
+  #renewed(afresh: boolean): Promise<AccessToken> {
+    this.#pending ??= this.#renew(afresh).finally(() => (this.#pending = undefined));
     return this.#pending;
   }
 
-  async #renew(): Promise<AccessToken> {
-    const token = await this.#signIn(this.#scope);
+  async #renew(afresh: boolean): Promise<AccessToken> {
+    const token = await this.#signIn(this.#scope, afresh);
     const life = token.expires - this.#now();
     this.#held = { ...token, renewal: token.expires - Math.min(life * LAST_PART, LONGEST_LAST_PART) };
     return token;

@@ -1,11 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
-import type { Dispatcher, Pool as PoolType } from 'undici';
+import type { Dispatcher as DispatcherType, Pool as PoolType } from 'undici';
+import connect from 'undici/lib/api/api-connect.js';
 import Agent from 'undici/lib/dispatcher/agent.js';
+import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import ProxyAgent from 'undici/lib/dispatcher/proxy-agent.js';
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { proxyFor, type ProxySettings } from './proxy.ts';
+
+// The part that speaks to proxies asks connections for tunnels by a method that only the whole of undici adds to them.
+Object.assign(Dispatcher.prototype, { connect });
 
 /** How requests leave this machine. */
 export interface NetworkSettings {
@@ -37,7 +42,7 @@ export function createDispatcher(
   { proxy = {}, caFile }: NetworkSettings = {},
   environment: NodeJS.ProcessEnv = process.env,
   limits: PeerLimits = LIMITS,
-): Dispatcher {
+): DispatcherType {
   const trust = caFile === undefined ? {} : { ca: trusted(caFile, environment) };
   const options: PoolType.Options = {
     headersTimeout: limits.idle,

@@ -275,11 +275,13 @@ function bearing(token: (refused?: string) => Promise<string>, endpoint: string)
         if (!request.url.startsWith(`${endpoint}/`)) return next.sendRequest(request);
         const first = await token();
         request.headers.set('Authorization', `Bearer ${first}`);
-        const answer = await next.sendRequest(request);
-        if (answer.status !== 401) return answer;
-        answer.readableStreamBody?.resume();
-        request.headers.set('Authorization', `Bearer ${await token(first)}`);
-        return next.sendRequest(request);
+        try {
+          return await next.sendRequest(request);
+        } catch (error) {
+          if (failureOf(error).status !== 401) throw error;
+          request.headers.set('Authorization', `Bearer ${await token(first)}`);
+          return next.sendRequest(request);
+        }
       },
     }),
   };

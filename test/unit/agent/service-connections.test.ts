@@ -75,6 +75,48 @@ describe('service connections', () => {
     });
   });
 
+  it('to Azure carry an identity of any scheme, whatever its case, and the cloud', () => {
+    const names = { tenantid: 't1', serviceprincipalid: 'c1' };
+    const identityOf = (endpoint: Endpoint): unknown => connections(endpoint).azure('shop').identity;
+    assert.deepEqual(
+      identityOf({
+        scheme: 'serviceprincipal',
+        parameters: { ...names, authenticationType: 'spnKey', serviceprincipalkey: 's' },
+      }),
+      { kind: 'secret', tenantId: 't1', clientId: 'c1', secret: 's' },
+    );
+    assert.deepEqual(
+      identityOf({
+        scheme: 'ServicePrincipal',
+        parameters: { ...names, authenticationType: 'spnCertificate', servicePrincipalCertificate: 'pem' },
+      }),
+      { kind: 'certificate', tenantId: 't1', clientId: 'c1', pem: 'pem' },
+    );
+    assert.deepEqual(identityOf({ scheme: 'ManagedServiceIdentity', data: { msiclientId: 'm1' } }), {
+      kind: 'managed',
+      clientId: 'm1',
+    });
+    const { cloud, subscriptionId } = connections({
+      url: 'https://management.usgovcloudapi.net/',
+      scheme: 'ManagedServiceIdentity',
+      data: { environment: 'AzureUSGovernment', subscriptionid: 's1' },
+    }).azure('shop');
+    assert.equal(subscriptionId, 's1');
+    assert.equal(cloud.storageSuffix, 'core.usgovcloudapi.net');
+  });
+
+  it('to Azure by federation need the run to be known to Azure Pipelines', () => {
+    const parameters = { tenantid: 't1', serviceprincipalid: 'c1' };
+    assert.throws(() => connections({ scheme: 'WorkloadIdentityFederation', parameters }).azure('shop'), {
+      code: 'CONNECTION_INVALID',
+      message: /SYSTEMVSSCONNECTION/,
+    });
+    assert.throws(() => connections({ scheme: 'PublishProfile' }).azure('shop'), {
+      code: 'CONNECTION_INVALID',
+      message: /publishprofile/,
+    });
+  });
+
   it('that the agent did not give are missed by name, with where to look', () => {
     assert.throws(() => connections({}).registry('other'), { code: 'CONNECTION_MISSING', message: /"other"/ });
   });

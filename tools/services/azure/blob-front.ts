@@ -16,8 +16,12 @@ export interface BlobFrontSurroundings {
   readonly entraKey: KeyObject;
   /** Where the emulator answers, and the authority of its certificate. */
   readonly emulator: { readonly origin: string; readonly ca: string };
+  /** Whether a token was revoked before it ended. */
+  readonly isRevoked: (token: string) => boolean;
   /** Hears of each token that came with a request. */
   readonly onToken: (token: string) => void;
+  /** Hears the code of each refusal. */
+  readonly onRefusal: (code: string) => void;
 }
 
 interface Refusal {
@@ -49,11 +53,14 @@ export function blobFront(surroundings: BlobFrontSurroundings): RequestListener 
   return (request, response) => {
     const refusal = refusalOf(request, surroundings);
     if (refusal !== undefined) {
+      surroundings.onRefusal(refusal.code);
       refuse(response, refusal, surroundings.directory());
       return;
     }
     const { method, headers, url = '' } = request;
-    const onward = send(`${origin}${url}`, { method, headers, agent }, (answer) => {
+    // The emulator would take the first part of another host name for the account.
+    const toEmulator = { ...headers, host: new URL(origin).host };
+    const onward = send(`${origin}${url}`, { method, headers: toEmulator, agent }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       pipeline(answer, response, () => undefined);
     });
@@ -84,6 +91,7 @@ function refusalOfToken(
     method,
     directory,
     entraKey,
+    isRevoked,
   }: BlobFrontSurroundings & {
     readonly account: StorageAccount;
     readonly container: string;
@@ -91,7 +99,7 @@ function refusalOfToken(
   },
 ): Refusal | undefined {
   const read = readToken(token);
-  if (read?.signedBy(entraKey) !== true) return NOT_PROVEN;
+  if (read?.signedBy(entraKey) !== true || isRevoked(token)) return NOT_PROVEN;
   const { aud, iss, exp, oid } = read.claims;
   if (aud !== 'https://storage.azure.com' || iss !== issuerOf(directory().tenantId)) return NOT_PROVEN;
   if (Number(exp) <= seconds()) return NOT_PROVEN;

@@ -49,6 +49,10 @@ export interface AzureStandIn extends Stoppable {
   readonly unknownCalls: readonly string[];
   /** Tokens that came to the storage account, each once. */
   readonly storageTokens: ReadonlySet<string>;
+  /** Codes with which the door of the storage account turned requests away. */
+  readonly storageRefusals: readonly string[];
+  /** From now on the storage account takes none of the tokens that it has seen. */
+  revokeTokens(): void;
 }
 
 /** Starts everything, on free ports of loopback, with an authority of its own. */
@@ -70,7 +74,8 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
     assertionLife: undefined,
     interrupt: () => undefined,
   };
-  const [calls, unknownCalls, storageTokens]: [string[], string[], Set<string>] = [[], [], new Set()];
+  const [calls, unknownCalls, storageRefusals]: [string[], string[], string[]] = [[], [], []];
+  const [storageTokens, revoked] = [new Set<string>(), new Set<string>()];
   const directory = (): Directory => circumstances.directory;
   /** Entra and Azure Resource Manager have one port, by whatever name they are called. */
   let port = '';
@@ -101,7 +106,9 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
     directory,
     entraKey,
     emulator: { origin: emulator.origin, ca: authority.certificate },
+    isRevoked: (token) => revoked.has(token),
     onToken: (token) => storageTokens.add(token),
+    onRefusal: (code) => storageRefusals.push(code),
   });
   const [control, metadata, storage] = await Promise.all([
     serve(answerBy(parts, answering), server),
@@ -124,7 +131,8 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
     origin: control.origin,
     metadataOrigin: metadata.origin,
     oidcRequestUri: `${control.origin}${OIDC_PATH}`,
-    ...{ caFile, account, blob, calls, unknownCalls, storageTokens },
+    ...{ caFile, account, blob, calls, unknownCalls, storageTokens, storageRefusals },
+    revokeTokens: () => storageTokens.forEach((token) => revoked.add(token)),
     stop: async () => {
       await Promise.all([control, metadata, storage, emulator].map((running) => running.stop()));
       await rm(folder, { recursive: true, force: true });
