@@ -43,7 +43,7 @@ export function createDispatcher(
   environment: NodeJS.ProcessEnv = process.env,
   limits: PeerLimits = LIMITS,
 ): DispatcherType {
-  const trust = caFile === undefined ? {} : { ca: trusted(caFile, environment) };
+  const trust = trustOf({ caFile }, environment);
   const options: PoolType.Options = {
     headersTimeout: limits.idle,
     bodyTimeout: limits.idle,
@@ -62,6 +62,18 @@ export function createDispatcher(
       });
     },
   });
+}
+
+/**
+ * The certificate authorities that connections trust, as Node's `tls` takes them.
+ *
+ * @throws DeliveryError `CA_UNREADABLE`
+ */
+export function trustOf(
+  { caFile }: Pick<NetworkSettings, 'caFile'>,
+  environment: NodeJS.ProcessEnv = process.env,
+): { readonly ca?: string[] } {
+  return caFile === undefined ? {} : { ca: trusted(caFile, environment) };
 }
 
 /** Node forgets both its own roots and NODE_EXTRA_CA_CERTS once it is given a list. */

@@ -7,8 +7,8 @@ import { Slots } from './slots.ts';
 import type { Staging } from './staging.ts';
 import { checkDigest } from './stored-file.ts';
 
-/** Pieces in memory at once, of all files together: 96 MiB. */
-const IN_FLIGHT = 12;
+/** Pieces in memory at once, of all files together: 64 MiB. */
+const IN_FLIGHT = 8;
 /** Files open at once. */
 const FILES_AT_ONCE = 16;
 

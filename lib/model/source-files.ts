@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import picomatch from 'picomatch';
 import { asError, DeliveryError, messageOf } from '../errors/delivery-error.ts';
@@ -85,28 +84,46 @@ async function filesBelow(folder: string, path: string, above: readonly string[]
 }
 
 /**
- * Reads a file in pieces of 8 MiB.
+ * Reads a file in pieces of 8 MiB, each into memory of its own and of just its size: a stream would take 8 MiB for the
+ * smallest file as well, and with a thousand of them the garbage collector would have most of the work.
  *
  * @throws DeliveryError `SOURCE_CHANGED` where it has not the size any more that it was found with, `SOURCE_UNREADABLE`
  */
 export async function* readPieces({ location, size }: SourceFile, signal: AbortSignal): AsyncGenerator<Buffer> {
-  let read = 0;
+  const unreadableHere = (cause: unknown): DeliveryError => unreadable(location, messageOf(cause), cause);
+  const file = await open(location).catch((cause: unknown) => {
+    throw unreadableHere(cause);
+  });
   try {
-    for await (const piece of createReadStream(location, { highWaterMark: PIECE, signal }) as AsyncIterable<Buffer>) {
-      read += piece.length;
-      if (read > size) break;
+    for (let at = 0; at < size; at += PIECE) {
+      signal.throwIfAborted();
+      const piece = Buffer.allocUnsafeSlow(Math.min(PIECE, size - at));
+      const read = await readWhole(file, piece).catch((cause: unknown) => {
+        throw unreadableHere(cause);
+      });
+      if (read < piece.length) throw changed(location, size);
       yield piece;
     }
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw unreadable(location, messageOf(cause), cause);
+    if ((await file.stat()).size !== size) throw changed(location, size);
+  } finally {
+    await file.close();
   }
-  if (read !== size) {
-    throw new DeliveryError('SOURCE_CHANGED', {
-      message: `The file ${location} changed while it was published: it had ${size} bytes.`,
-      remedy: 'Publish once nothing writes to it any more.',
-    });
+}
+
+/** Reads on until the buffer is full or the file at its end, and tells how much there was. */
+async function readWhole(file: FileHandle, into: Buffer): Promise<number> {
+  for (let filled = 0; ;) {
+    const { bytesRead } = await file.read(into, filled, into.length - filled);
+    filled += bytesRead;
+    if (bytesRead === 0 || filled === into.length) return filled;
   }
+}
+
+function changed(location: string, size: number): DeliveryError {
+  return new DeliveryError('SOURCE_CHANGED', {
+    message: `The file ${location} changed while it was published: it had ${size} bytes.`,
+    remedy: 'Publish once nothing writes to it any more.',
+  });
 }
 
 function unreadable(location: string, why: string, cause?: unknown): DeliveryError {

@@ -4,8 +4,8 @@ import { PIECE } from './piece-memory.ts';
 import { Slots } from './slots.ts';
 import type { ObjectStore, PartUpload, StoredObject } from './stores/object-store.ts';
 
-/** Pieces on their way to the store at once: 96 MiB of memory. */
-const IN_FLIGHT = 12;
+/** Pieces on their way to the store at once: 64 MiB of memory. */
+const IN_FLIGHT = 8;
 /** Longest that the store may take to drop what was sent in part, in milliseconds: the agent does not wait for long. */
 const ABANDON_LIMIT = 3_000;
 
@@ -24,7 +24,7 @@ export class NameTaken extends Error {
 
 /**
  * Sends files to a store while one reader reads them in turn: the reader goes on to the next piece, and the next file,
- * while up to twelve pieces are under way, so many small files move as fast as one large one. What is in the store
+ * while up to eight pieces are under way, so many small files move as fast as one large one. What is in the store
  * already, under the same name and with the same content, is not sent.
  *
  * Throws {@link NameTaken} and what the store throws.

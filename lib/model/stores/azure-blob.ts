@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob';
 import { DeliveryError } from '../../errors/delivery-error.ts';
-import { createDispatcher, type NetworkSettings } from '../../http/dispatcher.ts';
+import { DirectReader } from '../../http/direct-reader.ts';
+import { createDispatcher, type NetworkSettings, type PeerLimits, trustOf } from '../../http/dispatcher.ts';
+import { proxyFor } from '../../http/proxy.ts';
 import type { AzureAccess } from './azure-access.ts';
 import { blobChanged, failureOf, judgeFailure, storeError } from './azure-errors.ts';
-import { storageHttpClient } from './azure-requests.ts';
+import { StorageRequests } from './azure-requests.ts';
 import { BlockUpload } from './block-upload.ts';
 import { fill, type ObjectAnswer, readDocument } from './object-body.ts';
 import type {
@@ -52,13 +54,19 @@ export interface AzureStoreOptions {
 export class AzureBlobStore implements ObjectStore {
   readonly mostParts = MOST_PARTS;
   readonly #client: ContainerClient;
+  readonly #requests: StorageRequests;
   readonly #access: AzureAccess;
   readonly #pageSize: number;
   /** The store has answered once, so it exists. */
   #known = false;
 
-  private constructor(client: ContainerClient, access: AzureAccess, pageSize: number) {
+  private constructor(
+    { client, requests }: { readonly client: ContainerClient; readonly requests: StorageRequests },
+    access: AzureAccess,
+    pageSize: number,
+  ) {
     this.#client = client;
+    this.#requests = requests;
     this.#access = access;
     this.#pageSize = pageSize;
   }
@@ -68,18 +76,19 @@ export class AzureBlobStore implements ObjectStore {
     // The SDK takes longer to load than all the rest together, and a task with a wrong input never needs it.
     const sdk = await import('@azure/storage-blob');
     const { endpoint, account, container, credential } = access;
-    const { network, connectLimit = CONNECT_LIMIT, idleLimit = IDLE_LIMIT } = options;
-    const dispatcher = createDispatcher(network, process.env, { connect: connectLimit, idle: idleLimit });
+    const { network = {}, connectLimit = CONNECT_LIMIT, idleLimit = IDLE_LIMIT } = options;
+    const requests = requestsTo(endpoint, network, { connect: connectLimit, idle: idleLimit });
     const pipeline = sdk.newPipeline(
       credential.kind === 'key'
         ? new sdk.StorageSharedKeyCredential(account, credential.accountKey)
         : new sdk.AnonymousCredential(),
-      { retryOptions: { maxTries: 1 }, httpClient: storageHttpClient(dispatcher) },
+      { retryOptions: { maxTries: 1 }, httpClient: requests },
     );
     if (credential.kind === 'token') pipeline.factories.push(bearing(credential.token, endpoint));
     const sas = credential.kind === 'sas' ? `?${credential.token}` : '';
     const url = `${endpoint}/${encodeURIComponent(container)}${sas}`;
-    return new AzureBlobStore(new sdk.ContainerClient(url, pipeline), access, options.pageSize ?? LARGEST_PAGE);
+    const client = new sdk.ContainerClient(url, pipeline);
+    return new AzureBlobStore({ client, requests }, access, options.pageSize ?? LARGEST_PAGE);
   }
 
   get container(): string {
@@ -142,16 +151,26 @@ export class AzureBlobStore implements ObjectStore {
     if (into.length === 0) return;
     let filled = 0;
     let state = etag;
-    const attempt = async (abortSignal: AbortSignal): Promise<void> => {
-      const rest = { offset: offset + filled, length: into.length - filled, etag: state };
-      const answer = await this.#begin(name, rest, abortSignal);
-      if (answer.total !== size) {
-        answer.body.destroy();
-        throw blobChanged(this.#access, name);
-      }
+    const check = (total: number, found: string): void => {
+      if (total !== size) throw blobChanged(this.#access, name);
       // What follows a break must come from the same state of the blob.
-      state = answer.etag;
-      await fill(into, filled, answer.body, (position) => (filled = position));
+      state = found;
+    };
+    const attempt = async (abortSignal: AbortSignal): Promise<void> => {
+      const [begun, rest] = [filled, into.subarray(filled)];
+      this.#requests.receive(abortSignal, {
+        into: rest,
+        began: (headers) => check(totalOf(headers['content-range']), headers.etag ?? ''),
+        reached: (position) => (filled = begun + position),
+      });
+      const from = { offset: offset + begun, length: rest.length, etag: state };
+      const { body, total, etag: found } = await this.#begin(name, from, abortSignal);
+      try {
+        check(total, found);
+        if (filled < into.length) await fill(into, filled, body, (position) => (filled = position));
+      } finally {
+        body.destroy();
+      }
     };
     await this.#try(name, signal, attempt, () => filled);
   }
@@ -204,7 +223,7 @@ export class AzureBlobStore implements ObjectStore {
     return {
       body,
       length: answer.contentLength ?? 0,
-      total: Number(answer.contentRange?.split('/')[1]),
+      total: totalOf(answer.contentRange),
       etag: answer.etag ?? '',
     };
   }
@@ -247,6 +266,17 @@ export class AzureBlobStore implements ObjectStore {
       throw storeError(error, this.#access, name);
     }
   }
+}
+
+function requestsTo(endpoint: string, network: NetworkSettings, limits: PeerLimits): StorageRequests {
+  const dispatcher = createDispatcher(network, process.env, limits);
+  const straight = proxyFor(new URL(endpoint), network.proxy ?? {}, process.env) === undefined;
+  return new StorageRequests(dispatcher, straight ? new DirectReader({ ...limits, ...trustOf(network) }) : undefined);
+}
+
+/** The size of the whole, of which an answer is a part; NaN where it does not say. */
+function totalOf(contentRange: string | undefined): number {
+  return Number(contentRange?.split('/')[1]);
 }
 
 /** A filter that Azure cannot read is answered with a status of its own. */
