@@ -1,3 +1,4 @@
+import type { ContentCache } from './content-cache.ts';
 import { modelDigest, totalSize, type DigestedFile } from './model-digest.ts';
 import { ReusedMemory } from './piece-memory.ts';
 import { ProgressSum, type Reporter } from './progress.ts';
@@ -18,6 +19,8 @@ export interface Origins {
   readonly downloaded: number;
   /** Bytes that an interrupted fetch had left. */
   readonly resumed: number;
+  /** Bytes that came from the cache. */
+  readonly cached: number;
 }
 
 /** The files of a model that are all there, verified. */
@@ -30,15 +33,14 @@ export interface Download extends Origins {
 /** What the downloads of one model share. */
 interface Transfer {
   readonly staging: Staging;
+  readonly cache: ContentCache | undefined;
   readonly memory: ReusedMemory;
   readonly sum: ProgressSum;
   readonly signal: AbortSignal;
 }
 
-/** A file that is there, and how many of its bytes the store sent for that. */
-interface DownloadedFile extends DigestedFile {
-  readonly downloaded: number;
-}
+/** A file that is there, and where its bytes came from. */
+interface DownloadedFile extends DigestedFile, Origins {}
 
 /**
  * Brings the files of a model into a staging folder: large ones in parallel ranges, small ones side by side.
@@ -47,13 +49,13 @@ interface DownloadedFile extends DigestedFile {
  */
 export async function download(
   files: readonly ModelFile[],
-  staging: Staging,
+  { staging, cache }: Pick<Transfer, 'staging' | 'cache'>,
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<Download> {
   const stop = new AbortController();
   const transfer: Transfer = {
-    staging,
+    ...{ staging, cache },
     memory: new ReusedMemory(IN_FLIGHT),
     sum: new ProgressSum(totalSize(files), reporter),
     signal: AbortSignal.any([signal, stop.signal]),
@@ -62,14 +64,17 @@ export async function download(
   const downloads = files.map((file) =>
     opened.run(async () => {
       transfer.signal.throwIfAborted();
-      return downloadFile(file, transfer);
+      return (await fromCache(file, transfer)) ?? downloadFile(file, transfer);
     }),
   );
   try {
     const done = await Promise.all(downloads);
-    const downloaded = done.reduce((sum, file) => sum + file.downloaded, 0);
     const digested = done.map(({ path, size, sha256 }) => ({ path, size, sha256 }));
-    return { files: digested, digest: modelDigest(digested), downloaded, resumed: totalSize(files) - downloaded };
+    const sumOf = (origin: keyof Origins): number => done.reduce((sum, file) => sum + file[origin], 0);
+    return {
+      ...{ files: digested, digest: modelDigest(digested) },
+      ...{ downloaded: sumOf('downloaded'), resumed: sumOf('resumed'), cached: sumOf('cached') },
+    };
   } catch (error) {
     // No write may come after the folder has been removed or handed on.
     stop.abort(error);
@@ -78,7 +83,24 @@ export async function download(
   }
 }
 
-async function downloadFile(file: ModelFile, { staging, memory, sum, signal }: Transfer): Promise<DownloadedFile> {
+/** A file from the cache, unless it is not there, or an interrupted fetch had begun with it. */
+async function fromCache(
+  file: ModelFile,
+  { staging, cache, sum, signal }: Transfer,
+): Promise<DownloadedFile | undefined> {
+  const { path, size } = file;
+  if (cache === undefined || staging.hasBegun(path)) return undefined;
+  const sha256 = await cache.take(file, await staging.place(path), signal);
+  if (sha256 === undefined) return undefined;
+  sum.add(size);
+  await staging.mark(path, size, sha256);
+  return { path, size, sha256, downloaded: 0, resumed: 0, cached: size };
+}
+
+async function downloadFile(
+  file: ModelFile,
+  { staging, cache, memory, sum, signal }: Transfer,
+): Promise<DownloadedFile> {
   const { path, size } = file;
   const { handle, bytes: left, sha256, md5 } = await staging.open(file, signal);
   sum.add(left);
@@ -101,5 +123,6 @@ async function downloadFile(file: ModelFile, { staging, memory, sum, signal }: T
   const digest = sha256.digest('hex');
   checkDigest(path, 'SHA-256', digest, file.sha256);
   if (md5 !== undefined) checkDigest(path, 'MD5', md5.digest('hex'), file.md5);
-  return { path, size, sha256: digest, downloaded: size - left };
+  await cache?.keep(file, digest, await staging.place(path), signal);
+  return { path, size, sha256: digest, downloaded: size - left, resumed: left, cached: 0 };
 }

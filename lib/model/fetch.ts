@@ -1,10 +1,12 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
+import type { ContentCache } from './content-cache.ts';
 import { Destination } from './destination.ts';
-import { download, type Origins } from './download.ts';
+import { download, type Download, type Origins } from './download.ts';
 import type { ModelSource } from './manifest.ts';
-import { type DigestedFile, modelDigest } from './model-digest.ts';
+import { type DigestedFile, modelDigest, totalSize } from './model-digest.ts';
 import { PIECE } from './piece-memory.ts';
 import type { Reporter } from './progress.ts';
+import { checkRequirements, type Requirements } from './requirements.ts';
 import { resolveModel } from './resolve.ts';
 import type { ResolvedModel } from './resolved-model.ts';
 import type { ModelSelection } from './selection.ts';
@@ -16,6 +18,14 @@ const SNAPSHOTS = 5;
 
 /** Ends of a fetch after which another one may go on with what is there; after all others something is wrong with that itself. */
 const INTERRUPTIONS = ['CANCELLED', 'TIMED_OUT', 'STORE_UNREACHABLE', 'STORE_FAILED', 'STORE_UNAUTHORIZED'];
+
+/** What a fetch may be given beside the model and its destination. */
+export interface FetchOptions {
+  /** Checked before a byte of the model is read. */
+  readonly requirements?: Requirements | undefined;
+  /** Where files are looked for before the store is asked, and kept for others. */
+  readonly cache?: ContentCache | undefined;
+}
 
 /** A model that is on this machine now. */
 export interface FetchedModel extends Origins {
@@ -40,8 +50,10 @@ export interface FetchedModel extends Origins {
  * Puts a model's files into a folder, which holds afterwards exactly the model, or what it held before. A blob of a plain container
  * that changes meanwhile makes it begin anew, with a new listing.
  *
+ * What an interrupted fetch leaves is a hidden folder beside the destination, with which the next fetch of the same content goes on.
+ *
  * @param folder the destination; its parents are made
- * @throws DeliveryError `DIGEST_MISMATCH`, `BLOB_CHANGED`, `DISK_FULL`, `DESTINATION_NOT_OURS`, `DESTINATION_INVALID`,
+ * @throws DeliveryError `REQUIREMENTS_UNMET`, `DIGEST_MISMATCH`, `BLOB_CHANGED`, `DISK_FULL`, `DESTINATION_NOT_OURS`, `DESTINATION_INVALID`,
  *   `DESTINATION_NOT_WRITABLE`, `DESTINATION_BUSY`, those of {@link resolveModel} and those of {@link ObjectStore}
  */
 export async function fetchModel(
@@ -50,12 +62,13 @@ export async function fetchModel(
   folder: string,
   reporter: Reporter,
   signal: AbortSignal,
+  options: FetchOptions = {},
 ): Promise<FetchedModel> {
   const destination = await Destination.at(folder);
   for (let snapshot = 1; ; snapshot++) {
     const model = await resolveModel(store, selection, signal);
     try {
-      return await fetchResolved(model, destination, reporter, signal);
+      return await fetchResolved(model, destination, { ...options, reporter, signal });
     } catch (error) {
       if (!changedMeanwhile(error, selection) || snapshot === SNAPSHOTS) throw error;
       reporter.note(`${(error as Error).message} Listing again.`);
@@ -70,22 +83,21 @@ function changedMeanwhile(error: unknown, { layout }: ModelSelection): boolean {
   );
 }
 
-async function fetchResolved(
-  model: ResolvedModel,
-  destination: Destination,
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<FetchedModel> {
+/** What a fetch works with. */
+interface Work extends FetchOptions {
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+}
+
+async function fetchResolved(model: ResolvedModel, destination: Destination, work: Work): Promise<FetchedModel> {
+  const { requirements, reporter, signal } = work;
   for (const note of model.notes) reporter.note(note);
-  return (
-    (await held(model, destination)) ??
-    destination.alone(
-      // What this fetch had to wait for may have been a fetch of the same.
-      async () => (await held(model, destination)) ?? bring(model, destination, reporter, signal),
-      reporter,
-      signal,
-    )
-  );
+  const unmet = requirements === undefined ? [] : checkRequirements(model, requirements, new Date());
+  const bringOrFind = async (): Promise<FetchedModel> =>
+    // What this fetch had to wait for may have been a fetch of the same.
+    (await held(model, destination)) ?? bring(model, destination, work);
+  const fetched = (await held(model, destination)) ?? (await destination.alone(bringOrFind, reporter, signal));
+  return { ...fetched, warnings: [...model.warnings, ...unmet] };
 }
 
 /** The model, where the destination holds it already. */
@@ -93,27 +105,38 @@ async function held(model: ResolvedModel, destination: Destination): Promise<Fet
   const files = await destination.holds(model);
   if (files === undefined) return undefined;
   const digest = modelDigest(files);
-  return { ...factsOf(model, destination), result: 'unchanged', digest, files, downloaded: 0, resumed: 0 };
+  return { ...factsOf(model, destination), result: 'unchanged', digest, files, downloaded: 0, resumed: 0, cached: 0 };
 }
 
-async function bring(
-  model: ResolvedModel,
-  destination: Destination,
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<FetchedModel> {
+async function bring(model: ResolvedModel, destination: Destination, work: Work): Promise<FetchedModel> {
+  const { reporter, signal } = work;
+  const cache = usable(work.cache, model, reporter);
   const staging = await destination.stage(model);
   if (staging.left > 0) reporter.note(`An earlier fetch was interrupted; ${staging.left} bytes are here already.`);
+  let brought: Download;
   try {
-    const brought = await download(model.files, staging, reporter, signal);
+    brought = await download(model.files, { staging, cache }, reporter, signal);
     signal.throwIfAborted();
     await destination.replaceBy(staging, model, brought.files);
-    await staging.discard();
-    return { ...factsOf(model, destination), result: 'fetched', ...brought };
   } catch (error) {
     await leave(staging, error);
     throw error;
   }
+  await staging.discard();
+  await cache?.trim(new Set(brought.files.map(({ sha256 }) => sha256)));
+  return { ...factsOf(model, destination), result: 'fetched', ...brought };
+}
+
+/** The cache, unless this model alone is larger than all that it may hold. */
+function usable(
+  cache: ContentCache | undefined,
+  { files, name }: ResolvedModel,
+  reporter: Reporter,
+): ContentCache | undefined {
+  const size = totalSize(files);
+  if (cache === undefined || cache.fits(size)) return cache;
+  reporter.note(`${name} has ${size} bytes, more than the cache may hold; fetching without it.`);
+  return undefined;
 }
 
 /** Keeps for another fetch what is worth it. */

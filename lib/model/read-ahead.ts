@@ -37,12 +37,22 @@ export async function* readAhead(
       wake();
     }
   };
-  const requesting = request();
+  let ended = false;
+  const requesting = request().finally(() => {
+    ended = true;
+    wake();
+  });
+  requesting.catch(() => undefined);
   try {
     for (let count = Math.ceil((size - offset) / PIECE), index = 0; index < count; index++) {
-      if (pieces.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      if (pieces.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));
       const [piece] = pieces;
-      if (piece === undefined) return;
+      if (piece === undefined) {
+        // An abortion between two pieces, or a request that could not even be made.
+        await requesting;
+        signal.throwIfAborted();
+        return;
+      }
       await piece.arrival;
       yield piece.bytes;
       pieces.shift();
@@ -50,7 +60,7 @@ export async function* readAhead(
     }
   } finally {
     stop.abort();
-    void requesting.then(() => pieces.forEach((piece) => void releaseAfter(piece, memory)));
+    void requesting.catch(() => undefined).then(() => pieces.forEach((piece) => void releaseAfter(piece, memory)));
   }
 }
 

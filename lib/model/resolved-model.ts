@@ -12,6 +12,8 @@ export interface ModelFile {
   readonly sha256: string | undefined;
   /** MD5 that the content must have, in hexadecimal; undefined where the store does not say. */
   readonly md5: string | undefined;
+  /** Tells this content from any other where its SHA-256 is not known; undefined where it is. */
+  readonly identity: string | undefined;
   /** Reads some of its bytes. */
   readonly readRange: ReadRange;
   /**

@@ -62,6 +62,11 @@ export class Staging {
     return location;
   }
 
+  /** Whether an earlier fetch has begun with a file. */
+  hasBegun(path: string): boolean {
+    return this.#journal.markOf(path) !== undefined;
+  }
+
   /** Opens a file of the model to write what is not there yet. What is there is read again and must be what the journal says. */
   async open({ path, size, md5 }: ModelFile, signal: AbortSignal): Promise<PartialFile> {
     const location = await this.place(path);

@@ -31,7 +31,8 @@ export function storedFile(store: ObjectStore, facts: StoredFileFacts): ModelFil
     const checked = offset === 0 && sha256 !== undefined ? verified(pieces, path, sha256) : pieces;
     return Promise.resolve(Readable.from(checked, { objectMode: false, signal }));
   };
-  return { path, size, sha256, md5, readRange, open };
+  const identity = etag === undefined ? undefined : JSON.stringify([store.uriOf(object), size, etag]);
+  return { path, size, sha256, md5, identity, readRange, open };
 }
 
 /** Passes pieces on and compares their SHA-256 before the end. */

@@ -1,3 +1,4 @@
+import { contentCache, requirements } from '../../lib/agent/fetch-options.ts';
 import { modelSelection } from '../../lib/agent/model-selection.ts';
 import { openStore } from '../../lib/agent/model-store.ts';
 import { runTask } from '../../lib/agent/run-task.ts';
@@ -5,18 +6,24 @@ import { transferReporter } from '../../lib/agent/transfer-reporter.ts';
 import { fullPath } from '../../lib/agent/working-folder.ts';
 import { fetchModel } from '../../lib/model/fetch.ts';
 import { totalSize } from '../../lib/model/model-digest.ts';
+import { isChanged } from './changed.ts';
 import { summaryOf } from './summary.ts';
 
 void runTask('FetchLatestModel', async (agent) => {
   const { inputs } = agent;
   const selection = modelSelection(inputs);
   const destination = fullPath(agent, inputs.text('destination'));
+  const previousDigest = inputs.optionalText('previousDigest');
+  const required = requirements(agent);
+  const cache = await contentCache(agent);
   const reporter = transferReporter(agent, 'Fetching the model');
   const store = await openStore(agent);
 
   const started = Date.now();
-  const fetched = await fetchModel(store, selection, destination, reporter, agent.signal);
+  const options = { requirements: required, cache };
+  const fetched = await fetchModel(store, selection, destination, reporter, agent.signal, options);
   const seconds = (Date.now() - started) / 1000;
+  const changed = isChanged(fetched, previousDigest);
 
   agent.setOutputs({
     modelPath: fetched.path,
@@ -26,9 +33,12 @@ void runTask('FetchLatestModel', async (agent) => {
     modelUri: fetched.uri,
     modelSize: totalSize(fetched.files),
     fileCount: fetched.files.length,
+    modelChanged: changed,
+    modelProperties: JSON.stringify(fetched.properties),
     result: fetched.result,
   });
-  agent.uploadSummary(summaryOf(fetched, seconds));
-  agent.attachFacts({ ...fetched, seconds });
+  for (const warning of fetched.warnings) agent.warn(warning);
+  agent.uploadSummary(summaryOf(fetched, { seconds, changed }));
+  agent.attachFacts({ ...fetched, previousDigest, changed, seconds });
   agent.log(`${fetched.name} ${fetched.version} (${fetched.digest}) is in ${fetched.path}: ${fetched.result}.`);
 });

@@ -24,6 +24,11 @@ export class TestFolder {
     return this.at(name);
   }
 
+  /** Empties a folder below it, which may be a mounted disk. */
+  removeContent(name: string): void {
+    for (const entry of readdirSync(this.at(name))) rmSync(this.at(name, entry), { recursive: true, force: true });
+  }
+
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
   }

@@ -109,4 +109,16 @@ describe('reading ahead', () => {
     ends.forEach((end) => end());
     await waiting;
   });
+
+  it('ends when it is aborted between two pieces', async () => {
+    const stop = new AbortController();
+    const { read } = source((offset) => Promise.resolve(named(offset)));
+    const reading = async (): Promise<void> => {
+      for await (const piece of readAhead(read, { offset: 0, size: 9 * PIECE }, new ReusedMemory(1), stop.signal)) {
+        assert.ok(piece.length > 0);
+        stop.abort(new Error('enough'));
+      }
+    };
+    await assert.rejects(reading(), /enough/);
+  });
 });

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FolderLock, type Holder } from '../../../lib/model/folder-lock.ts';
+import { TestFolder } from '../../support/model-folder.ts';
+
+const NEVER = new AbortController().signal;
+
+describe('the lock of a folder', () => {
+  let folder: TestFolder;
+  let file: string;
+  beforeEach(() => {
+    folder = new TestFolder();
+    file = folder.at('lock');
+  });
+  afterEach(() => folder.remove());
+
+  const acquire = (limit = 10_000, waiting = (_: Holder | undefined) => undefined): Promise<FolderLock | undefined> =>
+    FolderLock.acquire(file, { limit, waiting, signal: NEVER });
+  const write = (holder: Partial<Holder>): void => writeFileSync(file, JSON.stringify({ token: 'theirs', ...holder }));
+
+  it('is held by one at a time', async () => {
+    let [inside, most] = [0, 0];
+    const work = async (): Promise<void> => {
+      const lock = await acquire();
+      most = Math.max(most, ++inside);
+      await sleep(5);
+      inside -= 1;
+      await lock?.release();
+    };
+    await Promise.all(Array.from({ length: 5 }, work));
+    assert.equal(most, 1);
+    assert.deepEqual(readdirSync(folder.path), []);
+  });
+
+  it('tells once who has it, and gives up in the end', async () => {
+    const lock = await acquire();
+    const told: (number | undefined)[] = [];
+    const second = await acquire(500, (holder) => void told.push(holder?.pid));
+    assert.deepEqual([second, told], [undefined, [process.pid]]);
+    await lock?.release();
+  });
+
+  it('of a process that is gone is taken over at once, by one of many', async () => {
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    write({ host: hostname(), pid });
+    let [inside, most] = [0, 0];
+    const started = Date.now();
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const lock = await acquire();
+        most = Math.max(most, ++inside);
+        await sleep(5);
+        inside -= 1;
+        await lock?.release();
+      }),
+    );
+    assert.equal(most, 1);
+    assert.ok(Date.now() - started < 5_000);
+  });
+
+  it('of another machine is taken over only when it has shown no life for a minute', async () => {
+    write({ host: 'elsewhere', pid: process.pid });
+    assert.equal(await acquire(500), undefined);
+    const past = new Date(Date.now() - 61_000);
+    utimesSync(file, past, past);
+    const lock = await acquire(500);
+    assert.ok(lock);
+    await lock.release();
+    assert.ok(!existsSync(file));
+  });
+
+  it('is not removed by who has lost it', async () => {
+    const lock = await acquire();
+    write({ host: 'elsewhere', pid: 1 });
+    await lock?.release();
+    assert.match(readFileSync(file, 'utf8'), /elsewhere/);
+  });
+
+  it('ends the wait when the task is cancelled', async () => {
+    const lock = await acquire();
+    const stop = new AbortController();
+    const waiting = FolderLock.acquire(file, { limit: 60_000, waiting: () => stop.abort(), signal: stop.signal });
+    await assert.rejects(waiting, { name: 'AbortError' });
+    await lock?.release();
+  });
+});
