@@ -47,6 +47,14 @@ export async function copy(source: string, target: string, signal: AbortSignal):
   return sha256.digest('hex');
 }
 
+/** SHA-256 of a file, in hexadecimal. */
+export async function sha256Of(location: string, signal: AbortSignal): Promise<string> {
+  const sha256 = createHash('sha256');
+  for await (const chunk of createReadStream(location, { highWaterMark: CHUNK, signal }))
+    sha256.update(chunk as Buffer);
+  return sha256.digest('hex');
+}
+
 async function flush(location: string): Promise<void> {
   const handle = await open(location, 'r+');
   try {

@@ -4,14 +4,9 @@ import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from '
 import { dirname, join } from 'node:path';
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { codeOf } from '../http/retry.ts';
-import { clone, copy } from './clone-or-copy.ts';
+import { clone, copy, sha256Of } from './clone-or-copy.ts';
 import type { ModelFile } from './resolved-model.ts';
 
-/**
- * The time of change that a file of the cache has once its bytes were verified. Whoever writes to it changes that time, so a file that
- * has it needs no second look; a file that has another one is hashed before it is used.
- */
-const VERIFIED = new Date('2000-01-01T00:00:00Z');
 /** What a killed job has left in `incoming` is nobody's after this long, in milliseconds. */
 const ABANDONED = 24 * 60 * 60_000;
 
@@ -25,12 +20,13 @@ interface Entry {
 /**
  * A folder of files by their SHA-256, which jobs of one machine share:
  *
- *     files/ab/ab12…     the content; time of change: see {@link VERIFIED}, time of access: when it was last used
+ *     files/ab/ab12…     the content; its time of access says when it was last used
  *     known/cd/cd34…     the SHA-256 of a blob, by its address, size and ETag, for stores that do not know it
  *     incoming/…         what is being written; renamed when it is whole
  *
  * Jobs need no lock: a file appears whole by a rename, has one content for ever, and is given out as a clone or a copy, so that
- * nothing a job does to its model reaches the cache. One that is removed while it is read is as good as not there.
+ * nothing a job does to its model reaches the cache. What is given out is hashed each time, whatever has become of the cache
+ * meanwhile: that costs less than a second for a GB, and a wrong model costs more. One that is removed while it is read is as good as not there.
  */
 export class ContentCache {
   readonly #folder: string;
@@ -77,8 +73,9 @@ export class ContentCache {
     const source = this.#at('files', sha256);
     const found = await statsOf(source);
     if (found?.size !== file.size) return undefined;
-    if (await this.#give(source, found, { location, sha256 }, signal)) {
-      await this.#use(source);
+    if (await this.#give(source, location, sha256, signal)) {
+      // That of another user can be read but not touched; it is removed earlier then.
+      await utimes(source, new Date(), found.mtime).catch(() => undefined);
       return sha256;
     }
     await rm(location, { force: true });
@@ -91,9 +88,7 @@ export class ContentCache {
     const incoming = join(this.#folder, 'incoming', randomUUID());
     try {
       if ((await statsOf(target))?.size !== file.size) {
-        const cloned = this.#clones && (await clone(location, incoming));
-        if (!cloned && (await copy(location, incoming, signal)) !== sha256) return;
-        await this.#use(incoming);
+        if ((await this.#cloneOrCopy(location, incoming, signal)) !== sha256) return;
         await mkdir(dirname(target), { recursive: true });
         await rename(incoming, target);
         this.#kept = true;
@@ -129,19 +124,10 @@ export class ContentCache {
     await this.#sweep();
   }
 
-  /** Whether the content was given: verified by its mark where blocks are shared, by its bytes where they are copied. */
-  async #give(
-    source: string,
-    found: Stats,
-    { location, sha256 }: { readonly location: string; readonly sha256: string },
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  /** Whether the content was given. What is not what its name says is removed. */
+  async #give(source: string, location: string, sha256: string, signal: AbortSignal): Promise<boolean> {
     try {
-      if (this.#clones && found.mtimeMs === VERIFIED.getTime()) {
-        this.#clones = await clone(source, location);
-        if (this.#clones) return true;
-      }
-      if ((await copy(source, location, signal)) === sha256) return true;
+      if ((await this.#cloneOrCopy(source, location, signal)) === sha256) return true;
     } catch (error) {
       signal.throwIfAborted();
       // Gone meanwhile, or not to be read: as good as not there. All else is wrong with the destination.
@@ -150,6 +136,12 @@ export class ContentCache {
     }
     await rm(source, { force: true }).catch(() => undefined);
     return false;
+  }
+
+  /** Makes a second file with the content of a first; returns the SHA-256 of the second. */
+  async #cloneOrCopy(source: string, target: string, signal: AbortSignal): Promise<string> {
+    this.#clones &&= await clone(source, target);
+    return this.#clones ? sha256Of(target, signal) : copy(source, target, signal);
   }
 
   async #known(identity: string | undefined): Promise<string | undefined> {
@@ -165,12 +157,6 @@ export class ContentCache {
     await writeFile(incoming, sha256);
     await mkdir(dirname(target), { recursive: true });
     await rename(incoming, target);
-  }
-
-  /** Marks a file as verified, and used now. */
-  async #use(location: string): Promise<void> {
-    // That of another user can be read but not marked; it is hashed each time then.
-    await utimes(location, new Date(), VERIFIED).catch(() => undefined);
   }
 
   async #entries(): Promise<Entry[]> {

@@ -37,7 +37,7 @@ export async function* readAhead(
       wake();
     }
   };
-  let ended = false;
+  let ended = false as boolean;
   const requesting = request().finally(() => {
     ended = true;
     wake();

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, lstat, mkdir, open, rm, truncate } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, rm, truncate } from 'node:fs/promises';
 import { createReadStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { codeOf } from '../http/retry.ts';
@@ -42,7 +42,9 @@ export class Staging {
   static async open(path: string, fingerprint: string): Promise<Staging> {
     if (!(await isOwnFolder(path))) await rm(path, { recursive: true, force: true });
     await mkdir(join(path, 'files'), { recursive: true });
-    return new Staging(path, await StagingJournal.open(join(path, 'journal'), fingerprint));
+    const journal = await StagingJournal.open(join(path, 'journal'), fingerprint);
+    await removeUnknown(join(path, 'files'), journal);
+    return new Staging(path, journal);
   }
 
   /** The folder that will be the destination. */
@@ -108,6 +110,16 @@ async function isOwnFolder(path: string): Promise<boolean> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false;
     throw error;
+  }
+}
+
+/** Removes what no fetch of this content has written down: all that is in the folder becomes the destination. */
+async function removeUnknown(folder: string, journal: StagingJournal): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const location = join(entry.parentPath, entry.name);
+    const path = location.slice(folder.length + 1).replaceAll('\\', '/');
+    const isKnown = entry.isFile() && journal.markOf(path) !== undefined;
+    if (!isKnown && !entry.isDirectory()) await rm(location, { force: true });
   }
 }
 

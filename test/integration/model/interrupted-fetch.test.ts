@@ -14,7 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryError } from '../../../lib/errors/delivery-error.ts';
 import { fetchModel, type FetchedModel } from '../../../lib/model/fetch.ts';
 import { publishModel } from '../../../lib/model/publish.ts';
-import type { ModelSelection } from '../../../lib/model/selection.ts';
+import type { ManagedSelection } from '../../../lib/model/selection.ts';
 import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
 import { type BlobContainer, freshContainer, openContainer, put } from '../../support/blob-container.ts';
 import { contentOf, noise, silent, TestFolder } from '../../support/model-folder.ts';
@@ -22,10 +22,10 @@ import { SmallDisk } from '../../support/small-disk.ts';
 
 const NEVER = new AbortController().signal;
 const MiB = 1024 * 1024;
-const latest: ModelSelection = { layout: 'managed', prefix: 'models', model: 'digits', by: { channel: 'latest' } };
+const latest: ManagedSelection = { layout: 'managed', prefix: 'models', model: 'digits', by: { channel: 'latest' } };
 const content = { 'a.bin': noise(40 * MiB), 'b.bin': noise(10 * MiB, 2), 'sub/c.txt': 'small', empty: '' };
 const expected = Object.fromEntries(
-  Object.entries(content).map(([path, bytes]) => [path, String(Buffer.from(bytes).toString('latin1'))]),
+  Object.entries(content).map(([path, bytes]) => [path, Buffer.from(bytes).toString('latin1')]),
 );
 
 describe('a fetch that is interrupted', function () {
@@ -251,7 +251,7 @@ describe('two fetches into one folder at once', function () {
     await publishModel(store, what, silent, NEVER);
   };
   const fetch = (version: string): Promise<FetchedModel> =>
-    fetchModel(store, { ...latest, by: { version } } as ModelSelection, folder.at('out/model'), silent, NEVER);
+    fetchModel(store, { ...latest, by: { version } }, folder.at('out/model'), silent, NEVER);
 
   it('of one model: one downloads, the other waits and finds it', async () => {
     await publish('1', { 'a.bin': noise(20 * MiB) });

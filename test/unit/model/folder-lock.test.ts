@@ -17,8 +17,10 @@ describe('the lock of a folder', () => {
   });
   afterEach(() => folder.remove());
 
-  const acquire = (limit = 10_000, waiting = (_: Holder | undefined) => undefined): Promise<FolderLock | undefined> =>
-    FolderLock.acquire(file, { limit, waiting, signal: NEVER });
+  const acquire = (
+    limit = 10_000,
+    waiting: (holder: Holder | undefined) => void = () => undefined,
+  ): Promise<FolderLock | undefined> => FolderLock.acquire(file, { limit, waiting, signal: NEVER });
   const write = (holder: Partial<Holder>): void => writeFileSync(file, JSON.stringify({ token: 'theirs', ...holder }));
 
   it('is held by one at a time', async () => {
