@@ -23,7 +23,7 @@ export class Agent {
   readonly connections = new ServiceConnections({
     url: (id) => taskLib.getEndpointUrl(id, true),
     scheme: (id) => taskLib.getEndpointAuthorizationScheme(id, true),
-    parameter: (id, key) => taskLib.getEndpointAuthorizationParameter(id, key, true),
+    parameter: endpointParameter,
     data: (id, key) => taskLib.getEndpointDataParameter(id, key, true),
   });
 
@@ -112,6 +112,15 @@ export class Agent {
     writeFileSync(file, content);
     return file;
   }
+}
+
+/**
+ * A parameter of a service connection. Read from the whole, for the task library writes each that is asked for by its name
+ * into the debug log, secrets too.
+ */
+function endpointParameter(id: string, key: string): string | undefined {
+  const parameters = taskLib.getEndpointAuthorization(id, true)?.parameters ?? {};
+  return Object.entries(parameters).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
 }
 
 function oneLine(text: string): string {

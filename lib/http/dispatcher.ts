@@ -79,7 +79,10 @@ export function trustOf(
 /** Node forgets both its own roots and NODE_EXTRA_CA_CERTS once it is given a list. */
 function trusted(caFile: string, environment: NodeJS.ProcessEnv): string[] {
   const extra = environment.NODE_EXTRA_CA_CERTS;
-  return [...rootCertificates, ...[caFile, ...(extra === undefined ? [] : [extra])].map(readCertificates)];
+  return [
+    ...rootCertificates,
+    ...[caFile, ...(extra === undefined || extra === '' ? [] : [extra])].map(readCertificates),
+  ];
 }
 
 function readCertificates(file: string): string {

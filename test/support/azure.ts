@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { BlobServiceClient, type ContainerClient, newPipeline, StorageSharedKeyCredential } from '@azure/storage-blob';
 import type { AzureConnection } from '../../lib/azure/connection.ts';
 import { ServiceConnections } from '../../lib/agent/service-connections.ts';
-import type { Connection } from '../../tools/agent/endpoint-environment.ts';
+import { type Connection, connectionId } from '../../tools/agent/endpoint-environment.ts';
 import { type CertifiedKey, makeApplicationCertificate } from '../../tools/services/azure/certificates.ts';
 import {
   accountId,
@@ -24,6 +24,8 @@ export type Scheme = (typeof SCHEMES)[number];
 /** The run's own token. */
 const RUN_TOKEN = `run-${randomUUID()}`;
 const SUBJECT = 'sc://my-organization/my-project/models';
+/** Id of the service connection `models`. */
+export const CONNECTION_ID = connectionId('models');
 /** Holds what base64 and URLs would spell otherwise. */
 const SECRET = 'p/a+s=s~w&o%r d-ünlike';
 
@@ -56,7 +58,7 @@ export class TestAzure {
       applications: [own],
       managedIdentities: [{ clientId: randomUUID(), objectId: own.objectId, isSystemAssigned: true }],
       runTokens: [RUN_TOKEN],
-      connections: [{ id: 'models', subject: SUBJECT }],
+      connections: [{ id: CONNECTION_ID, subject: SUBJECT }],
     };
     const azure = new TestAzure(standIn, own, certificate, usual);
     azure.reset();
@@ -126,8 +128,7 @@ export class TestAzure {
   /** The same as the code of a task reads it. */
   readConnection(scheme: Scheme, parameters: Readonly<Record<string, string>> = {}): AzureConnection {
     const connections = [this.connection(scheme, parameters), this.runConnection()];
-    const find = (id: string): Connection | undefined =>
-      connections.find(({ name }) => name === id || name.toUpperCase() === id);
+    const find = (id: string): Connection | undefined => connections.find(({ name }) => connectionId(name) === id);
     const field = (fields: Readonly<Record<string, string>> | undefined, key: string): string | undefined =>
       Object.entries(fields ?? {}).find(([name]) => name.toLowerCase() === key.toLowerCase())?.[1];
     return new ServiceConnections({
@@ -135,7 +136,7 @@ export class TestAzure {
       scheme: (id) => find(id)?.authorization.scheme,
       parameter: (id, key) => field(find(id)?.authorization.parameters, key),
       data: (id, key) => field(find(id)?.data, key),
-    }).azure('models');
+    }).azure(CONNECTION_ID);
   }
 
   /** The connection by which a run knows itself to Azure Pipelines. */

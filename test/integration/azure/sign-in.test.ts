@@ -7,7 +7,7 @@ import { createDispatcher } from '../../../lib/http/dispatcher.ts';
 import type { Call } from '../../../tools/services/azure/calls.ts';
 import { makeApplicationCertificate, PROXIED_DOMAIN } from '../../../tools/services/azure/certificates.ts';
 import { readToken } from '../../../tools/services/azure/json-web-token.ts';
-import { type Scheme, SCHEMES, TestAzure, withEnvironment } from '../../support/azure.ts';
+import { CONNECTION_ID, type Scheme, SCHEMES, TestAzure, withEnvironment } from '../../support/azure.ts';
 import { ConnectProxy } from '../../support/connect-proxy.ts';
 
 describe('signing in to Azure', () => {
@@ -66,7 +66,7 @@ describe('signing in to Azure', () => {
   });
 
   it('spells out the federated credential that is missing', async () => {
-    azure.change({ connections: [{ id: 'models', subject: 'sc://my-organization/my-project/renamed' }] });
+    azure.change({ connections: [{ id: CONNECTION_ID, subject: 'sc://my-organization/my-project/renamed' }] });
     await assert.rejects(by('federated'), {
       code: 'AZURE_FEDERATION_MISSING',
       message: /AADSTS700213/,

@@ -109,7 +109,7 @@ describe('the model tasks on S3', function () {
         AWS_ENDPOINT_URL_STS: bucket.emulator.endpoint,
         // What the agent gives every task of a run.
         'System.OidcRequestUri': `http://127.0.0.1:${(pipelines.address() as AddressInfo).port}/oidctoken`,
-        ENDPOINT_AUTH_PARAMETER_SYSTEMVSSCONNECTION_ACCESSTOKEN: RUN_TOKEN,
+        ENDPOINT_AUTH_SYSTEMVSSCONNECTION: JSON.stringify({ scheme: 'OAuth', parameters: { AccessToken: RUN_TOKEN } }),
         'System.AccessToken': { value: RUN_TOKEN, secret: true },
         'System.Debug': 'true',
         ...variables,
