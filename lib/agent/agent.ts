@@ -10,6 +10,9 @@ import { ServiceConnections } from './service-connections.ts';
 /** Facts of a run that become the JSON attachment from which lineage is drawn. */
 export type Facts = Readonly<Record<string, unknown>>;
 
+/** Shorter values, such as `1` or `yes`, stand in any text by chance. */
+const SHORTEST_SECRET = 4;
+
 /**
  * The Azure Pipelines agent as a task sees it. Everything that a task prints goes through here, so that text
  * from outside can never give the agent a command.
@@ -38,6 +41,12 @@ export class Agent {
     return value === '' ? undefined : value;
   }
 
+  /** Whether a text has the value of a secret variable in it. */
+  holdsSecret(text: string): boolean {
+    const secrets = taskLib.getVariables().filter(({ secret, value }) => secret && value.length >= SHORTEST_SECRET);
+    return secrets.some(({ value }) => text.includes(value));
+  }
+
   /** One line, or several, for the log. */
   log(text: string): void {
     process.stdout.write(`${neutralise(text)}\n`);
@@ -48,6 +57,16 @@ export class Agent {
     process.stdout.write(`##[group]${oneLine(title)}\n`);
     for (const line of lines) this.log(line);
     process.stdout.write('##[endgroup]\n');
+  }
+
+  /** Folds all that is logged during some work under a title. */
+  async logDuring<Result>(title: string, work: () => Promise<Result>): Promise<Result> {
+    process.stdout.write(`##[group]${oneLine(title)}\n`);
+    try {
+      return await work();
+    } finally {
+      process.stdout.write('##[endgroup]\n');
+    }
   }
 
   /** Shown only when the pipeline runs with `System.Debug`. */

@@ -4,6 +4,7 @@ import { type BaseSource, registryBase } from '../oci/base-source.ts';
 import {
   formatImage,
   formatRepository,
+  type ImageName,
   normalRegistry,
   parseImageName,
   parseRepositoryName,
@@ -18,40 +19,56 @@ import { fullPath } from './working-folder.ts';
 /** Where an image comes from and goes to, with what it takes to get in. */
 export interface ImageRoute {
   readonly target: RepositoryName;
-  readonly base: BaseSource;
   /** Speaks to the registry of the target. */
   readonly client: RegistryClient;
+  /** What the connections sign in with, each to its own registry. */
+  readonly logins: readonly { readonly registry: string; readonly username: string; readonly password: string }[];
+  /**
+   * Opens the image that `baseImage` names. A name without a registry belongs to the one of its connection; a base in the
+   * target's registry needs no connection of its own, and neither does one on this machine.
+   *
+   * @throws DeliveryError `INPUT_MISSING`, `IMAGE_NAME_INVALID`, `TAG_INVALID`, `INPUT_INVALID`, `IMAGE_NOT_FOUND`,
+   *   `BASE_IMAGE_UNSUPPORTED`
+   */
+  readonly openBase: () => Promise<BaseSource>;
+  /** An image by its full name, with the login of its registry if there is one. */
+  readonly image: (name: string) => BaseSource;
 }
 
 /**
- * Reads `repository`, `registryConnection`, `baseImage`, `baseRegistryConnection` and `allowHttp`. A name without a
- * registry belongs to the one of its connection; a base in the target's registry needs no connection of its own, and
- * neither does one on this machine.
+ * Reads `repository`, `registryConnection`, `baseRegistryConnection` and `allowHttp`, and `baseImage` once it is wanted.
  *
- * @throws DeliveryError `IMAGE_NAME_INVALID`, `TAG_INVALID`, `INPUT_INVALID`, `CONNECTION_MISSING`, `CONNECTION_INVALID`,
- *   `IMAGE_NOT_FOUND`, `BASE_IMAGE_UNSUPPORTED`
+ * @throws DeliveryError `IMAGE_NAME_INVALID`, `INPUT_INVALID`, `CONNECTION_MISSING`, `CONNECTION_INVALID`
  */
-export async function imageRoute(agent: Agent, dispatcher: Dispatcher): Promise<ImageRoute> {
+export function imageRoute(agent: Agent, dispatcher: Dispatcher): ImageRoute {
   const { inputs } = agent;
   const connection = connectionOf(agent, inputs.optionalText('registryConnection'));
   const target = parseRepositoryName(inputs.text('repository'), connection?.host);
   checkHost('registryConnection', connection, target.registry, formatRepository(target));
+  const ownConnection = connectionOf(agent, inputs.optionalText('baseRegistryConnection'));
 
   const allowHttp = inputs.flag('allowHttp');
   const client = new RegistryClient({ registry: target.registry, credentials: connection, allowHttp, dispatcher });
-  const local = parseLocalBase(inputs.text('baseImage'));
-  if (local !== undefined) {
-    return { target, client, base: await openLocalBase({ ...local, path: fullPath(agent, local.path) }, agent.signal) };
-  }
-
-  const ownConnection = connectionOf(agent, inputs.optionalText('baseRegistryConnection'));
-  const base = parseImageName(inputs.text('baseImage'), ownConnection?.host);
-  checkHost('baseRegistryConnection', ownConnection, base.registry, formatImage(base));
-  if (ownConnection === undefined && base.registry === target.registry) {
-    return { target, client, base: registryBase(client, base) };
-  }
-  const baseClient = new RegistryClient({ registry: base.registry, credentials: ownConnection, allowHttp, dispatcher });
-  return { target, client, base: registryBase(baseClient, base) };
+  const open = (base: ImageName, credentials: RegistryConnection | undefined): BaseSource => {
+    if (credentials === undefined && base.registry === target.registry) return registryBase(client, base);
+    return registryBase(new RegistryClient({ registry: base.registry, credentials, allowHttp, dispatcher }), base);
+  };
+  const openBase = async (): Promise<BaseSource> => {
+    const local = parseLocalBase(inputs.text('baseImage'));
+    if (local !== undefined) return openLocalBase({ ...local, path: fullPath(agent, local.path) }, agent.signal);
+    const base = parseImageName(inputs.text('baseImage'), ownConnection?.host);
+    checkHost('baseRegistryConnection', ownConnection, base.registry, formatImage(base));
+    return open(base, ownConnection);
+  };
+  const image = (name: string): BaseSource => {
+    const parsed = parseImageName(name);
+    const isOwn = ownConnection !== undefined && normalRegistry(ownConnection.host) === parsed.registry;
+    return open(parsed, isOwn ? ownConnection : undefined);
+  };
+  const logins = [connection, ownConnection].flatMap((each) =>
+    each === undefined ? [] : [{ ...each, registry: normalRegistry(each.host) }],
+  );
+  return { target, client, logins, openBase, image };
 }
 
 function connectionOf(agent: Agent, id: string | undefined): RegistryConnection | undefined {

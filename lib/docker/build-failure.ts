@@ -23,7 +23,7 @@ export function buildFailure(failed: FailedStep, build: ImageBuild): DeliveryErr
   if (/no space left on device/i.test([reason, ...failed.lines].join('\n'))) return diskFull(dockerfile, failed.step);
   if (/requires BuildKit|is not supported for the docker driver/.test(reason)) return needsBuildKit(dockerfile, reason);
   const pulls = failed.step === undefined || /^\[internal\] load metadata|\] FROM /i.test(failed.step);
-  if (pulls && PULLING.test(reason)) return notPulled(dockerfile, reason);
+  if (pulls && PULLING.test(reason)) return notPulled(dockerfile, failed.step, reason);
   return stepFailed(dockerfile, failed, reason);
 }
 
@@ -58,9 +58,10 @@ function needsBuildKit(dockerfile: string, reason: string): DeliveryError {
   });
 }
 
-function notPulled(dockerfile: string, reason: string): DeliveryError {
+function notPulled(dockerfile: string, step: string | undefined, reason: string): DeliveryError {
+  const where = step === undefined ? '' : ` at ${clipped(step)}`;
   return new DeliveryError('DOCKER_PULL_FAILED', {
-    message: `An image that ${dockerfile} builds upon cannot be pulled: ${reason}.`,
+    message: `An image that ${dockerfile} builds upon cannot be pulled${where}: ${reason}.`,
     remedy: 'Check its name in FROM, and baseRegistryConnection where it is private.',
   });
 }

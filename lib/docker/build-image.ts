@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { buildFailure } from './build-failure.ts';
@@ -28,7 +28,7 @@ const CLEANUP_LIMIT = 4_000;
 
 /**
  * Builds an image and writes it to a file: an archive of `docker save`, or one of an OCI image layout. In the engine it
- * has no name but one of this run's own, which is gone afterwards.
+ * has no name, or one of this run's own that is gone afterwards.
  *
  * @returns the file, in the context's folder
  * @throws DeliveryError `DOCKERFILE_NOT_FOUND`, `BUILD_CONTEXT_NOT_FOUND`, `BUILDKIT_MISSING`, and as the build gives
@@ -42,13 +42,16 @@ export async function buildImage(build: ImageBuild, context: BuildContext): Prom
     await runBuild(build, { layoutFile: file }, context);
     return file;
   }
-  const tag = `model-delivery-build:${randomUUID()}`;
+  const idFile = join(context.folder, 'image-id');
+  // To the classic builder the image is the cache of the next build, as it is to everybody who builds with it: it stays,
+  // without a name. BuildKit keeps its cache elsewhere. A name of this run's own keeps another run from removing the image.
+  const tag = context.engine.builder === 'classic' ? undefined : `model-delivery-build:${randomUUID()}`;
   try {
-    await runBuild(build, { idFile: join(context.folder, 'image-id'), tag }, context);
-    await save(tag, file, build, context);
+    await runBuild(build, { idFile, tag }, context);
+    await save(tag ?? (await readFile(idFile, 'utf8')).trim(), file, build, context);
     return file;
   } finally {
-    await forget(tag, context);
+    if (tag !== undefined) await forget(tag, context);
   }
 }
 
@@ -75,9 +78,9 @@ function builderEnvironment(builder: Builder): Readonly<Record<string, string>> 
   return { DOCKER_BUILDKIT: builder === 'buildkit' ? '1' : '0' };
 }
 
-async function save(tag: string, file: string, { dockerfile }: ImageBuild, context: BuildContext): Promise<void> {
+async function save(image: string, file: string, { dockerfile }: ImageBuild, context: BuildContext): Promise<void> {
   const { docker, signal } = context;
-  const { code, stderr } = await docker.run(['save', '--output', file, tag], { signal });
+  const { code, stderr } = await docker.run(['save', '--output', file, image], { signal });
   if (code === 0) return;
   throw new DeliveryError('DOCKER_SAVE_FAILED', {
     message: `The image built of ${dockerfile} could not be taken out of the Docker engine: ${lastLine(stderr)}`,
@@ -86,12 +89,12 @@ async function save(tag: string, file: string, { dockerfile }: ImageBuild, conte
 }
 
 /**
- * Takes the run's own name away from the image, and with it the image, unless it is another's too. Parents stay: they
- * are the classic builder's cache. This happens also after a cancellation, so it must not take long.
+ * Takes the run's own name away from the image, and with it the image, unless it is another's too. This happens also
+ * after a cancellation, so it must not take long.
  */
 async function forget(tag: string, { docker }: BuildContext): Promise<void> {
   const signal = AbortSignal.timeout(CLEANUP_LIMIT);
-  await docker.run(['image', 'rm', '--no-prune', tag], { signal }).catch(() => undefined);
+  await docker.run(['image', 'rm', tag], { signal }).catch(() => undefined);
 }
 
 async function checkPaths({ dockerfile, context }: ImageBuild): Promise<void> {

@@ -39,7 +39,8 @@ export class BuildLog {
 
   /** What failed, once the build has. */
   failure(): FailedStep {
-    const { title: step, lines } = this.#steps.get(this.#failed ?? '') ?? { title: undefined, lines: [] };
+    // The classic builder does not name the step that fails: it is the one that it was at.
+    const { title: step, lines } = this.#steps.get(this.#failed ?? '0') ?? { title: undefined, lines: [] };
     return { step, lines, reason: this.#last.replace(WRAPPING, '') };
   }
 
@@ -61,8 +62,6 @@ export class BuildLog {
     if (position !== undefined) this.#steps.set('0', { title: `[${position}] ${instruction ?? ''}`, lines: [] });
     else if (this.#steps.has('0') && isOutput(line)) this.#add('0', line);
     this.#last = line;
-    // The classic builder does not name the step that fails: it is the one that it was at.
-    if (/^(?:The command '|COPY failed|ADD failed)/.test(line)) this.#failed = '0';
   }
 
   #add(number: string, line: string): void {

@@ -18,7 +18,13 @@ export interface ImageBuild {
 }
 
 /** Where the result goes: into a file that is an image layout, or into the engine, which writes the image's id to a file. */
-export type BuildResult = { readonly layoutFile: string } | { readonly idFile: string; readonly tag: string };
+export type BuildResult = { readonly layoutFile: string } | EngineResult;
+
+export interface EngineResult {
+  readonly idFile: string;
+  /** The image's name in the engine; undefined: it has none. */
+  readonly tag: string | undefined;
+}
 
 /** The words behind `docker` that build an image. */
 export function buildArguments(build: ImageBuild, builder: Builder, result: BuildResult): readonly string[] {
@@ -39,9 +45,10 @@ export function buildArguments(build: ImageBuild, builder: Builder, result: Buil
   ];
 }
 
-function intoEngine(
-  builder: Builder,
-  { idFile, tag }: { readonly idFile: string; readonly tag: string },
-): readonly string[] {
-  return ['--iidfile', idFile, '--tag', tag, ...(builder === 'buildx' ? ['--load'] : [])];
+function intoEngine(builder: Builder, { idFile, tag }: EngineResult): readonly string[] {
+  return [
+    ...['--iidfile', idFile],
+    ...(tag === undefined ? [] : ['--tag', tag]),
+    ...(builder === 'buildx' ? ['--load'] : []),
+  ];
 }

@@ -50,7 +50,7 @@ export async function readBaseImage(
   try {
     const kind = kindOfStored(top);
     if (kind === undefined) throw new DocumentError(`it is of the type ${plainWord(top.mediaType)}`);
-    const facts = { source, digest: top.digest, family: kind.family };
+    const facts = { source, digest: source.publicDigest ?? top.digest, family: kind.family };
     return kind.isIndex
       ? { ...facts, ...(await readIndex(source, platforms, top, signal)) }
       : { ...facts, ...(await readSingle(source, platforms, top, signal)) };

@@ -11,6 +11,8 @@ export interface BaseSource {
   readonly name: string;
   /** As others can find it, for the image's label; undefined where it has no such name. */
   readonly publicName: string | undefined;
+  /** The digest that goes with that name; left out: that of its index or manifest. */
+  readonly publicDigest?: string | undefined;
   /** The repository from which its registry can take layers over; undefined where it is in none. */
   readonly repository: RepositoryName | undefined;
   /** Its index may name images that are not there, as archives of one platform do. */

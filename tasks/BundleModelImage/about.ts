@@ -20,7 +20,8 @@ export function aboutImage(
       'org.opencontainers.image.source': withoutCredentials(agent.variable('Build.Repository.Uri')),
       'org.opencontainers.image.version': tags[0],
       'org.opencontainers.image.base.name': base.source.publicName,
-      'org.opencontainers.image.base.digest': base.digest,
+      // A digest without a name is of no use to anybody, and may be that of an archive made a moment ago.
+      'org.opencontainers.image.base.digest': base.source.publicName && base.digest,
       'model-delivery.model.name': model?.name,
       'model-delivery.model.version': model?.version,
       'model-delivery.model.digest': model?.digest,

@@ -10,35 +10,37 @@ import { pushImage, type StoredImage } from '../../lib/oci/push-image.ts';
 import { aboutImage } from './about.ts';
 import { appToBundle } from './app-source.ts';
 import { NOTHING_ATTACHED } from './attachments.ts';
+import { withBase } from './base.ts';
 import { imageTags, mountSources, runSettings, wantedPlatforms } from './image-inputs.ts';
-import { checkSomething, modelToBundle } from './model-source.ts';
+import { groupsToAdd, modelToBundle } from './model-source.ts';
 import { factsOf, summaryOf } from './summary.ts';
 import { attachSupplyChain, supplyWishes } from './supply-chain.ts';
 
 void runTask('BundleModelImage', async (agent) => {
   const signal = deadline(agent, agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
-  const { target, base, client } = await imageRoute(agent, createDispatcher(networkOf(agent)));
+  const route = imageRoute(agent, createDispatcher(networkOf(agent)));
+  const { target, client } = route;
   const [tags, settings, platforms] = [imageTags(agent), runSettings(agent), wantedPlatforms(agent)];
   const wishes = await supplyWishes(agent);
   const app = await appToBundle(agent);
   const model = await modelToBundle(agent, signal);
-  // The app changes more often than the model, so it lies on top: engines unpack again only what is above a change.
-  const groups = [model?.group, app].flatMap((group) => group ?? []);
-  checkSomething(groups);
+  const groups = groupsToAdd(agent, model, app);
   const created = await commitTime(agent);
   const about = aboutImage(agent, model, tags, created);
 
-  agent.log(`Bundling onto ${base.name} into ${formatRepository(target)} as ${tags.join(', ')}`);
   const reporter = transferReporter(agent, 'Sending layers');
   let attached = NOTHING_ATTACHED;
   const beforeTags = async (image: StoredImage): Promise<void> => {
     attached = await attachSupplyChain(agent, wishes, { app, model, created }, image, signal);
   };
   const mountFrom = mountSources(agent, target);
-  const pushed = await pushImage(
-    { base, platforms, target, tags, mountFrom, groups, settings, about, created, beforeTags },
-    { client, onProgress: ({ done, total }) => reporter.progress(done, total), signal },
-  );
+  const pushed = await withBase(agent, route, { model, created, signal }, (base) => {
+    agent.log(`Bundling onto ${base.name} into ${formatRepository(target)} as ${tags.join(', ')}`);
+    return pushImage(
+      { base, platforms, target, tags, mountFrom, groups, settings, about, created, beforeTags },
+      { client, onProgress: ({ done, total }) => reporter.progress(done, total), signal },
+    );
+  });
 
   const revision = agent.variable('Build.SourceVersion');
   const facts = factsOf(pushed, { target, tags, model, revision, attached });

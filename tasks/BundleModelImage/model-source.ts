@@ -116,9 +116,21 @@ function sameFolder(one: string, other: string): boolean {
   return one.replace(/\/+$/, '') === other.replace(/\/+$/, '');
 }
 
-/** @throws DeliveryError `NOTHING_TO_ADD` where neither a model nor an app goes into the image */
-export function checkSomething(groups: readonly LayerGroup[]): void {
-  if (groups.length > 0) return;
+/**
+ * What lies upon the base, from below: the model, unless a Dockerfile has copied it, and the app, which changes more
+ * often, since engines unpack again only what is above a change.
+ *
+ * @throws DeliveryError `NOTHING_TO_ADD` where neither a model nor an app goes into the image
+ */
+export function groupsToAdd(
+  { inputs }: Agent,
+  model: BundledModel | undefined,
+  app: LayerGroup | undefined,
+): readonly LayerGroup[] {
+  const builds = inputs.choice('builder', ['append', 'dockerfile']) === 'dockerfile';
+  const copied = builds && inputs.flag('modelInContext');
+  const groups = [copied ? undefined : model?.group, app].flatMap((group) => group ?? []);
+  if (groups.length > 0 || builds) return groups;
   throw new DeliveryError('NOTHING_TO_ADD', {
     message: 'There is neither a model nor an app to put onto the base image.',
     remedy: 'Set appFolder, or set modelSource to folder or store.',

@@ -94,7 +94,19 @@ async function documentsAbout(
 }
 
 /** Inputs that say what goes into the image and how it runs; not `env` and `labels`, which some fill with what is nobody's business. */
-const TELLING = ['baseImage', 'platforms', 'appFolder', 'appTarget', 'modelSource', 'entrypoint', 'command', 'user'];
+const TELLING = [
+  'builder',
+  'baseImage',
+  'dockerfile',
+  'buildTarget',
+  'platforms',
+  'appFolder',
+  'appTarget',
+  'modelSource',
+  'entrypoint',
+  'command',
+  'user',
+];
 
 function tellingInputs({ inputs }: Agent): Readonly<Record<string, string>> {
   return present(Object.fromEntries(TELLING.map((name) => [name, inputs.optionalText(name)])));

@@ -88,8 +88,8 @@ describe('the words behind docker', () => {
       ...{ ...build, arguments: {}, target: undefined, secrets: new Map() },
       ...{ platforms: [], cacheFrom: [], cacheTo: [] },
     };
-    assert.deepEqual(buildArguments(plain, 'classic', { idFile: '/private/id', tag: 'a:b' }), [
-      ...['build', '--file', '/src/Dockerfile', '--force-rm', '--iidfile', '/private/id', '--tag', 'a:b', '/src'],
+    assert.deepEqual(buildArguments(plain, 'classic', { idFile: '/private/id', tag: undefined }), [
+      ...['build', '--file', '/src/Dockerfile', '--force-rm', '--iidfile', '/private/id', '/src'],
     ]);
   });
 });
