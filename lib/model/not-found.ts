@@ -34,7 +34,7 @@ export async function notFound(
     thing === 'version' ? store.listFolders(layout.versions(model), signal) : channelNames(managed, model, signal);
   const others = await nearestNames(wanted, names);
   return new DeliveryError(code, {
-    message: `The model ${model} in the container ${store.container} has no ${what}.`,
+    message: `The model ${model} in ${store.uriOf('')} has no ${what}.`,
     remedy: others.length === 0 ? `It has no ${thing} at all yet.` : `It has: ${others.join(', ')}.`,
   });
 }

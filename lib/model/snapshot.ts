@@ -162,13 +162,13 @@ async function noMatch(
 ): Promise<DeliveryError> {
   if (typeof select === 'object') {
     return new DeliveryError('BLOB_NOT_FOUND', {
-      message: `No blob in the container ${store.container} has the tags ${select.tagged} and matches ${JSON.stringify(text)}.`,
+      message: `No blob in ${store.uriOf('')} has the tags ${select.tagged} and matches ${JSON.stringify(text)}.`,
       remedy: 'Check tagFilter and blobs. Tags are case-sensitive, and a new one takes a while until it can be found.',
     });
   }
   const near = await nearestNames(text, namesAround(store, prefix, signal));
   return new DeliveryError('BLOB_NOT_FOUND', {
-    message: `No blob in the container ${store.container} matches ${JSON.stringify(text)}.`,
+    message: `No blob in ${store.uriOf('')} matches ${JSON.stringify(text)}.`,
     remedy:
       near.length === 0
         ? 'There is nothing near that name; check container and blobs.'

@@ -162,7 +162,7 @@ async function noneLeft(
 ): Promise<DeliveryError> {
   if (notes.length === 0) return notFound(managed, model, { code: 'VERSION_NOT_FOUND', what, wanted }, signal);
   return new DeliveryError('VERSION_DEPRECATED', {
-    message: `The model ${model} in the container ${managed.store.container} has no ${what} that may be used. ${notes.join(' ')}`,
+    message: `The model ${model} in ${managed.store.uriOf('')} has no ${what} that may be used. ${notes.join(' ')}`,
     remedy: 'Publish another version, name one exactly, or lift its deprecation (PublishModel, action reinstate).',
   });
 }

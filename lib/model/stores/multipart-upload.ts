@@ -23,7 +23,6 @@ export interface MultipartSurroundings {
 export class MultipartUpload implements PartUpload {
   readonly #on: MultipartSurroundings;
   readonly #etags = new Map<number, string>();
-  #size = 0;
   #begun: Promise<string> | undefined;
 
   constructor(surroundings: MultipartSurroundings) {
@@ -38,7 +37,6 @@ export class MultipartUpload implements PartUpload {
       const { ETag = '' } = await client.send(new sdk.UploadPartCommand(part), { abortSignal });
       this.#etags.set(index, ETag);
     });
-    this.#size += bytes.length;
     return true;
   }
 
@@ -47,23 +45,23 @@ export class MultipartUpload implements PartUpload {
     const etags = Array.from({ length: count }, (_, index) => this.#etags.get(index) ?? '');
     const Parts = etags.map((ETag, index) => ({ ETag, PartNumber: index + 1 }));
     const upload = { ...object, UploadId: await this.#begun, MultipartUpload: { Parts }, IfNoneMatch: '*' };
-    const outcome = await attempt(signal, async (abortSignal) => {
+    const completed = await attempt(signal, async (abortSignal) => {
       try {
         await client.send(new sdk.CompleteMultipartUploadCommand(upload), { abortSignal });
-        return 'joined';
+        return true;
       } catch (error) {
         const { code, status } = failureOf(error);
         if (status !== 412 && code !== 'NoSuchUpload') throw error;
-        const { ETag = '', ContentLength } = await client.send(new sdk.HeadObjectCommand(object), { abortSignal });
-        // Somebody was faster, perhaps with the same parts.
-        if (status === 412) return withoutQuotes(ETag) === joinedEtag(etags) ? 'equal' : 'taken';
-        if (ContentLength !== this.#size) throw error;
-        // The parts were joined before; only the answer got lost.
-        return 'joined';
+        // Somebody was faster, or this very upload was and the answer got lost: what is there tells.
+        return false;
       }
     });
-    if (outcome !== 'joined') await this.abandon(signal);
-    return outcome !== 'taken';
+    if (completed) return true;
+    await this.abandon(signal);
+    const there = await attempt(signal, (abortSignal) =>
+      client.send(new sdk.HeadObjectCommand(object), { abortSignal }),
+    );
+    return withoutQuotes(there.ETag ?? '') === joinedEtag(etags);
   }
 
   async abandon(signal: AbortSignal): Promise<void> {

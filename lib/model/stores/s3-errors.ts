@@ -125,7 +125,7 @@ export function objectChanged({ bucket }: S3Access, name: string, cause?: unknow
 /** The store cannot promise what publishing rests on. */
 export function conditionsUnsupported(access: S3Access, cause?: unknown): DeliveryError {
   return new DeliveryError('CONDITIONS_UNSUPPORTED', {
-    message: `The store ${addressOf(access)} does not keep to conditional writes (If-None-Match), so two runs could overwrite each other's version of a model.`,
+    message: `The store ${addressOf(access)} does not keep to conditional writes (If-None-Match, If-Match), so two runs could overwrite each other's version of a model.`,
     remedy: 'Publish to a store that has them, such as AWS S3, or update this one; fetching from it works.',
     cause,
   });

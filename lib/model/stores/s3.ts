@@ -27,6 +27,9 @@ const LARGEST_PAGE = 1000;
 /** S3 joins no more parts to an object. */
 const MOST_PARTS = 10_000;
 
+/** An ETag that no content has. */
+const NO_ETAG = '"00000000000000000000000000000000"';
+
 /** What a store needs from outside, and limits that tests shorten. */
 export interface S3StoreOptions {
   /** Sends the requests. */
@@ -231,8 +234,9 @@ export class S3Store implements ObjectStore {
   }
 
   /**
-   * Makes sure once that a store which is not AWS keeps to conditions: of two writes of one name, the second must be refused.
-   * The name is new and beside the first object to be written, so that whoever may write the one may write the other.
+   * Makes sure once that a store which is not AWS keeps to both conditions: that it creates nothing twice, and replaces
+   * no state but the one that is named. The name is new and beside the first object to be written, so that whoever
+   * may write the one may write the other.
    */
   #proveConditions(name: string, signal: AbortSignal): Promise<void> {
     if (this.#access.endpoint === undefined) return Promise.resolve();
@@ -241,10 +245,12 @@ export class S3Store implements ObjectStore {
   }
 
   async #tryConditions(probe: string, signal: AbortSignal): Promise<void> {
-    const bytes = Buffer.from('Written to see whether this store keeps to If-None-Match. May be deleted.\n');
+    const bytes = Buffer.from('Written to see whether this store keeps to conditions. May be deleted.\n');
     try {
       await this.#put(probe, bytes, 'absent', signal);
-      if (await this.#put(probe, bytes, 'absent', signal)) throw conditionsUnsupported(this.#access);
+      for (const condition of ['absent', { etag: NO_ETAG }] as const) {
+        if (await this.#put(probe, bytes, condition, signal)) throw conditionsUnsupported(this.#access);
+      }
     } finally {
       await this.remove(probe, signal).catch(() => undefined);
     }

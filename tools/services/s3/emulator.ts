@@ -9,12 +9,14 @@ import { type ArrivedRequest, type CallerKeys, Callers } from './callers.ts';
 import { Refusal } from './refusal.ts';
 import { TokenService } from './token-service.ts';
 
+export type Conditions = 'kept' | 'refused' | 'ignored' | 'halfKept';
+
 /** What kind of store the emulator plays. */
 export interface S3EmulatorOptions {
   /** 0, or left out: any free one. */
   readonly port?: number;
-  /** How it takes conditional writes: as S3 does, or as stores do that have none. */
-  readonly conditions?: 'kept' | 'refused' | 'ignored';
+  /** How it takes conditional writes: as S3 does, as stores do that have none, or as those that know If-None-Match alone. */
+  readonly conditions?: Conditions;
 }
 
 /** A running emulator, with all that a client needs. */
@@ -74,7 +76,7 @@ interface GuardParts {
   readonly tokenService: TokenService;
   /** Buckets that everybody may read. */
   readonly open: ReadonlySet<string>;
-  readonly conditions: 'kept' | 'refused' | 'ignored';
+  readonly conditions: Conditions;
 }
 
 class Guard {
@@ -116,11 +118,13 @@ class Guard {
     const [path = ''] = request.message.url?.split('?') ?? [];
     if (!putsObject(request.message)) return this.#forward(request, response);
     const conditional = headers['if-none-match'] !== undefined || headers['if-match'] !== undefined;
-    if (conditional && this.#parts.conditions === 'refused') {
+    const { conditions } = this.#parts;
+    if (conditional && conditions === 'refused') {
       throw new Refusal(501, 'NotImplemented', 'A header you provided implies functionality that is not implemented');
     }
+    const known = conditions === 'halfKept' ? headers['if-none-match'] !== undefined : conditions === 'kept';
     await this.#inTurn(path, async () => {
-      if (conditional && this.#parts.conditions === 'kept') await this.#checkConditions(path, request.message);
+      if (conditional && known) await this.#checkConditions(path, request.message);
       await this.#forward(request, response);
     });
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { publishModel } from '../../../../lib/model/publish.ts';
 import type { ObjectStore } from '../../../../lib/model/stores/object-store.ts';
 import type { AssumedRole, S3Access, S3Credential, S3Keys } from '../../../../lib/model/stores/s3-access.ts';
-import { type S3Emulator, startS3Emulator } from '../../../../tools/services/s3/emulator.ts';
+import { type Conditions, type S3Emulator, startS3Emulator } from '../../../../tools/services/s3/emulator.ts';
 import { FaultProxy } from '../../../support/fault-proxy.ts';
 import { noise, silent, TestFolder } from '../../../support/model-folder.ts';
 import {
@@ -204,9 +204,13 @@ describe('publishing to S3', function () {
     return publishModel(store, what, reporter, signal);
   };
 
-  for (const conditions of ['refused', 'ignored'] as const) {
-    it(`that has its conditional writes ${conditions} is refused before anything is sent; fetching works`, async () => {
-      const emulator: S3Emulator = await startS3Emulator({ conditions });
+  for (const [conditions, what] of Object.entries({
+    refused: 'refused',
+    ignored: 'ignored',
+    halfKept: 'kept by half',
+  })) {
+    it(`that has its conditional writes ${what} is refused before anything is sent; fetching works`, async () => {
+      const emulator: S3Emulator = await startS3Emulator({ conditions: conditions as Conditions });
       const bucket = await freshBucket(emulator);
       const store = await openBucket(bucket);
       await assert.rejects(publish(store, folder.write('m', { 'a.bin': noise(20 * MiB), b: 'x' })), {
