@@ -8,6 +8,7 @@ import { readChannels } from '../../../lib/model/channel.ts';
 import { ManagedLayout } from '../../../lib/model/layout.ts';
 import { readManifest } from '../../../lib/model/manifest.ts';
 import type { ManagedStore } from '../../../lib/model/managed-store.ts';
+import { pruneModel } from '../../../lib/model/prune.ts';
 import { type Publication, publishModel } from '../../../lib/model/publish.ts';
 import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
 import { type BlobContainer, freshContainer, namesIn, openContainer, put } from '../../support/blob-container.ts';
@@ -126,7 +127,7 @@ describe('a publication that is interrupted', () => {
   });
 
   /** Runs a publisher of its own and ends it, without a chance to tidy up, at a request. */
-  const killedAt = async (publication: Publication, index: number, when: 'before' | 'after'): Promise<boolean> => {
+  const killedAt = async (task: Omit<Order, 'access'>, index: number, when: 'before' | 'after'): Promise<boolean> => {
     let [child, killed] = [undefined as ChildProcess | undefined, false];
     const kill = (request: SeenRequest): undefined => {
       if (request.index !== index) return;
@@ -135,7 +136,7 @@ describe('a publication that is interrupted', () => {
     };
     proxy.reset({ [when]: kill });
     const access = { ...container.access, endpoint: `${proxy.origin}${new URL(container.access.endpoint).pathname}` };
-    child = spawn(process.execPath, [PUBLISHER, JSON.stringify({ access, publication } satisfies Order)], {
+    child = spawn(process.execPath, [PUBLISHER, JSON.stringify({ access, ...task } satisfies Order)], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     await once(child, 'exit');
@@ -151,38 +152,64 @@ describe('a publication that is interrupted', () => {
     for (const when of ['before', 'after'] as const) {
       for (let index = 0, alive = false; !alive; index++) {
         const model = `m${when}${index}`;
-        alive = !(await killedAt(order(source, { model }), index, when));
+        alive = !(await killedAt({ publication: order(source, { model }) }, index, when));
         deaths += Number(!alive);
         const managed: ManagedStore = { store: direct, layout: new ManagedLayout('models') };
-        const whole = await wholeVersions(managed, model);
+        const whole = await wholeVersions(managed, model, digests);
         for (const { version } of await readChannels(managed, model, NEVER)) assert.ok(whole.includes(version));
         // And whoever runs it again gets it done, without leftovers.
         const again = await publishModel(direct, order(source, { model }), silent, NEVER);
-        assert.deepEqual(await wholeVersions(managed, model), ['1']);
+        assert.deepEqual(await wholeVersions(managed, model, digests), ['1']);
         assert.equal((await readChannels(managed, model, NEVER))[0]?.version, '1');
         const files = (await namesIn(container)).filter((name) => name.startsWith(`models/${model}/versions/1/files/`));
         assert.equal(files.length, again.manifest.files.length);
       }
     }
     assert.ok(deaths > 20, `${deaths} deaths`);
-
-    /** Names of versions that have a manifest; each must have all of its files. */
-    async function wholeVersions({ store, layout }: ManagedStore, model: string): Promise<readonly string[]> {
-      const versions: string[] = [];
-      for await (const version of store.listFolders(layout.versions(model), NEVER)) {
-        const found = await store.read(layout.manifest(model, version), NEVER);
-        if (found === undefined) continue;
-        const { files, folder: below } = readManifest(found.text, version);
-        for (const { path, sha256 } of files) {
-          assert.ok(digests.has(sha256));
-          const bytes = await container.client
-            .getBlobClient(layout.file(model, version, below, path))
-            .downloadToBuffer();
-          assert.equal(createHash('sha256').update(bytes).digest('hex'), sha256);
-        }
-        versions.push(version);
-      }
-      return versions;
-    }
   });
+
+  it('and a prune that is killed never leaves a version in part or a channel without its version', async function () {
+    this.timeout(240_000);
+    const content = { 'a.bin': 'weights', 'b.txt': 'labels' };
+    const source = folder.write('m', content);
+    const digests = new Set(Object.values(content).map((bytes) => createHash('sha256').update(bytes).digest('hex')));
+    const managed: ManagedStore = { store: direct, layout: new ManagedLayout('models') };
+    let deaths = 0;
+    for (let index = 0, alive = false; !alive; index++) {
+      const model = `m${index}`;
+      for (const version of ['1', '2', '3', '4']) {
+        const channel = version === '2' ? 'production' : undefined;
+        await publishModel(direct, order(source, { model, version, channel }), silent, NEVER);
+      }
+      const pruning = { prefix: 'models', model, keep: 1, dryRun: false, by: undefined };
+      alive = !(await killedAt({ pruning }, index, index % 2 === 0 ? 'before' : 'after'));
+      deaths += Number(!alive);
+      const whole = await wholeVersions(managed, model, digests);
+      assert.ok(whole.includes('2') && whole.includes('4'), whole.join());
+      await pruneModel(direct, { ...pruning, now: new Date() }, silent, NEVER);
+      assert.deepEqual(await wholeVersions(managed, model, digests), ['2', '4']);
+    }
+    assert.ok(deaths > 15, `${deaths} deaths`);
+  });
+
+  /** Names of versions that have a manifest; each must have all of its files. */
+  async function wholeVersions(
+    { store, layout }: ManagedStore,
+    model: string,
+    digests: ReadonlySet<string>,
+  ): Promise<readonly string[]> {
+    const versions: string[] = [];
+    for await (const version of store.listFolders(layout.versions(model), NEVER)) {
+      const found = await store.read(layout.manifest(model, version), NEVER);
+      if (found === undefined) continue;
+      const { files, folder: below } = readManifest(found.text, version);
+      for (const { path, sha256 } of files) {
+        assert.ok(digests.has(sha256));
+        const bytes = await container.client.getBlobClient(layout.file(model, version, below, path)).downloadToBuffer();
+        assert.equal(createHash('sha256').update(bytes).digest('hex'), sha256);
+      }
+      versions.push(version);
+    }
+    return versions;
+  }
 });
