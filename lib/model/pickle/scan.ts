@@ -1,0 +1,271 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { createGunzip, createInflate, createInflateRaw } from 'node:zlib';
+import type { SourceFile } from '../source-files.ts';
+import { type Format, formatOf, HEAD, holdsObjects, isNamedAsPickle } from './formats.ts';
+import { judgeImport } from './imports.ts';
+import type { Act } from './machine.ts';
+import { beginsAsPickle, PickleStream } from './stream.ts';
+import { BrokenZip, type ReadAt, zipEntries } from './zip.ts';
+
+/** Something in a file that a reader should know before anyone loads it. */
+export interface PickleFinding {
+  /** The file's path in the model; of a file within it, both: `model.pt › archive/data.pkl`. */
+  readonly file: string;
+  /** `unreadable`: nobody can say what is in it, which is no permission. */
+  readonly severity: 'dangerous' | 'suspicious' | 'unreadable';
+  /** Half a sentence, such as `imports os.system`. */
+  readonly what: string;
+}
+
+/** What a scan has seen. That it has found nothing does not prove that a file is harmless. */
+export interface PickleScan {
+  /** Pickles that were read, those within archives included. */
+  readonly pickles: number;
+  readonly findings: readonly PickleFinding[];
+}
+
+export interface ScanOptions {
+  /** Imports that are expected besides those of well-known libraries: `mylib.Model`, `mylib.*`. */
+  readonly allowed: readonly string[];
+  readonly signal: AbortSignal;
+  /** Longest that one file may take, in milliseconds. */
+  readonly timeLimit?: number;
+}
+
+const TIME_LIMIT = 10 * 60_000;
+/** Of a file that is not known to be a pickle, so much is tried. */
+const TRIED = 64 * 1024;
+/** More of one file says nothing more. */
+const MOST_FINDINGS = 50;
+/** PyTorch's files before archives: a number to know them by, then four pickles, then bare numbers. */
+const OLD_TORCH = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
+const OLD_TORCH_PICKLES = 5;
+
+/** Something to read, as often as wanted. */
+interface Content {
+  readonly label: string;
+  readonly size: number;
+  readonly named: boolean;
+  readonly open: () => Readable;
+  /** It came out of something compressed. */
+  readonly unpacked?: boolean;
+  /** Where parts of it can be read: a file of its own. */
+  readonly readAt?: ReadAt;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Looks into the files of a model for what would run when they are loaded. Formats that hold numbers alone are known by their first
+ * bytes and read no further. Nothing is executed.
+ *
+ * @throws what aborted the signal, and errors of the file system
+ */
+export async function scanPickles(files: readonly SourceFile[], options: ScanOptions): Promise<PickleScan> {
+  const scanner = new Scanner(options);
+  for (const file of files) await scanner.file(file);
+  return { pickles: scanner.pickles, findings: scanner.findings };
+}
+
+class Scanner {
+  readonly findings: PickleFinding[] = [];
+  pickles = 0;
+  readonly #options: ScanOptions;
+
+  constructor(options: ScanOptions) {
+    this.#options = options;
+  }
+
+  async file({ path, location, size }: SourceFile): Promise<void> {
+    const { signal, timeLimit = TIME_LIMIT } = this.#options;
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
+    const handle = await open(location);
+    const readAt: ReadAt = async (offset, length) => {
+      const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset);
+      return bytes.subarray(0, bytesRead);
+    };
+    const openFile = (): Readable => createReadStream(location, { signal: limited, highWaterMark: 1024 * 1024 });
+    try {
+      await this.#content(
+        { label: path, size, named: isNamedAsPickle(path), open: openFile, readAt, signal: limited },
+        location,
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!limited.aborted) throw error;
+      this.#add(path, 'unreadable', `could not be read within ${Math.round(timeLimit / 60_000)} minutes`);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #content(content: Content, location?: string): Promise<void> {
+    const head = await firstBytes(content.open(), HEAD);
+    const format = formatOf(head, content.size);
+    if (format === 'zip' && location !== undefined) await this.#archive(content, location);
+    else if (format === 'zip') this.#tooDeep(content);
+    else if (format === 'npy') await this.#array(content);
+    else if (format === 'zlib' || format === 'gzip') await this.#compressed(content, format);
+    else if (format === 'unreadable' && content.named) {
+      this.#add(content.label, 'unreadable', 'is compressed in a way that cannot be looked into');
+    } else if (content.named || format === 'pickle' || (format === 'unknown' && (await isPickle(content)))) {
+      await this.#pickle(content, head);
+    }
+  }
+
+  /** Nothing that a library writes is packed twice. */
+  #tooDeep({ label }: Content): void {
+    this.#add(label, 'unreadable', 'is packed within something that is packed');
+  }
+
+  async #archive({ label, size, readAt, signal }: Content, location: string): Promise<void> {
+    if (readAt === undefined) return;
+    try {
+      for (const entry of await zipEntries(readAt, size)) {
+        if (entry.length === 0) continue;
+        const [start, end] = [entry.offset, entry.offset + entry.length - 1];
+        const raw = (): Readable => createReadStream(location, { start, end, signal });
+        await this.#content({
+          label: `${label} › ${entry.name}`,
+          size: entry.compressed ? Infinity : entry.length,
+          named: isNamedAsPickle(entry.name),
+          open: entry.compressed ? () => through(raw(), createInflateRaw()) : raw,
+          unpacked: entry.compressed,
+          signal,
+        });
+      }
+    } catch (error) {
+      if (!(error instanceof BrokenZip) && !isCompressionError(error)) throw error;
+      this.#add(label, 'unreadable', `is an archive that cannot be read: ${(error as Error).message}`);
+    }
+  }
+
+  async #compressed(content: Content, format: Format): Promise<void> {
+    if (content.unpacked === true) {
+      this.#tooDeep(content);
+      return;
+    }
+    const unpack = (): Readable => through(content.open(), format === 'gzip' ? createGunzip() : createInflate());
+    try {
+      await this.#content({ ...content, size: Infinity, open: unpack, unpacked: true });
+    } catch (error) {
+      if (!isCompressionError(error)) throw error;
+      if (content.named) this.#add(content.label, 'unreadable', `cannot be unpacked: ${(error as Error).message}`);
+    }
+  }
+
+  /** An array of numpy: of objects, a pickle follows the header. */
+  async #array({ label, open: reopen }: Content): Promise<void> {
+    const head = await firstBytes(reopen(), 12);
+    const wide = (head[6] ?? 1) > 1;
+    const length = wide ? head.readUInt32LE(8) : head.readUInt16LE(8);
+    const begin = (wide ? 12 : 10) + length;
+    if (length > TRIED) {
+      this.#add(label, 'unreadable', 'has a header larger than any array');
+      return;
+    }
+    const header = (await firstBytes(reopen(), begin)).toString('latin1', 10);
+    if (holdsObjects(header)) await this.#read(label, skipping(reopen(), begin), false);
+  }
+
+  async #pickle({ label, open: reopen }: Content, head: Buffer): Promise<void> {
+    await this.#read(label, reopen(), head.subarray(0, OLD_TORCH.length).equals(OLD_TORCH));
+  }
+
+  /** Reads pickles one behind the other, to the end of the last. */
+  async #read(label: string, pieces: AsyncIterable<Buffer>, oldTorch: boolean): Promise<void> {
+    const report = (act: Act): void => this.#judge(label, act);
+    let stream = new PickleStream(report);
+    let count = 0;
+    for await (const piece of pieces) {
+      let rest = stream.feed(piece);
+      while (stream.state === 'stopped' && rest.length > 0) {
+        count += 1;
+        const whole = oldTorch && count >= OLD_TORCH_PICKLES;
+        if (whole || (!oldTorch && !beginsAsPickle(rest))) {
+          this.pickles += count;
+          if (!whole) this.#add(label, 'suspicious', 'goes on behind the end of its pickle');
+          return;
+        }
+        stream = new PickleStream(report);
+        rest = stream.feed(rest);
+      }
+      if (stream.state === 'broken') break;
+    }
+    stream.end();
+    this.pickles += count + 1;
+    if (stream.state === 'broken')
+      this.#add(label, 'unreadable', `is a pickle that cannot be read to its end: ${stream.why}`);
+  }
+
+  #judge(label: string, act: Act): void {
+    switch (act.act) {
+      case 'import': {
+        const judgement = judgeImport(act.module, act.name, this.#options.allowed);
+        if (judgement === 'expected') return;
+        this.#add(label, judgement === 'dangerous' ? 'dangerous' : 'suspicious', `imports ${act.module}.${act.name}`);
+        return;
+      }
+      case 'computed import':
+        this.#add(label, 'dangerous', 'imports something whose name is made while loading');
+        return;
+      case 'changed import':
+        this.#add(label, 'dangerous', `changes ${act.module}.${act.name} while loading`);
+        return;
+      case 'computed call':
+        this.#add(label, 'suspicious', 'calls something that is made while loading');
+        return;
+      case 'extension':
+        this.#add(label, 'suspicious', 'uses the extension registry');
+    }
+  }
+
+  #add(file: string, severity: PickleFinding['severity'], what: string): void {
+    const same = this.findings.filter((finding) => finding.file === file);
+    if (same.length >= MOST_FINDINGS || same.some((finding) => finding.what === what)) return;
+    this.findings.push({ file, severity, what });
+  }
+}
+
+/** Whether the beginning of a file reads as a pickle that does something or ends: protocols 0 and 1 have no signature. */
+async function isPickle({ open: reopen }: Content): Promise<boolean> {
+  const stream = new PickleStream(() => undefined);
+  const bytes = await firstBytes(reopen(), TRIED);
+  stream.feed(bytes);
+  return stream.calls > 0 || stream.state === 'stopped' || (stream.state === 'reading' && bytes.length >= TRIED);
+}
+
+async function firstBytes(stream: Readable, count: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length >= count) break;
+  }
+  return Buffer.concat(pieces).subarray(0, count);
+}
+
+async function* skipping(stream: Readable, count: number): AsyncGenerator<Buffer> {
+  let left = count;
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    const rest = piece.subarray(Math.min(left, piece.length));
+    left -= piece.length - rest.length;
+    if (rest.length > 0) yield rest;
+  }
+}
+
+/** Unpacks a stream; when either side breaks or is left, both end. */
+function through(source: Readable, unpack: NodeJS.ReadWriteStream & Readable): Readable {
+  source.on('error', (error) => unpack.destroy(error));
+  unpack.on('close', () => source.destroy());
+  source.pipe(unpack);
+  return unpack;
+}
+
+function isCompressionError(error: unknown): boolean {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return code?.startsWith('Z_') === true || code === 'ERR_BUFFER_TOO_LARGE';
+}

@@ -1,0 +1,144 @@
+"""Writes pickles of every kind into a folder, for the scanner's tests: harmless ones and others."""
+
+import bz2
+import gzip
+import io
+import os
+import pickle
+import struct
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import joblib
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+folder = Path(sys.argv[1])
+clean, bad = folder / "clean", folder / "bad"
+for each in (clean, bad):
+    each.mkdir(parents=True, exist_ok=True)
+
+rng = np.random.RandomState(0)
+X, y = rng.rand(120, 6), rng.randint(0, 2, 120)
+models = {
+    "logistic": LogisticRegression(),
+    "forest": RandomForestClassifier(n_estimators=5),
+    "boosting": GradientBoostingClassifier(n_estimators=3),
+    "hist": HistGradientBoostingClassifier(max_iter=3),
+    "knn": KNeighborsClassifier(algorithm="kd_tree"),
+    "mlp": MLPClassifier(hidden_layer_sizes=(8,), max_iter=5),
+    "svc": make_pipeline(StandardScaler(), SVC()),
+}
+for name, model in models.items():
+    model.fit(X, y)
+    for protocol in range(6):
+        (clean / f"{name}{protocol}.pkl").write_bytes(pickle.dumps(model, protocol))
+    joblib.dump(model, clean / f"{name}.joblib")
+joblib.dump(models["forest"], clean / "zlib.joblib", compress=3)
+joblib.dump(models["forest"], clean / "gzip.joblib", compress=("gzip", 3))
+words = TfidfVectorizer().fit(["one two", "two three"])
+joblib.dump(words, clean / "words.joblib")
+joblib.dump({"names": np.array(["a", {"b": 1}], dtype=object), "sparse": csr_matrix(X), "x": X.astype("f4")}, clean / "objects.joblib")
+np.save(clean / "numbers.npy", X)
+np.save(clean / "objects.npy", np.array([1, "two"], dtype=object), allow_pickle=True)
+np.savez(clean / "many.npz", x=X, o=np.array([1, "two"], dtype=object))
+np.savez_compressed(clean / "small.npz", x=X)
+(clean / "labels.txt").write_text("cat\ndog\nbird\n")
+(clean / "config.json").write_text("{}")
+(clean / "raw.bin").write_bytes(X.tobytes())
+(clean / "plain.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}" + b"\x80\x04." * 100)
+
+
+def torch_state(extra=None):
+    """data.pkl of a state dict, made of PyTorch's names without PyTorch."""
+    out = io.BytesIO()
+    out.write(b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01(X\x01\x00\x00\x00wq\x02")
+    out.write(b"ctorch._utils\n_rebuild_tensor_v2\nq\x03((X\x07\x00\x00\x00storageq\x04ctorch\nFloatStorage\nq\x05")
+    out.write(b"X\x01\x00\x00\x000q\x06X\x03\x00\x00\x00cpuq\x07K\x04tq\x08QK\x00K\x02K\x02\x86K\x02K\x01\x86\x89")
+    out.write(b"ccollections\nOrderedDict\n)Rtq\x09Rq\x0a" + (extra or b"N") + b"0u.")
+    return out.getvalue().replace(b"N0u.", b"u.")
+
+
+def torch_zip(path, data, method=zipfile.ZIP_STORED, name="archive/data.pkl"):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr(name, data)
+        archive.writestr("archive/data/0", np.arange(4, dtype="f4").tobytes())
+        archive.writestr("archive/version", "3\n")
+
+
+torch_zip(clean / "stored.pt", torch_state())
+torch_zip(clean / "deflated.pth", torch_state(), zipfile.ZIP_DEFLATED)
+magic = pickle.dumps(0x1950A86A20F9469CFC6C, 2)
+legacy = magic + pickle.dumps(1001, 2) + pickle.dumps({"little_endian": True}, 2) + torch_state() + pickle.dumps(["0"], 2)
+(clean / "legacy.pt").write_bytes(legacy + struct.pack("<q", 4) + np.arange(4, dtype="f4").tobytes())
+
+
+class Evil:
+    def __init__(self, call, *args):
+        self.call, self.args = call, args
+
+    def __reduce__(self):
+        return self.call, self.args
+
+
+for protocol in range(6):
+    (bad / f"system{protocol}.pkl").write_bytes(pickle.dumps({"w": X, "m": Evil(os.system, "true")}, protocol))
+    (bad / f"eval{protocol}.pkl").write_bytes(pickle.dumps(Evil(eval, "1"), protocol))
+(bad / "noname.weights").write_bytes(pickle.dumps(Evil(os.system, "true"), 4))
+(bad / "ascii.weights").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+(bad / "inst.pkl").write_bytes(b"(S'true'\nios\nsystem\n.")
+(bad / "obj.pkl").write_bytes(b"(cos\nsystem\nS'true'\no.")
+(bad / "newobj.pkl").write_bytes(b"\x80\x02csubprocess\nPopen\nX\x04\x00\x00\x00true\x85\x81.")
+# The memo is misused so that a guess at it says torch._utils.
+(bad / "memo.pkl").write_bytes(
+    b"\x80\x04U\x02osq\x00U\x06systemq\x01U\x0ctorch._utils\x94U\x12_rebuild_tensor_v2\x94h\x00h\x01\x93U\x04true\x85R."
+)
+# An attribute is set on a function, then read as the name of a module.
+(bad / "build.pkl").write_bytes(b"\x80\x04cnumpy\nndarray\nN}U\x01aU\x02oss\x86b0cnumpy\nndarray.a\nU\x06system\x93U\x04true\x85R.")
+(bad / "computed.pkl").write_bytes(b"\x80\x04cbuiltins\nstr\nU\x02os\x85RU\x06system\x93U\x04true\x85R.")
+(bad / "dotted.pkl").write_bytes(b"\x80\x04U\x05numpyU\x18core._internal.os.system0U\x05numpyU\x12_core.os.system.__\x93U\x04true\x85R.")
+(bad / "builtins.pkl").write_bytes(b"\x80\x04cnumpy\n__builtins__\n.")
+(bad / "extension.pkl").write_bytes(b"\x80\x02\x82\x01)R.")
+(bad / "unknown.pkl").write_bytes(b"\x80\x02cmylib.models\nNet\n)R.")
+# Python runs what comes before the break.
+(bad / "broken.pkl").write_bytes(pickle.dumps(Evil(os.system, "true"), 2)[:-1] + b"\xff")
+(bad / "short.pkl").write_bytes(pickle.dumps({"w": X}, 4)[:-20])
+(bad / "garbage.pkl").write_bytes(pickle.dumps({"w": 1}, 4) + b"and so on")
+(bad / "second.pkl").write_bytes(pickle.dumps({"w": 1}, 4) + pickle.dumps(Evil(os.system, "true"), 4))
+(bad / "notpickle.pkl").write_bytes(b"hello, world")
+(bad / "nested.pkl").write_bytes(pickle.dumps({"inner": pickle.dumps(Evil(os.system, "true"), 4)}, 4))
+(bad / "large.pkl").write_bytes(pickle.dumps({"a": b"x" * 3_000_000, "b": "y" * 3_000_000, "m": Evil(os.system, "true")}, 4))
+torch_zip(bad / "torch.pt", torch_state(b"cposix\nsystem\nX\x04\x00\x00\x00true\x85R"))
+torch_zip(bad / "deflated.bin", torch_state(b"cposix\nsystem\nX\x04\x00\x00\x00true\x85R"), zipfile.ZIP_DEFLATED)
+torch_zip(bad / "renamed.zip", pickle.dumps(Evil(os.system, "true"), 4), name="archive/notes.txt")
+(bad / "legacy.pt").write_bytes(magic + pickle.dumps(1001, 2) + pickle.dumps({}, 2) + pickle.dumps(Evil(os.system, "true"), 2))
+# Flags of encryption and a wrong checksum stop Python's zipfile, but not PyTorch.
+flagged = bytearray((bad / "torch.pt").read_bytes())
+flagged[6] |= 1
+flagged[14] ^= 0xFF
+(bad / "flagged.pt").write_bytes(flagged)
+(bad / "cut.pt").write_bytes((clean / "stored.pt").read_bytes()[:-40])
+joblib.dump([X, Evil(os.system, "true")], bad / "behind.joblib")
+joblib.dump(Evil(os.system, "true"), bad / "zlib.joblib", compress=3)
+joblib.dump(np.array([Evil(os.system, "true")], dtype=object), bad / "objects.joblib")
+# joblib passes over what it pads an array with, where a plain unpickler finds opcodes: the length of the padding is one, too.
+joblib.dump(np.zeros(8, dtype="u1"), bad / "padding.joblib")
+raw = (bad / "padding.joblib").read_bytes()
+at = next(i for i in range(len(raw)) if i + 1 + raw[i] + 8 == len(raw) - 1)
+(bad / "padding.joblib").write_bytes(raw[:at] + b"(" + b"cos\nsystem\n(S'true'\ntR.".ljust(ord("("), b".") + bytes(8) + b".")
+np.save(bad / "objects.npy", np.array([Evil(os.system, "true")], dtype=object), allow_pickle=True)
+np.savez_compressed(bad / "objects.npz", o=np.array([Evil(os.system, "true")], dtype=object))
+(bad / "packed.pkl.gz").write_bytes(gzip.compress(pickle.dumps(Evil(os.system, "true"))))
+(bad / "twice.pkl").write_bytes(gzip.compress(gzip.compress(pickle.dumps(1))))
+(bad / "packed.joblib").write_bytes(bz2.compress(pickle.dumps(1)))
+(bad / "halfzlib.joblib").write_bytes(zlib.compress(pickle.dumps(list(range(1000))))[:-30])
