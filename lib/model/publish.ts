@@ -9,6 +9,8 @@ import type { ManagedStore, VersionName } from './managed-store.ts';
 import { type Manifest, type ModelSource, writeManifest } from './manifest.ts';
 import { totalSize } from './model-digest.ts';
 import { checkName } from './names.ts';
+import { checkPickles, type PicklePolicy } from './pickle/gate.ts';
+import type { PickleScan } from './pickle/scan.ts';
 import { ProgressSum, type Reporter } from './progress.ts';
 import { type Content, PACKED_FOLDER, readContent } from './read-content.ts';
 import { findVersion } from './find-version.ts';
@@ -40,8 +42,8 @@ export interface Publication {
   readonly channel: string | undefined;
   readonly properties: Readonly<Record<string, string>>;
   readonly source: ModelSource;
-  /** Looks at the files before anything is sent; what it throws ends the publication. */
-  readonly inspect?: (files: readonly SourceFile[], signal: AbortSignal) => Promise<void>;
+  /** What to do about pickles; undefined: do not look into them. */
+  readonly pickles?: PicklePolicy | undefined;
 }
 
 /** What has become of it. */
@@ -52,6 +54,8 @@ export interface Published {
   readonly uri: string;
   /** Bytes that were in the store already, from an attempt that had failed. */
   readonly resumed: number;
+  /** What was seen in pickles; undefined where nobody looked. */
+  readonly scan: PickleScan | undefined;
   /** What was done to the channel; undefined where none was given. */
   readonly channel: ChannelMove | undefined;
 }
@@ -74,7 +78,7 @@ interface Work {
  *
  * @throws DeliveryError `VERSION_EXISTS` (with other content), `VERSION_PRUNED`, `VERSION_DEPRECATED` (for the channel),
  *   `MODEL_EMPTY`, `PATH_UNSAFE`, `NAME_INVALID`, `SOURCE_NOT_FOUND`, `SOURCE_UNREADABLE`, `SOURCE_CHANGED`, `CHANNEL_BUSY`,
- *   `VERSION_BUSY`, `PUBLICATION_DISTURBED`, `MANIFEST_INVALID`, and those of {@link ObjectStore}
+ *   `VERSION_BUSY`, `PICKLE_REFUSED`, `PUBLICATION_DISTURBED`, `MANIFEST_INVALID`, and those of {@link ObjectStore}
  */
 export async function publishModel(
   store: ObjectStore,
@@ -84,9 +88,10 @@ export async function publishModel(
 ): Promise<Published> {
   const { model, channel, prefix } = publication;
   const managed: ManagedStore = { store, layout: new ManagedLayout(prefix) };
+  checkName('model', model);
   if (channel !== undefined) checkName('channel', channel);
   const files = await filesOf(publication);
-  await publication.inspect?.(files, signal);
+  const scan = publication.pickles && (await checkPickles(files, publication.pickles, signal));
   const outcome = await publishAs({ managed, publication, files, reporter, signal });
   const { version, digest } = outcome.manifest;
   const uri = store.uriOf(managed.layout.version(model, version));
@@ -95,7 +100,7 @@ export async function publishModel(
   );
   return {
     ...outcome,
-    uri,
+    ...{ uri, scan },
     channel:
       channel === undefined ? undefined : await moveChannel(managed, { model, channel, version, digest }, signal),
   };

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { type PickleFinding, type PickleScan, scanPickles } from '../../../lib/model/pickle/scan.ts';
 import { sourceFiles } from '../../../lib/model/source-files.ts';
 import { ensurePython } from '../../../tools/demo/python.ts';
+import { printedProgress } from '../../../tools/services/stages.ts';
 import { noise, TestFolder } from '../../support/model-folder.ts';
 
 const NEVER = new AbortController().signal;
@@ -37,7 +38,7 @@ describe('the scan of pickles', function () {
 
   before(async () => {
     folder = new TestFolder();
-    const python = await ensurePython(() => undefined);
+    const python = await ensurePython(printedProgress());
     await promisify(execFile)(python, ['-W', 'ignore', PICKLES, folder.path]);
   });
   after(() => folder.remove());
