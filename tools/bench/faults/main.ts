@@ -1,0 +1,66 @@
+// npm run bench -- faults: what the model store promises, tried so often that chance has had its say.
+import { parseArgs } from 'node:util';
+import {
+  type Trial,
+  type TrialOptions,
+  tryAgain,
+  tryCuts,
+  tryKills,
+  tryOverwrites,
+  tryRaces,
+} from '../../../test/support/promises.ts';
+import { chosenSeed } from '../../../test/support/random.ts';
+import { table } from '../../demo/table.ts';
+import { printedProgress } from '../../services/stages.ts';
+
+interface Promised {
+  readonly promise: string;
+  readonly fault: string;
+  readonly runs: number;
+  readonly attempt: (options: TrialOptions) => Promise<Trial>;
+}
+
+const PROMISES: readonly Promised[] = [
+  {
+    promise: 'never a wrong or partial model at its final path, and all complete',
+    fault: 'connections cut at random bytes, by FIN and RST',
+    runs: 500,
+    attempt: tryCuts,
+  },
+  {
+    promise: 'an overwrite during a fetch never mixes versions',
+    fault: 'all blobs overwritten at a random moment',
+    runs: 200,
+    attempt: tryOverwrites,
+  },
+  {
+    promise: 'old model, new model or none; the next fetch completes',
+    fault: 'the fetch killed (SIGKILL) at a random moment',
+    runs: 100,
+    attempt: tryKills,
+  },
+  { promise: 'exactly one winner', fault: '20 publish one version at once', runs: 20, attempt: tryRaces },
+  { promise: 'running again changes nothing', fault: 'publish and fetch twice', runs: 20, attempt: tryAgain },
+];
+
+/**
+ * Tries every promise and prints what came of it. False: one was not kept.
+ *
+ * @param args `--share N`, the share of the usual number of runs, such as 0.1
+ */
+export async function benchFaults(args: readonly string[]): Promise<boolean> {
+  const { values } = parseArgs({ args: [...args], options: { share: { type: 'string', default: '1' } } });
+  const [seed, progress] = [chosenSeed(), printedProgress()];
+  const trials: (Promised & Trial)[] = [];
+  for (const promised of PROMISES) {
+    const runs = Math.ceil(promised.runs * Number(values.share));
+    const trial = await progress.stage(promised.fault, () => promised.attempt({ runs, seed }));
+    trials.push({ ...promised, ...trial });
+  }
+  const rows = trials.map(({ promise, fault, runs, broken }) => [promise, fault, `${broken.length} of ${runs}`]);
+  console.log(`\n${table([['promise', 'what is done to it', 'broken'], ...rows])}`);
+  const broken = trials.flatMap((trial) => trial.broken);
+  for (const line of broken) console.log(line);
+  if (broken.length > 0) console.log(`Repeat with FAULT_SEED=${seed}.`);
+  return broken.length === 0;
+}
