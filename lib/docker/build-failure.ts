@@ -69,7 +69,7 @@ function notPulled(dockerfile: string, step: string | undefined, reason: string)
 function stepFailed(dockerfile: string, { step, lines }: FailedStep, reason: string): DeliveryError {
   const [, exitCode] = /(?:exit code: |non-zero code: )(\d+)/.exec(reason) ?? [];
   const how = exitCode === undefined ? `: ${reason}` : ` with exit code ${exitCode}`;
-  const said = lines.length === 0 ? '' : ` Its last lines: ${lines.map(clipped).join(' | ')}`;
+  const said = lines.length === 0 ? '' : ` Its last lines: “${lines.map(clipped).join(' | ')}”.`;
   return new DeliveryError('DOCKER_BUILD_FAILED', {
     message: `${step === undefined ? 'The build' : `Step ${clipped(step)}`} of ${dockerfile} failed${how}.${said}`,
     remedy: 'Correct that step; the whole output of the build stands above.',

@@ -75,7 +75,7 @@ async function runBuild(
 function builderEnvironment(builder: Builder): Readonly<Record<string, string>> {
   // Attestations would make an index of every image; they are made later, for the image that has the model.
   if (builder === 'buildx') return { BUILDX_NO_DEFAULT_ATTESTATIONS: '1' };
-  return { DOCKER_BUILDKIT: builder === 'buildkit' ? '1' : '0' };
+  return builder === 'buildkit' ? { DOCKER_BUILDKIT: '1' } : {};
 }
 
 async function save(image: string, file: string, { dockerfile }: ImageBuild, context: BuildContext): Promise<void> {

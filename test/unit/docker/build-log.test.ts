@@ -30,7 +30,7 @@ Removing intermediate container 7047e994bdcb
 The command '/bin/sh -c echo one; false' returned a non-zero code: 3`;
     assert.equal(
       told(output),
-      'DOCKER_BUILD_FAILED: Step [2/2] RUN echo one; false of /src/Dockerfile failed with exit code 3. Its last lines: one | two',
+      'DOCKER_BUILD_FAILED: Step [2/2] RUN echo one; false of /src/Dockerfile failed with exit code 3. Its last lines: “one | two”.',
     );
   });
 
@@ -57,7 +57,7 @@ Dockerfile:3
 ERROR: failed to solve: process "/bin/sh -c echo one; false" did not complete successfully: exit code: 3`;
     assert.equal(
       told(output),
-      'DOCKER_BUILD_FAILED: Step [other 1/1] RUN echo one; false of /src/Dockerfile failed with exit code 3. Its last lines: one | two',
+      'DOCKER_BUILD_FAILED: Step [other 1/1] RUN echo one; false of /src/Dockerfile failed with exit code 3. Its last lines: “one | two”.',
     );
   });
 
