@@ -79,6 +79,8 @@ describe('PublishModel and FetchLatestModel', () => {
         modelUri: published.outputs.modelUri,
         modelSize: '10',
         fileCount: '2',
+        modelChanged: 'true',
+        modelProperties: '{"accuracy":"0.97"}',
         result: 'fetched',
       });
       assert.deepEqual(contentOf(folder.at('out/model')), { 'model.pkl': 'weights', 'meta/labels.txt': '0 1' });
