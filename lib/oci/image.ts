@@ -55,8 +55,19 @@ export interface RunConfig {
   readonly Entrypoint?: readonly string[] | null;
   readonly Cmd?: readonly string[] | null;
   readonly WorkingDir?: string;
+  readonly StopSignal?: string;
+  readonly Healthcheck?: HealthCheck;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly [other: string]: unknown;
+}
+
+/** How the Docker engine asks whether a container is well; times are in nanoseconds. Kubernetes has probes instead. */
+export interface HealthCheck {
+  readonly Test: readonly string[];
+  readonly Interval?: number;
+  readonly Timeout?: number;
+  readonly StartPeriod?: number;
+  readonly Retries?: number;
 }
 
 export interface HistoryEntry {

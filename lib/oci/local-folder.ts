@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Dirent } from 'node:fs';
 import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../errors/delivery-error.ts';
@@ -8,8 +8,14 @@ import type { LayerFile } from '../packing/read-layer.ts';
 import { ignoreRules, type IgnoreRules } from './docker-ignore.ts';
 
 /**
- * Everything in a folder on this machine as entries of a layer: files with their right to execute, links as links,
- * empty folders too; without what its `.dockerignore` names.
+ * Larger chunks than the default 64 KiB halve the time that hashing and sending spend between them. Never larger than
+ * the file: 10,000 small ones would take four times as long.
+ */
+const CHUNK = 1024 * 1024;
+
+/**
+ * Everything in a folder on this machine as entries of a layer: files with their right to execute, symbolic and hard
+ * links as links, empty folders too; without what its `.dockerignore` names.
  *
  * @param target folder of the image that it becomes, such as `/app`
  * @throws DeliveryError `APP_FOLDER_NOT_FOUND`, `APP_FOLDER_EMPTY`, `PATH_UNSAFE`, `TARGET_INVALID`
@@ -18,20 +24,19 @@ export async function appEntries(folder: string, target: string): Promise<readon
   await checkFolder(folder, 'APP_FOLDER_NOT_FOUND', 'app');
   const root = targetPath(target);
   const rules = ignoreRules(await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => ''));
-  const entries: Entry<LayerFile>[] = [];
-  for await (const found of walk(folder, '', rules)) {
-    const path = `${root}/${found.path}`;
-    if (found.type === 'folder') entries.push({ type: 'folder', path });
-    else if (found.type === 'symlink') entries.push({ type: 'symlink', path, linkTarget: found.linkTarget });
-    else
-      entries.push({
-        type: 'file',
-        path,
-        size: found.file.size,
-        executable: isExecutable(found.file),
-        file: found.file,
-      });
-  }
+  const found: Found[] = [];
+  for await (const each of walk(folder, '', rules)) found.push(each);
+  const firstNames = namesOfFirstLinks(found);
+  const entries = found.map((each): Entry<LayerFile> => {
+    const path = `${root}/${each.path}`;
+    if (each.type === 'folder') return { type: 'folder', path };
+    if (each.type === 'symlink') return { type: 'symlink', path, linkTarget: each.linkTarget };
+    const { file } = each;
+    const executable = isExecutable(file);
+    const first = each.inode === undefined ? each.path : (firstNames.get(each.inode) ?? each.path);
+    if (first !== each.path) return { type: 'hardlink', path, linkTarget: `${root}/${first}`, executable };
+    return { type: 'file', path, size: file.size, executable, file };
+  });
   if (!entries.some(({ type }) => type === 'file')) {
     throw new DeliveryError('APP_FOLDER_EMPTY', {
       message: `The app folder ${folder} holds no file to put into the image.`,
@@ -64,30 +69,52 @@ export async function modelFiles(folder: string): Promise<readonly LayerFile[]> 
 /** A model is taken whole: leaving out a file would change its identity. */
 const EVERYTHING: IgnoreRules = { leavesOut: () => false, closes: () => false };
 
+interface FoundFile {
+  readonly type: 'file';
+  readonly path: string;
+  readonly file: LayerFile;
+  /** Tells the names of one file from those of others; undefined where the file has only this one. */
+  readonly inode: string | undefined;
+}
+
 type Found =
-  | { readonly type: 'file'; readonly path: string; readonly file: LayerFile }
+  | FoundFile
   | { readonly type: 'folder'; readonly path: string }
   | { readonly type: 'symlink'; readonly path: string; readonly linkTarget: string };
 
-async function* walk(root: string, below: string, rules: IgnoreRules): AsyncGenerator<Found> {
-  for (const child of await readdir(join(root, below), { withFileTypes: true })) {
-    const path = below === '' ? child.name : `${below}/${child.name}`;
-    const stays = rules.leavesOut(path);
-    if (child.isDirectory() && !rules.closes(path)) {
-      if (!stays) yield { type: 'folder', path };
-      yield* walk(root, path, rules);
-    }
-    if (stays || child.isDirectory()) continue;
-    checkRelativePath(path);
-    if (child.isSymbolicLink()) {
-      yield { type: 'symlink', path, linkTarget: await readlink(join(root, path)) };
-    } else if (child.isFile()) {
-      const { size, mode } = await lstat(join(root, path));
-      yield { type: 'file', path, file: localFile(root, path, size, mode) };
-    } else {
-      throw special(join(root, path));
+/** Of each file with several names, the one that sorts first: a layer holds the bytes under it. */
+function namesOfFirstLinks(found: readonly Found[]): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const each of found) {
+    if (each.type !== 'file' || each.inode === undefined) continue;
+    const name = names.get(each.inode);
+    if (name === undefined || Buffer.compare(Buffer.from(each.path), Buffer.from(name)) < 0) {
+      names.set(each.inode, each.path);
     }
   }
+  return names;
+}
+
+async function* walk(root: string, below: string, rules: IgnoreRules): AsyncGenerator<Found> {
+  const children = await readdir(join(root, below), { withFileTypes: true });
+  const named = children.map((child) => ({ child, path: below === '' ? child.name : `${below}/${child.name}` }));
+  const staying = named.filter(({ child, path }) => !child.isDirectory() && !rules.leavesOut(path));
+  yield* await Promise.all(staying.map(({ child, path }) => leafOf(root, path, child)));
+  for (const { child, path } of named) {
+    if (!child.isDirectory() || rules.closes(path)) continue;
+    if (!rules.leavesOut(path)) yield { type: 'folder', path };
+    yield* walk(root, path, rules);
+  }
+}
+
+async function leafOf(root: string, path: string, child: Dirent): Promise<Found> {
+  checkRelativePath(path);
+  if (child.isSymbolicLink()) return { type: 'symlink', path, linkTarget: await readlink(join(root, path)) };
+  if (!child.isFile()) throw special(join(root, path));
+  // Some file systems number their files beyond what a double holds: two would look like one.
+  const { size, mode, nlink, dev, ino } = await lstat(join(root, path), { bigint: true });
+  const file = localFile(root, path, Number(size), Number(mode));
+  return { type: 'file', path, file, inode: nlink > 1n ? `${dev}:${ino}` : undefined };
 }
 
 async function linkedFile(root: string, path: string): Promise<LayerFile> {
@@ -101,9 +128,14 @@ function localFile(root: string, path: string, size: number, mode: number): Laye
     path,
     size,
     mode,
-    // Larger chunks than the default 64 KiB halve the time that hashing and sending spend between them.
     open: (offset, signal) =>
-      Promise.resolve(createReadStream(join(root, path), { start: offset, signal, highWaterMark: 1024 * 1024 })),
+      Promise.resolve(
+        createReadStream(join(root, path), {
+          start: offset,
+          signal,
+          highWaterMark: Math.min(CHUNK, Math.max(1, size)),
+        }),
+      ),
   };
 }
 

@@ -1,3 +1,4 @@
+import { DeliveryError } from '../errors/delivery-error.ts';
 import { append, type NewImage } from './append.ts';
 import { type BaseImage, readBaseImage } from './base-image.ts';
 import type { BaseSource } from './base-source.ts';
@@ -9,7 +10,7 @@ import { compressionOf, isForeign, layerType } from './media-types.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { Repository } from './repository.ts';
 import type { RunSettings } from './run-settings.ts';
-import { moveTags, storeDocuments } from './store-image.ts';
+import { checkTags, checkUnmoved, moveTags, storeDocuments } from './store-image.ts';
 import { fateOf, type LayerFate, type Progress, transferLayers, type WantedLayer } from './transfer-layers.ts';
 
 /** An image to make and push. */
@@ -19,6 +20,8 @@ export interface PushRequest {
   readonly platforms: readonly string[];
   readonly target: RepositoryName;
   readonly tags: readonly string[];
+  /** Whether a tag that points at another image is an error, and stays as it is. */
+  readonly immutableTags: boolean;
   /** Other repositories of the target's registry that may have the layers to add. */
   readonly mountFrom: readonly string[];
   /** In the order in which their layers lie upon the base. */
@@ -26,6 +29,8 @@ export interface PushRequest {
   readonly settings: RunSettings;
   /** What to say about the image, in labels and annotations, once its base is known. */
   readonly about: (base: BaseImage) => Readonly<Record<string, string>>;
+  /** More annotations. */
+  readonly annotations: Readonly<Record<string, string>>;
   readonly created: Date;
   /** What else must be there before a tag points at the image. If it fails, the tags stay as they were. */
   readonly beforeTags?: (image: StoredImage) => Promise<void>;
@@ -81,8 +86,7 @@ export async function pushImage(request: PushRequest, context: PushContext): Pro
     readBaseImage(request.base, request.platforms, signal),
     ...request.groups.map((group) => wantedLayers(group, plan)),
   ]);
-  // Asked for its error alone, while nothing has been sent yet.
-  for (const { compression } of request.groups) layerType(base.family, compression);
+  checkFamily(base, request);
 
   const added = groups.flat();
   const ofBase = baseLayers(base, target);
@@ -91,10 +95,25 @@ export async function pushImage(request: PushRequest, context: PushContext): Pro
 
   const { fates, bytesSent } = await transferLayers([...ofBase, ...added], { target, onProgress, signal });
   const image = assemble(request, base, fates.slice(ofBase.length));
+  await checkTags(target, request, image.top.digest, signal);
   await storeDocuments(target, image, signal);
   await request.beforeTags?.(storedImage(target, image, base, fates));
-  const moved = await moveTags(target, image.top, request.tags, signal);
+  const moved = await moveTags(target, image.top, request, signal);
   return factsOf(image, base, { changed: moved > 0, layers: fates, bytesSent });
+}
+
+/**
+ * Refuses what the base's format cannot hold while nothing has been sent yet.
+ *
+ * @throws DeliveryError `COMPRESSION_UNSUPPORTED`, `ANNOTATIONS_UNSUPPORTED`
+ */
+function checkFamily({ family, source }: BaseImage, { groups, annotations }: PushRequest): void {
+  for (const { compression } of groups) layerType(family, compression);
+  if (family.annotated || Object.keys(annotations).length === 0) return;
+  throw new DeliveryError('ANNOTATIONS_UNSUPPORTED', {
+    message: `The base image ${source.name} is in ${family.name} format, which has no annotations.`,
+    remedy: 'Use labels, or a base image in OCI format: skopeo copy --format oci makes one.',
+  });
 }
 
 /** The base's layers, each once however many platforms share it. */
@@ -130,6 +149,7 @@ async function unchanged(
   const layers = added.map((layer) => fateOf(layer, layer.known, 'reused'));
   const image = assemble(request, base, layers);
   const digests = await Promise.all(request.tags.map((tag) => target.digestOfTag(tag, signal)));
+  checkUnmoved(request, digests, image.top.digest);
   if (digests.some((digest) => digest !== image.top.digest)) return undefined;
   const reused = ofBase.map((layer) => fateOf(layer, layer.known, 'reused'));
   const all = [...reused, ...layers];
@@ -161,7 +181,7 @@ function assemble(request: PushRequest, base: BaseImage, added: readonly LayerFa
       createdBy: `BundleModelImage: ${group} into ${targets.get(group) ?? ''}`,
     })),
     settings: { ...request.settings, labels: { ...about, ...Object.fromEntries(listed), ...request.settings.labels } },
-    annotations: about,
+    annotations: { ...about, ...request.annotations },
     created: request.created,
   });
 }

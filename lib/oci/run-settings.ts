@@ -1,4 +1,4 @@
-import type { RunConfig } from './image.ts';
+import type { HealthCheck, RunConfig } from './image.ts';
 
 /** How containers of the new image run, where it differs from the base. */
 export interface RunSettings {
@@ -10,13 +10,16 @@ export interface RunSettings {
   /** Such as `8080/tcp`; added to the base's. */
   readonly ports?: readonly string[] | undefined;
   readonly user?: string | undefined;
+  /** Such as `SIGINT`: what asks a container to end. */
+  readonly stopSignal?: string | undefined;
+  readonly healthCheck?: HealthCheck | undefined;
   /** Added to the base's; one of the same name replaces it. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The base's settings with the new ones on top; fields that nobody named stay as they are. */
 export function withSettings(base: RunConfig, settings: RunSettings): RunConfig {
-  const { entrypoint, command, env, workingDirectory, ports = [], user, labels } = settings;
+  const { entrypoint, command, env, workingDirectory, ports = [], user, labels, stopSignal, healthCheck } = settings;
   return {
     ...base,
     ...(user === undefined ? {} : { User: user }),
@@ -28,6 +31,8 @@ export function withSettings(base: RunConfig, settings: RunSettings): RunConfig 
     ...(entrypoint === undefined ? {} : { Entrypoint: entrypoint, Cmd: null }),
     ...(command === undefined ? {} : { Cmd: command }),
     ...(workingDirectory === undefined ? {} : { WorkingDir: workingDirectory }),
+    ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+    ...(healthCheck === undefined ? {} : { Healthcheck: healthCheck }),
     ...(labels === undefined ? {} : { Labels: { ...base.Labels, ...labels } }),
   };
 }

@@ -1,4 +1,4 @@
-import type { FileEntry } from './entry.ts';
+import { type FileEntry, type Owner, ROOT } from './entry.ts';
 import { checkRelativePath, targetPath } from './entry-path.ts';
 import { type Layer, layerOf } from './layer.ts';
 
@@ -21,16 +21,21 @@ export interface PlannedFile {
  *
  * @param files the model's files, with paths relative to the target, in any order
  * @param target folder of the image that they go into, such as `/model`
+ * @param owner who owns that folder and all in it
  * @throws DeliveryError `PATH_UNSAFE`, `TARGET_INVALID`
  */
-export function planLayers<File extends PlannedFile>(files: readonly File[], target: string): readonly Layer<File>[] {
+export function planLayers<File extends PlannedFile>(
+  files: readonly File[],
+  target: string,
+  owner: Owner = ROOT,
+): readonly Layer<File>[] {
   for (const { path } of files) checkRelativePath(path);
   const folder = targetPath(target);
   // One layer of everything first: it alone sees paths that collide across layers.
   const entries = layerOf(files.map((file) => entryOf(file, folder))).files.map((file) => entryOf(file, folder));
   for (let scale = 1; ; scale *= 2) {
     const groups = groupBySize(entries, scale);
-    if (groups.length <= MOST_LAYERS) return groups.map((group) => layerOf(group));
+    if (groups.length <= MOST_LAYERS) return groups.map((group) => layerOf(group, { owner, path: folder }));
   }
 }
 

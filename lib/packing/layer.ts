@@ -1,5 +1,5 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { archiveName, type Entry, type FileEntry } from './entry.ts';
+import { archiveName, type Entry, type FileEntry, type Owner, ROOT } from './entry.ts';
 import { BLOCK, paddingAfter, tarHeader } from './tar-header.ts';
 
 /**
@@ -23,13 +23,19 @@ export interface Layer<File> {
   readonly segments: readonly Segment<File>[];
 }
 
+/** Who owns what a layer adds: everything at or below a path. Folders above it are the system's. */
+export interface Ownership {
+  readonly owner: Owner;
+  readonly path: string;
+}
+
 /**
  * Lays entries out as a tar archive: in byte order of their names, each folder above them named explicitly (some
  * engines would otherwise make it with a mode of their own), and two zero blocks at the end.
  *
  * @throws DeliveryError `PATH_UNSAFE` where two entries have one path, or a file stands where a folder must be
  */
-export function layerOf<File>(entries: readonly Entry<File>[]): Layer<File> {
+export function layerOf<File>(entries: readonly Entry<File>[], ownership?: Ownership): Layer<File> {
   const ordered = inByteOrder(withParents(entries));
   const segments: Segment<File>[] = [];
   let known: Uint8Array[] = [];
@@ -38,7 +44,7 @@ export function layerOf<File>(entries: readonly Entry<File>[]): Layer<File> {
     known = [];
   };
   for (const entry of ordered) {
-    known.push(tarHeader(entry));
+    known.push(tarHeader(entry, ownerOf(entry, ownership)));
     if (entry.type !== 'file' || entry.size === 0) continue;
     flush();
     segments.push({ type: 'content', entry });
@@ -51,6 +57,11 @@ export function layerOf<File>(entries: readonly Entry<File>[]): Layer<File> {
     files: ordered.flatMap((entry) => (entry.type === 'file' ? [entry.file] : [])),
     segments,
   };
+}
+
+function ownerOf({ path }: Entry<unknown>, ownership: Ownership | undefined): Owner {
+  if (ownership === undefined) return ROOT;
+  return path === ownership.path || path.startsWith(`${ownership.path}/`) ? ownership.owner : ROOT;
 }
 
 /** Bytes that a segment adds to its layer. */

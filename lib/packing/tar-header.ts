@@ -1,10 +1,12 @@
-import { archiveName, type Entry } from './entry.ts';
+import { archiveName, type Entry, type Owner, ROOT } from './entry.ts';
 
 /** Tar archives are made of blocks of this many bytes. */
 export const BLOCK = 512;
 
 /** The first size that ustar's eleven octal digits cannot hold: 8 GiB. */
 const SIZE_LIMIT = 8 ** 11;
+/** The first number of a user or group that seven octal digits cannot hold. */
+const ID_LIMIT = 8 ** 7;
 const NAME_LENGTH = 100;
 const PREFIX_LENGTH = 155;
 
@@ -14,16 +16,16 @@ const PREFIX_LENGTH = 155;
  */
 const FOLDER_MODES: Readonly<Record<string, number>> = { tmp: 0o1777, 'var/tmp': 0o1777, root: 0o700 };
 
-const TYPE_FLAGS = { file: '0', symlink: '2', folder: '5' } as const;
+const TYPE_FLAGS = { file: '0', hardlink: '1', symlink: '2', folder: '5' } as const;
 
 /**
  * The header blocks of an entry: one block of the ustar format (POSIX.1-1988), and before it a PAX extended header
- * (POSIX.1-2001) only where ustar cannot say it: sizes from 8 GiB, and names that are too long or not ASCII. Owner,
- * group and time are always 0 and modes 0644 or 0755, so that a digest depends on nothing but names and bytes.
+ * (POSIX.1-2001) only where ustar cannot say it: sizes from 8 GiB, and names that are too long or not ASCII. The time
+ * is always 0 and modes 0644 or 0755, so that a digest depends on nothing but names, bytes and the owner asked for.
  */
-export function tarHeader(entry: Entry<unknown>): Buffer {
+export function tarHeader(entry: Entry<unknown>, { uid, gid }: Owner = ROOT): Buffer {
   const name = archiveName(entry);
-  const linkTarget = entry.type === 'symlink' ? entry.linkTarget : '';
+  const linkTarget = entry.type === 'symlink' || entry.type === 'hardlink' ? entry.linkTarget : '';
   const size = entry.type === 'file' ? entry.size : 0;
   const split = splitName(name);
   const linkFits = isAscii(linkTarget) && linkTarget.length <= NAME_LENGTH;
@@ -33,11 +35,15 @@ export function tarHeader(entry: Entry<unknown>): Buffer {
     ...(linkFits ? [] : [paxRecord('linkpath', linkTarget)]),
     ...(split === undefined ? [paxRecord('path', name)] : []),
     ...(sizeFits ? [] : [paxRecord('size', String(size))]),
+    ...(uid < ID_LIMIT ? [] : [paxRecord('uid', String(uid))]),
+    ...(gid < ID_LIMIT ? [] : [paxRecord('gid', String(gid))]),
   ];
   const header = ustarBlock({
     // Where a PAX record holds the real value, readers of plain ustar see a harmless stand-in.
     ...(split ?? { name: standIn(name), prefix: '' }),
     mode: modeOf(entry),
+    uid: uid < ID_LIMIT ? uid : 0,
+    gid: gid < ID_LIMIT ? gid : 0,
     size: sizeFits ? size : 0,
     typeFlag: TYPE_FLAGS[entry.type],
     linkTarget: linkFits ? linkTarget : standIn(linkTarget),
@@ -53,6 +59,7 @@ export function paddingAfter(size: number): number {
 function modeOf(entry: Entry<unknown>): number {
   switch (entry.type) {
     case 'file':
+    case 'hardlink':
       return entry.executable ? 0o755 : 0o644;
     case 'folder':
       return FOLDER_MODES[entry.path] ?? 0o755;
@@ -65,18 +72,20 @@ interface UstarFields {
   readonly name: string;
   readonly prefix: string;
   readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
   readonly size: number;
   readonly typeFlag: string;
   readonly linkTarget: string;
 }
 
 /** One ustar header block, fields at the offsets that POSIX gives them. */
-function ustarBlock({ name, prefix, mode, size, typeFlag, linkTarget }: UstarFields): Buffer {
+function ustarBlock({ name, prefix, mode, uid, gid, size, typeFlag, linkTarget }: UstarFields): Buffer {
   const block = Buffer.alloc(BLOCK);
   block.write(name, 0, 'latin1');
   block.write(octal(mode, 7), 100, 'latin1');
-  block.write(octal(0, 7), 108, 'latin1'); // owner
-  block.write(octal(0, 7), 116, 'latin1'); // group
+  block.write(octal(uid, 7), 108, 'latin1');
+  block.write(octal(gid, 7), 116, 'latin1');
   block.write(octal(size, 11), 124, 'latin1');
   block.write(octal(0, 11), 136, 'latin1'); // time
   block.write('        ', 148, 'latin1'); // the checksum counts itself as spaces
@@ -101,6 +110,7 @@ function paxHeader(records: Buffer): Buffer {
     name: 'PaxHeader',
     prefix: '',
     mode: 0o644,
+    ...ROOT,
     size: records.length,
     typeFlag: 'x',
     linkTarget: '',

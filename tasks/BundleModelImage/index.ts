@@ -11,7 +11,8 @@ import { aboutImage } from './about.ts';
 import { appToBundle } from './app-source.ts';
 import { NOTHING_ATTACHED } from './attachments.ts';
 import { withBase } from './base.ts';
-import { imageTags, mountSources, runSettings, wantedPlatforms } from './image-inputs.ts';
+import { imageSettings } from './image-inputs.ts';
+import { imageTags } from './image-tags.ts';
 import { groupsToAdd, modelToBundle } from './model-source.ts';
 import { factsOf, summaryOf } from './summary.ts';
 import { attachSupplyChain, supplyWishes } from './supply-chain.ts';
@@ -20,12 +21,13 @@ void runTask('BundleModelImage', async (agent) => {
   const signal = deadline(agent, agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
   const route = imageRoute(agent, createDispatcher(networkOf(agent)));
   const { target, client } = route;
-  const [tags, settings, platforms] = [imageTags(agent), runSettings(agent), wantedPlatforms(agent)];
+  const settings = imageSettings(agent, target);
   const wishes = await supplyWishes(agent);
   const app = await appToBundle(agent);
   const model = await modelToBundle(agent, signal);
   const groups = groupsToAdd(agent, model, app);
   const created = await commitTime(agent);
+  const tags = imageTags(agent, model, created);
   const about = aboutImage(agent, model, tags, created);
 
   const reporter = transferReporter(agent, 'Sending layers');
@@ -33,11 +35,10 @@ void runTask('BundleModelImage', async (agent) => {
   const beforeTags = async (image: StoredImage): Promise<void> => {
     attached = await attachSupplyChain(agent, wishes, { app, model, created }, image, signal);
   };
-  const mountFrom = mountSources(agent, target);
   const pushed = await withBase(agent, route, { model, created, signal }, (base) => {
     agent.log(`Bundling onto ${base.name} into ${formatRepository(target)} as ${tags.join(', ')}`);
     return pushImage(
-      { base, platforms, target, tags, mountFrom, groups, settings, about, created, beforeTags },
+      { base, target, tags, groups, about, created, beforeTags, ...settings },
       { client, onProgress: ({ done, total }) => reporter.progress(done, total), signal },
     );
   });

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { Agent } from '../../lib/agent/agent.ts';
-import type { Inputs } from '../../lib/agent/inputs.ts';
 import { modelSelection } from '../../lib/agent/model-selection.ts';
 import { openStore } from '../../lib/agent/model-store.ts';
 import { fullPath } from '../../lib/agent/working-folder.ts';
@@ -8,13 +7,15 @@ import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { modelDigest } from '../../lib/model/model-digest.ts';
 import { resolveModel } from '../../lib/model/resolve.ts';
 import type { ResolvedModel } from '../../lib/model/resolved-model.ts';
-import { type Compression, checkCompression } from '../../lib/packing/compression.ts';
+import { checkCompression, type Compression } from '../../lib/packing/compression.ts';
 import { identifyLayer } from '../../lib/oci/identify-layer.ts';
 import { modelFiles } from '../../lib/oci/local-folder.ts';
 import type { LayerGroup } from '../../lib/oci/layer-group.ts';
+import type { Owner } from '../../lib/packing/entry.ts';
 import { PACKING_FORMAT } from '../../lib/packing/layer.ts';
 import type { LayerIdentity } from '../../lib/packing/layer-digest.ts';
 import { planLayers } from '../../lib/packing/layer-plan.ts';
+import { fileOwner } from './image-inputs.ts';
 
 /** A model on its way into an image. */
 export interface BundledModel {
@@ -27,6 +28,13 @@ export interface BundledModel {
   readonly properties: ResolvedModel['properties'];
   readonly source: ResolvedModel['source'];
   readonly group: LayerGroup;
+}
+
+/** How the model lies in the image. */
+interface Packing {
+  readonly target: string;
+  readonly compression: Compression;
+  readonly owner: Owner;
 }
 
 /**
@@ -46,9 +54,9 @@ export async function modelToBundle(agent: Agent, signal: AbortSignal): Promise<
 
 async function fromFolder(agent: Agent, signal: AbortSignal): Promise<BundledModel> {
   const { inputs } = agent;
-  const target = inputs.text('modelTarget');
-  const compression = modelCompression(inputs);
-  const layers = planLayers(await modelFiles(fullPath(agent, inputs.text('modelFolder'))), target);
+  const packing = modelPacking(agent);
+  const { target, compression, owner } = packing;
+  const layers = planLayers(await modelFiles(fullPath(agent, inputs.text('modelFolder'))), target, owner);
   const known: LayerIdentity[] = [];
   const digested: { path: string; size: number; sha256: string }[] = [];
   for (const layer of layers) {
@@ -62,26 +70,26 @@ async function fromFolder(agent: Agent, signal: AbortSignal): Promise<BundledMod
     ...{ uri: undefined, properties: {}, source: {} },
     group: {
       ...{ name: 'model', target, layers, compression, known, local: true },
-      content: contentLabels(digest, target, compression),
+      content: contentLabels(digest, packing),
     },
   };
 }
 
 async function fromStore(agent: Agent, signal: AbortSignal): Promise<BundledModel> {
-  const target = agent.inputs.text('modelTarget');
-  const compression = modelCompression(agent.inputs);
+  const packing = modelPacking(agent);
+  const { target, compression, owner } = packing;
   const model = await resolveModel(await openStore(agent), modelSelection(agent.inputs), signal);
   for (const note of model.notes) agent.log(note);
   for (const warning of model.warnings) agent.warn(warning);
   const { packed } = model;
-  const holds = packed?.format === PACKING_FORMAT && sameFolder(packed.folder, target);
+  const holds = packed?.format === PACKING_FORMAT && packed.folder === target && isRoot(owner);
   return {
     ...{ name: model.name, version: model.version, digest: model.digest, uri: model.uri },
     ...{ properties: model.properties, source: model.source },
     group: {
-      ...{ name: 'model', target, layers: planLayers(model.files, target), compression, local: false },
+      ...{ name: 'model', target, layers: planLayers(model.files, target, owner), compression, local: false },
       known: holds ? packed.layers : undefined,
-      content: contentLabels(contentOf(model), target, compression),
+      content: contentLabels(contentOf(model), packing),
     },
   };
 }
@@ -94,26 +102,28 @@ function contentOf({ digest, uri, version, files }: ResolvedModel): string {
   return `sha256:${hash.digest('hex')}`;
 }
 
-function contentLabels(content: string, target: string, compression: Compression): LayerGroup['content'] {
-  const compressed = compression === 'none' ? '' : ` ${compression}`;
+function contentLabels(content: string, { target, compression, owner }: Packing): LayerGroup['content'] {
+  const compressed = compression === 'none' ? [] : [compression];
+  const owned = isRoot(owner) ? [] : [`${owner.uid}:${owner.gid}`];
   return {
     labels: {
       'model-delivery.model.content': content,
-      'model-delivery.model.packing': `${PACKING_FORMAT} ${target.replace(/\/+$/, '')}${compressed}`,
+      'model-delivery.model.packing': [PACKING_FORMAT, target, ...compressed, ...owned].join(' '),
     },
     layersLabel: 'model-delivery.model.layers',
   };
 }
 
-/** @throws DeliveryError `COMPRESSION_UNSUPPORTED` */
-function modelCompression(inputs: Inputs): Compression {
-  const compression = inputs.choice('modelCompression', ['none', 'gzip', 'zstd']);
+/** @throws DeliveryError `COMPRESSION_UNSUPPORTED`, `INPUT_INVALID` */
+function modelPacking(agent: Agent): Packing {
+  const compression = agent.inputs.choice('modelCompression', ['none', 'gzip', 'zstd']);
   checkCompression(compression);
-  return compression;
+  return { target: agent.inputs.text('modelTarget').replace(/(?<=.)\/+$/, ''), compression, owner: fileOwner(agent) };
 }
 
-function sameFolder(one: string, other: string): boolean {
-  return one.replace(/\/+$/, '') === other.replace(/\/+$/, '');
+/** Whether it is the owner for whom models are packed when they are published. */
+function isRoot({ uid, gid }: Owner): boolean {
+  return uid === 0 && gid === 0;
 }
 
 /**

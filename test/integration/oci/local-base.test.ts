@@ -63,6 +63,7 @@ describe('a base image on this machine', function () {
     const pushed = await pushImage(
       {
         ...{ base: source, platforms, target: parseRepositoryName(`${host}/${name}`), tags: ['latest'], mountFrom: [] },
+        ...{ immutableTags: false, annotations: {} },
         groups: [{ name: 'model', target: '/model', layers, compression: 'none', local: true }],
         ...{ settings: {}, about: () => ({}), created: new Date(0) },
       },

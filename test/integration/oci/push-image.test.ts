@@ -70,6 +70,8 @@ describe('an image pushed to a registry', function () {
     return {
       base: registryBase(client(), parseImageName(`${host}/${base}:1`)),
       mountFrom: [],
+      immutableTags: false,
+      annotations: {},
       target: parseRepositoryName(`${host}/${newName()}`),
       tags: ['latest'],
       created: new Date('2026-11-24T01:02:03Z'),
@@ -329,6 +331,57 @@ describe('an image pushed to a registry', function () {
     for (const tag of request.tags) {
       assert.equal(await repository(request.target.repository).digestOfTag(tag, NEVER), digest);
     }
+  });
+
+  it('never moves a tag where tags are immutable, and sends nothing for what it may not tag', async () => {
+    const request = { ...(await given()), immutableTags: true };
+    const groups = [modelGroup(someModel())];
+    const first = await push({ ...request, groups });
+    assert.equal((await push({ ...request, groups })).changed, false);
+    assert.equal((await push({ ...request, tags: ['latest', 'next'], groups })).digest, first.digest);
+    const unread = someModel().map(({ path, size }) => ({ path, size, open: unreadable }));
+    const known = [{ digest: `sha256:${'1'.repeat(64)}`, size: planLayers(unread, '/model')[0]?.size ?? 0 }];
+    const other = push({ ...request, groups: [modelGroup(unread, { known, local: false })] });
+    await assert.rejects(other, { code: 'TAG_EXISTS', message: new RegExp(first.digest) });
+    // Nobody knows the digest of what streams before it has been sent.
+    const streamed = push({ ...request, tags: ['new', 'latest'], groups: [modelGroup(someModel(), { local: false })] });
+    await assert.rejects(streamed, { code: 'TAG_EXISTS' });
+    const { repository: name } = request.target;
+    assert.equal(await repository(name).digestOfTag('latest', NEVER), first.digest);
+    assert.equal(await repository(name).digestOfTag('new', NEVER), undefined);
+  });
+
+  it('whose tag two runs move at once ends with the tag at its image, or says that it does not', async () => {
+    const request = await given();
+    const runs = await Promise.allSettled(
+      Array.from({ length: 6 }, () => push({ ...request, groups: [modelGroup(someModel())] })),
+    );
+    const digests = runs.flatMap((run) => (run.status === 'fulfilled' ? [run.value.digest] : []));
+    const errors = runs.flatMap((run) => (run.status === 'rejected' ? [run.reason as { code?: string }] : []));
+    assert.ok(
+      errors.every(({ code }) => code === 'TAG_MOVED'),
+      JSON.stringify(errors),
+    );
+    const now = (await repository(request.target.repository).digestOfTag('latest', NEVER)) ?? '';
+    assert.ok(digests.includes(now), 'the last to move it says so');
+    await manifestOf<Manifest>(request.target.repository, now);
+  });
+
+  it('carries annotations and a health check, and refuses annotations that its format cannot hold', async () => {
+    const annotations = { 'com.example.owner': 'ml' };
+    const settings = { stopSignal: 'SIGINT', healthCheck: { Test: ['NONE'] } };
+    const request = { ...(await given()), annotations, settings, groups: [modelGroup(someModel())] };
+    await push(request);
+    const manifest = await manifestOf<Manifest>(request.target.repository, 'latest');
+    assert.equal(manifest.annotations?.['com.example.owner'], 'ml');
+    const bytes = await repository(request.target.repository).document(manifest.config.digest, NEVER);
+    const { config } = JSON.parse(bytes.toString()) as { config: Record<string, unknown> };
+    assert.deepEqual([config.StopSignal, config.Healthcheck], ['SIGINT', { Test: ['NONE'] }]);
+    const docker = await given({ family: FAMILIES.DOCKER });
+    await assert.rejects(push({ ...docker, annotations }), {
+      code: 'ANNOTATIONS_UNSUPPORTED',
+      message: /Docker format/,
+    });
   });
 
   it('keeps what it does not know of its base', async () => {

@@ -21,6 +21,7 @@ import { startHtpasswdRegistry, type TestRegistry } from '../../support/test-reg
 
 const NEVER = new AbortController().signal;
 const dispatcher = createDispatcher();
+const VARIABLES = { SOURCE_DATE_EPOCH: '1764000000', 'Build.SourceVersion': 'a'.repeat(40) };
 
 describe('BundleModelImage', function () {
   this.timeout('120s');
@@ -66,7 +67,7 @@ describe('BundleModelImage', function () {
         ...{ appFolder: join(folder, 'app'), modelFolder: join(folder, 'model') },
         ...inputs,
       },
-      variables: { SOURCE_DATE_EPOCH: '1764000000', 'Build.SourceVersion': 'a'.repeat(40) },
+      variables: VARIABLES,
       ...rest,
     });
   const succeeded = (run: TaskProcessResult): TaskProcessResult => {
@@ -174,6 +175,67 @@ describe('BundleModelImage', function () {
     assert.ok(Number(second.bytesSent) < 10_000 && Number(second.bytesReused) > 2_000_000, JSON.stringify(second));
   });
 
+  it('makes tags of templates, refuses what they cannot say, and never moves an immutable one', async () => {
+    const target = newRepository();
+    const inputs = { repository: target, model: 'digits', version: '1.4.2', immutableTags: 'true' };
+    const tags = '{model.name}-{model.version}-{commit:7}, {date}\n{build.id}\nm-{model.digest:12}';
+    const variables = { ...VARIABLES, 'Build.BuildId': '4711' };
+    const { outputs } = succeeded(await run({ ...inputs, tags }, { variables }));
+    const digest = outputs.modelDigest?.slice('sha256:'.length, 'sha256:'.length + 12) ?? '';
+    assert.equal(outputs.imageTags, `digits-1.4.2-aaaaaaa,2025-11-24,4711,m-${digest}`);
+    for (const tag of outputs.imageTags.split(',')) assert.equal(await tagOf(target, tag), outputs.imageDigest);
+    failed(await run({ ...inputs, env: 'NEW=1', tags: '4711' }), 'TAG_EXISTS', /4711.*immutableTags/);
+    failed(await run({ ...inputs, tags: '{model.colour}' }), 'TAG_TEMPLATE_INVALID', /model\.colour.*\{model\.name\}/);
+    failed(
+      await run({ tags: 'v{model.version}' }),
+      'TAG_TEMPLATE_INVALID',
+      /\{model\.version\}, and this run has none/,
+    );
+    failed(await run({ ...inputs, version: '1.0+gpu', tags: '{model.version}' }), 'TAG_INVALID', /1\.0\+gpu/);
+  });
+
+  it('compresses, gives an owner, and takes a base from the disk: the same image on Node 20 and 24', async () => {
+    const layout = join(folder, 'base-layout');
+    execFileSync('skopeo', [
+      'copy',
+      '-q',
+      '--src-tls-verify=false',
+      '--preserve-digests',
+      `docker://${host}/${base}:1`,
+      `oci:${layout}:1`,
+    ]);
+    const inputs = {
+      ...{ baseImage: `oci:${layout}:1`, modelCompression: 'gzip', owner: '1000:1000', stopSignal: 'sigint' },
+      ...{ healthCheck: '--interval=30s CMD curl -f http://localhost/', annotations: 'a.b=c' },
+    };
+    const runs = await Promise.all((['20', '24'] as const).map((node) => run(inputs, { node })));
+    const [one, other] = runs.map((each) => succeeded(each).outputs);
+    assert.equal(one?.imageDigest, other?.imageDigest);
+    assert.equal(one?.baseDigest, baseDigest);
+    const zstd = { ...inputs, modelCompression: 'zstd' };
+    failed(await run(zstd, { node: '20' }), 'COMPRESSION_UNSUPPORTED', /Node\.js 20/);
+    const { outputs, attachments } = succeeded(await run(zstd, { node: '24' }));
+    const { layers } = JSON.parse(attachments[0]?.content ?? '{}') as {
+      layers: { group: string; compression: string }[];
+    };
+    assert.deepEqual(
+      layers.flatMap(({ group, compression }) => (group === 'base' ? [] : [[group, compression]])),
+      [
+        ['model', 'zstd'],
+        ['app', 'gzip'],
+      ],
+    );
+    assert.notEqual(outputs.imageDigest, one.imageDigest);
+  });
+
+  it('takes model layers over from another repository of the registry', async () => {
+    const first = newRepository();
+    succeeded(await run({ repository: first }));
+    const { outputs } = succeeded(await run({ mountFrom: first.slice(first.indexOf('/') + 1) }));
+    assert.ok(Number(outputs.bytesSent) < 10_000, JSON.stringify(outputs));
+    failed(await run({ mountFrom: 'elsewhere.example.com/app' }), 'INPUT_INVALID', /mountFrom.*elsewhere/);
+  });
+
   it('takes names without a registry as those of the connection, and its credentials', async () => {
     const secured = await startHtpasswdRegistry();
     try {
@@ -211,6 +273,10 @@ describe('BundleModelImage', function () {
     ['a target in the system', { modelTarget: '/proc/model' }, 'TARGET_INVALID', /\/proc\/model/],
     ['a target that climbs', { modelTarget: '/model/../etc' }, 'TARGET_INVALID', /\.\./],
     ['a command with half a quote', { command: 'python3 "app.py' }, 'COMMAND_INVALID', /command/],
+    ['a health check that is none', { healthCheck: 'curl localhost' }, 'HEALTH_CHECK_INVALID', /healthCheck/],
+    ['a stop signal that is none', { stopSignal: 'please' }, 'INPUT_INVALID', /stopSignal/],
+    ['an owner by name', { owner: 'app:app' }, 'INPUT_INVALID', /owner/],
+    ['a base archive that is not there', { baseImage: 'docker-archive:/no/base.tar' }, 'IMAGE_NOT_FOUND', /base\.tar/],
     ['a port that is none', { ports: '80000' }, 'PORT_INVALID', /80000/],
     ['nothing to add', { appFolder: '', modelSource: 'none' }, 'NOTHING_TO_ADD', /neither/],
     [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { extract } from 'tar-stream';
-import type { Entry } from '../../../lib/packing/entry.ts';
+import type { Entry, Owner } from '../../../lib/packing/entry.ts';
 import { BLOCK, tarHeader } from '../../../lib/packing/tar-header.ts';
 
 const fileEntry = (path: string, size = 0): Entry<null> => ({
@@ -15,18 +15,20 @@ interface Read {
   readonly name: string;
   readonly size?: number | undefined;
   readonly mode?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
   readonly linkname?: string | null | undefined;
   readonly type?: string | null | undefined;
 }
 
 /** What tar-stream makes of an entry's header. */
-async function read(entry: Entry<null>): Promise<Read> {
+async function read(entry: Entry<null>, owner?: Owner): Promise<Read> {
   const parser = extract();
   const found = new Promise<Read>((resolve, reject) => {
-    parser.on('entry', ({ name, size, mode, linkname, type }) => resolve({ name, size, mode, linkname, type }));
+    parser.on('entry', (header) => resolve(header));
     parser.on('error', reject);
   });
-  parser.write(tarHeader(entry));
+  parser.write(tarHeader(entry, owner));
   const header = await found;
   parser.destroy();
   return header;
@@ -72,6 +74,24 @@ describe('a tar header', () => {
     assert.equal((await read({ type: 'folder', path: 'app' })).mode, 0o755);
     const script: Entry<null> = { type: 'file', path: 'run', size: 0, executable: true, file: null };
     assert.equal((await read(script)).mode, 0o755);
+  });
+
+  it('names owners, and root by itself', async () => {
+    for (const owner of [undefined, { uid: 1000, gid: 8 ** 7 - 1 }]) {
+      const { uid, gid } = await read(fileEntry('a'), owner);
+      assert.deepEqual({ uid, gid }, owner ?? { uid: 0, gid: 0 });
+    }
+  });
+
+  it('names owners beyond seven octal digits in PAX', () => {
+    const header = tarHeader(fileEntry('a'), { uid: 8 ** 7, gid: 2 ** 32 - 2 }).toString('latin1');
+    assert.match(header, /15 uid=2097152\n18 gid=4294967294\n/);
+  });
+
+  it('gives a hard link the name and mode of its file', async () => {
+    const link = { type: 'hardlink', path: 'app/z', linkTarget: `app/${'a'.repeat(120)}`, executable: true } as const;
+    const { type, linkname, mode, size } = await read(link);
+    assert.deepEqual([type, linkname, mode, size], ['link', link.linkTarget, 0o755, 0]);
   });
 
   it('leaves /tmp open to everybody and /root closed', async () => {
