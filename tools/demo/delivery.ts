@@ -13,7 +13,7 @@ const NAMESPACE = 'digits';
 
 /** Where a delivery takes place. */
 export interface Surroundings {
-  readonly services: Services;
+  readonly services: Omit<Services, 's3'>;
   readonly connections: readonly Connection[];
   readonly narrator: Narrator;
   /** Variables of all pipelines. */

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { ensureBaseImage } from '../services/base-image.ts';
-import { ensureServices, SERVICE_NAMES } from '../services/services.ts';
+import { ensureServices } from '../services/services.ts';
 import { prepareContainer } from './model-container.ts';
 import { ensureBuiltTasks } from './built-tasks.ts';
 import { connectionsTo } from './connections.ts';
@@ -25,7 +25,7 @@ async function tell(): Promise<void> {
   narrator.say('A model and its app, from training to answers, on this machine.\n');
 
   const services = await narrator.stage('Storage, registry, Docker and Kubernetes', async (progress) => {
-    const running = await ensureServices(SERVICE_NAMES, progress);
+    const running = await ensureServices(['blob', 'registry', 'docker', 'cluster'], progress);
     await prepareContainer(running);
     return { value: running, note: 'up' };
   });

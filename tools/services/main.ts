@@ -1,9 +1,9 @@
-// npm run services -- up|down|status [blob|registry|docker|cluster …]
+// npm run services -- up|down|status [blob|s3|registry|docker|cluster …]
 import { DeliveryError, messageOf } from '../../lib/errors/delivery-error.ts';
 import { ensureServices, SERVICE_NAMES, type ServiceName, stopServices } from './services.ts';
 import { formatStatus, statusOf } from './status.ts';
 
-const USAGE = 'usage: npm run services -- up|down|status [blob|registry|docker|cluster …]';
+const USAGE = 'usage: npm run services -- up|down|status [blob|s3|registry|docker|cluster …]';
 
 async function status(names: readonly ServiceName[]): Promise<void> {
   console.log(formatStatus(await statusOf(names)));

@@ -1,18 +1,20 @@
-// The real parts that the project tries itself against: blob storage, a registry, a Docker engine, Kubernetes.
+// The real parts that the project tries itself against: blob storage, S3, a registry, a Docker engine, Kubernetes.
 import { type BlobService, findBlob, startBlob, stopBlob } from './blob.ts';
 import { type DockerEngine, findDocker, startDocker, stopDocker } from './docker-engine.ts';
 import { type Cluster, findCluster, startCluster, stopCluster } from './kubernetes/cluster.ts';
 import { findRegistry, type Registry, startRegistry, stopRegistry } from './registry.ts';
+import { findS3, type S3Service, startS3, stopS3 } from './s3.ts';
 import { underSetupLock } from './setup-lock.ts';
 import { type Progress, printedProgress } from './stages.ts';
 
 /** All that can be asked for, in the order in which it is set up. */
-export const SERVICE_NAMES = ['blob', 'registry', 'docker', 'cluster'] as const;
+export const SERVICE_NAMES = ['blob', 's3', 'registry', 'docker', 'cluster'] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 /** The services as their clients need them. */
 export interface Services {
   readonly blob: BlobService;
+  readonly s3: S3Service;
   readonly registry: Registry;
   readonly docker: DockerEngine;
   readonly cluster: Cluster;
@@ -32,6 +34,7 @@ type Parts = { readonly [Name in ServiceName]: Part<Services[Name]> };
 
 const PARTS: Parts = {
   blob: { find: findBlob, start: startBlob, stop: stopBlob },
+  s3: { find: findS3, start: startS3, stop: stopS3 },
   registry: { find: findRegistry, start: startRegistry, stop: stopRegistry },
   docker: { find: findDocker, start: startDocker, stop: stopDocker },
   cluster: { find: findCluster, start: startCluster, stop: stopCluster },

@@ -4,12 +4,14 @@ import { findBlob } from './blob.ts';
 import { findDocker } from './docker-engine.ts';
 import { CLUSTER_PROCESSES, findCluster } from './kubernetes/cluster.ts';
 import { findRegistry } from './registry.ts';
+import { findS3 } from './s3.ts';
 import type { ServiceName } from './services.ts';
 import { HOME, logPath } from './state-folder.ts';
 
 /** Where each service is, when it answers. */
 const WHERE: Readonly<Record<ServiceName, () => Promise<string | undefined>>> = {
   blob: async () => (await findBlob())?.endpoint,
+  s3: async () => (await findS3())?.endpoint,
   registry: async () => (await findRegistry())?.host,
   docker: async () => (await findDocker())?.host,
   cluster: async () => {

@@ -5,7 +5,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort } from '../../../tools/services/ports.ts';
+import { S3_KEYS, S3_REGION } from '../../../tools/services/s3/emulator.ts';
 
 const MAIN = join(import.meta.dirname, '../../../tools/services/main.ts');
 /** A program that has the set-up lock and keeps it. */
@@ -26,10 +28,11 @@ describe('npm run services', () => {
       MODEL_DELIVERY_HOME: home,
       MODEL_DELIVERY_BLOB_PORT: String(await freePort()),
       MODEL_DELIVERY_REGISTRY_PORT: String(await freePort()),
+      MODEL_DELIVERY_S3_PORT: String(await freePort()),
     };
   });
   afterEach(async () => {
-    services('down', 'blob', 'registry');
+    services('down', 'blob', 's3', 'registry');
     await rm(home, { recursive: true, force: true });
   });
 
@@ -43,6 +46,20 @@ describe('npm run services', () => {
     assert.match(stderr, /Starting blob storage on .* … \d+\.\d s\n {2}Starting the registry on .* … \d+\.\d s/);
     const answer = await fetch(`http://127.0.0.1:${env.MODEL_DELIVERY_REGISTRY_PORT ?? ''}/v2/`);
     assert.equal(answer.status, 200);
+  });
+
+  it('keeps what S3 holds from one start to the next', async () => {
+    assert.equal(services('up', 's3').status, 0);
+    const endpoint = `http://127.0.0.1:${env.MODEL_DELIVERY_S3_PORT ?? ''}`;
+    const client = new S3Client({ endpoint, region: S3_REGION, forcePathStyle: true, credentials: S3_KEYS });
+    const object = { Bucket: 'models', Key: 'digits/model.pkl' };
+    await client.send(new CreateBucketCommand({ Bucket: 'models' }));
+    await client.send(new PutObjectCommand({ ...object, Body: 'weights' }));
+    services('down', 's3');
+    services('up', 's3');
+    const { Body } = await client.send(new GetObjectCommand(object));
+    assert.equal(await Body?.transformToString(), 'weights');
+    client.destroy();
   });
 
   it('does nothing when all is up', () => {

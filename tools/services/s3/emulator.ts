@@ -15,6 +15,8 @@ export type Conditions = 'kept' | 'refused' | 'ignored' | 'halfKept';
 export interface S3EmulatorOptions {
   /** 0, or left out: any free one. */
   readonly port?: number;
+  /** Where it keeps what it holds; in memory unless given, and gone with it. */
+  readonly folder?: string;
   /** How it takes conditional writes: as S3 does, as stores do that have none, or as those that know If-None-Match alone. */
   readonly conditions?: Conditions;
 }
@@ -36,16 +38,18 @@ export interface S3Emulator {
 
 export const S3_REGION = 'eu-central-1';
 // As those of the other local services: the same on every machine, and no secret.
-const KEYS: CallerKeys = {
+export const S3_KEYS: CallerKeys = {
   accessKeyId: 'AKIALOCALMODELSTORE0',
   secretAccessKey: 'local/store+key/of/this/machine/0123456789',
 };
 
-/** Starts an emulator on loopback with nothing in it. What it holds is in memory and gone with it. */
+/** Starts an emulator on loopback. */
 export async function startS3Emulator(options: S3EmulatorOptions = {}): Promise<S3Emulator> {
-  const fauxqs = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false, defaultRegion: S3_REGION });
+  const storage = options.folder === undefined ? {} : { s3StorageDir: options.folder };
+  const settings = { port: 0, host: '127.0.0.1', logger: false, defaultRegion: S3_REGION, ...storage };
+  const fauxqs = await startFauxqs(settings);
   const callers = new Callers(S3_REGION);
-  callers.add(KEYS);
+  callers.add(S3_KEYS);
   const tokenService = new TokenService(callers);
   const open = new Set<string>();
   const guard = new Guard({ port: fauxqs.port, callers, tokenService, open, conditions: options.conditions ?? 'kept' });
@@ -55,7 +59,7 @@ export async function startS3Emulator(options: S3EmulatorOptions = {}): Promise<
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     region: S3_REGION,
-    ...{ keys: KEYS, callers, tokenService },
+    ...{ keys: S3_KEYS, callers, tokenService },
     openUploads: () => guard.openUploads,
     createBucket: (name, settings) => {
       fauxqs.createBucket(name);
