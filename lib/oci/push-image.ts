@@ -41,6 +41,8 @@ export interface StoredImage {
   readonly repository: Repository;
   /** Its index or only manifest. */
   readonly top: Descriptor;
+  /** The manifests below its index; none where it has none. */
+  readonly platforms: readonly Descriptor[];
   readonly base: BaseImage;
   readonly layers: readonly LayerFate[];
 }
@@ -159,11 +161,14 @@ async function unchanged(
 
 function storedImage(
   repository: Repository,
-  { top: { mediaType, digest, bytes } }: NewImage,
+  { top, manifests }: NewImage,
   base: BaseImage,
   layers: readonly LayerFate[],
 ): StoredImage {
-  return { repository, top: { mediaType, digest, size: bytes.length }, base, layers };
+  const describe = ({ mediaType, digest, bytes }: NewImage['top']): Descriptor => {
+    return { mediaType, digest, size: bytes.length };
+  };
+  return { repository, top: describe(top), platforms: manifests.map(describe), base, layers };
 }
 
 function assemble(request: PushRequest, base: BaseImage, added: readonly LayerFate[]): NewImage {

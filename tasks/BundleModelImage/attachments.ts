@@ -125,13 +125,16 @@ function digestAmong(there: readonly Descriptor[], { artifactType, annotations }
   )?.digest;
 }
 
-/** Adds what the key says, where cosign looks for it: attestations, then the signature. */
+/**
+ * Adds what the key says, where cosign looks for it: attestations, then the signature. Below an index each platform's image is
+ * signed as well (`cosign sign --recursive`), for podman and CRI-O ask about the one that they run.
+ */
 async function sign(
   documents: SupplyDocuments,
   key: SigningKey,
-  { repository, top }: StoredImage,
+  { repository, top, platforms }: StoredImage,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<string | undefined> {
   const { image, sbom, provenance } = documents;
   const statements = [sbom && statementAbout(image, PREDICATE_TYPES.sbom, sbom), provenance].flatMap(
     (one) => one ?? [],
@@ -144,8 +147,13 @@ async function sign(
     if (statements.length > 0) {
       await complete(repository, top, kindOf('attestation'), missingAttestations(statements, key), signal);
     }
-    const { digest } = await complete(repository, top, kindOf('signature'), missingSignature(image, key), signal);
-    return digest;
+    const signed = await Promise.all(
+      [top, ...platforms].map((subject) => {
+        const missing = missingSignature({ ...image, digest: subject.digest }, key);
+        return complete(repository, subject, kindOf('signature'), missing, signal);
+      }),
+    );
+    return signed[0]?.digest;
   } catch (error) {
     if (!(error instanceof DeliveryError) || error.code !== 'REGISTRY_REFUSED') throw error;
     throw new DeliveryError('SIGNATURE_REFUSED', {

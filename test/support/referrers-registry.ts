@@ -23,6 +23,8 @@ export class ReferrersRegistry {
   /** Requests that changed something, such as `PUT /v2/app/manifests/latest`, in order. */
   readonly writes: string[] = [];
   artifacts: Artifacts = 'listed';
+  /** So many requests may change something; those after them are refused. */
+  writesLeft = Infinity;
 
   private constructor(host: string) {
     this.#target = new URL(`http://${host}`);
@@ -51,7 +53,14 @@ export class ReferrersRegistry {
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url = '' } = incoming;
     const body = await buffer(incoming);
-    if (!['GET', 'HEAD'].includes(method)) this.writes.push(`${method} ${url}`);
+    if (!['GET', 'HEAD'].includes(method)) {
+      if (this.writesLeft <= 0) {
+        outgoing.writeHead(403).end();
+        return;
+      }
+      this.writesLeft -= 1;
+      this.writes.push(`${method} ${url}`);
+    }
     const listing = /^\/v2\/(.+)\/referrers\/(sha256:[0-9a-f]{64})(?:\?(.*))?$/.exec(url);
     if (listing !== null) {
       this.#list(outgoing, url, `${listing[1] ?? ''}@${listing[2] ?? ''}`, new URLSearchParams(listing[3]));
