@@ -3,7 +3,7 @@ import { readNpmLock, readPnpmLock, readYarnLock } from './lock-files/node.ts';
 import { readPipfileLock, readPythonLock, readRequirements } from './lock-files/python.ts';
 import type { LockFileContent } from './locked-package.ts';
 
-type Reader = (text: string) => LockFileContent;
+type Reader = (text: string) => LockFileContent | Promise<LockFileContent>;
 
 /** Files that say which packages an app is installed with, by their names. */
 const READERS: readonly (readonly [RegExp, Reader])[] = [
@@ -30,8 +30,8 @@ export function isLockFile(path: string): boolean {
  *
  * @throws LockFileError where it is damaged or of a version that is not known
  */
-export function readLockFile(path: string, text: string): LockFileContent {
-  return readerOf(path)?.(text) ?? { packages: [], unpinned: [] };
+export async function readLockFile(path: string, text: string): Promise<LockFileContent> {
+  return (await readerOf(path)?.(text)) ?? { packages: [], unpinned: [] };
 }
 
 function readerOf(path: string): Reader | undefined {

@@ -19,7 +19,10 @@ export async function lockedPackages(
   for (const file of files) {
     try {
       if (file.size > LARGEST) throw new LockFileError(`it has ${file.size} bytes`);
-      const { packages, unpinned } = readLockFile(file.path, (await buffer(await file.open(0, signal))).toString());
+      const { packages, unpinned } = await readLockFile(
+        file.path,
+        (await buffer(await file.open(0, signal))).toString(),
+      );
       found.push(...packages.map((locked) => ({ ...locked, lockFile: file.path })));
       if (unpinned.length > 0) {
         agent.log(`${file.path} pins no version of ${unpinned.join(', ')}: the SBOM leaves them out.`);

@@ -1,6 +1,5 @@
-import { parse as parseYaml } from 'yaml';
 import { type LockedPackage, LockFileError, type LockFileContent } from '../locked-package.ts';
-import { fieldsOf, parsed } from './fields.ts';
+import { fieldsOf, parseYaml } from './fields.ts';
 import { requirementLines } from './python.ts';
 
 /**
@@ -10,8 +9,8 @@ import { requirementLines } from './python.ts';
 const PINNED = /^(?:([\w./-]+)::)?([\w.-]+)\s*(?:==\s*([^\s=*]+)|=\s*([^\s=*]+)=(\S+)|=\s*(\d+\.\d+\.[^\s=*]+))$/;
 
 /** Reads `environment.yml`: what conda installs, and what it has pip install. */
-export function readCondaEnvironment(text: string): LockFileContent {
-  const { dependencies } = parsed('YAML', () => parseYaml(text) as unknown);
+export async function readCondaEnvironment(text: string): Promise<LockFileContent> {
+  const { dependencies } = await parseYaml(text);
   if (!Array.isArray(dependencies)) throw new LockFileError('it lists no dependencies');
   const specs = dependencies.filter((item) => typeof item === 'string').map((spec) => spec.trim());
   const ofPip = dependencies.map((item) => fieldsOf(item).pip).filter((list) => Array.isArray(list));

@@ -22,6 +22,16 @@ export function parseJson(text: string): Fields {
   return parsed('JSON', () => JSON.parse(text) as unknown);
 }
 
+/**
+ * Reads YAML. Its parser takes longer to load than all else here together, so it is loaded only when some app needs it.
+ *
+ * @throws LockFileError
+ */
+export async function parseYaml(text: string): Promise<Fields> {
+  const { parse } = await import('yaml');
+  return parsed('YAML', () => parse(text) as unknown);
+}
+
 /** Reads a document with the given parser, whose own errors name no file. @throws LockFileError */
 export function parsed(format: string, parse: () => unknown): Fields {
   try {

@@ -1,6 +1,5 @@
-import { parse as parseYaml } from 'yaml';
 import { type LockedPackage, LockFileError, type LockFileContent, type PackageHash } from '../locked-package.ts';
-import { type Fields, fieldsOf, parsed, parseJson, textOf } from './fields.ts';
+import { type Fields, fieldsOf, parseJson, parseYaml, textOf } from './fields.ts';
 
 const FOLDER = 'node_modules/';
 
@@ -23,7 +22,7 @@ export function readNpmLock(text: string): LockFileContent {
 }
 
 /** Reads `yarn.lock`: the format of Yarn 1, or the YAML of later ones. */
-export function readYarnLock(text: string): LockFileContent {
+export async function readYarnLock(text: string): Promise<LockFileContent> {
   return /^__metadata:/m.test(text) ? readYarnBerry(text) : readYarnClassic(text);
 }
 
@@ -40,8 +39,8 @@ function readYarnClassic(text: string): LockFileContent {
   );
 }
 
-function readYarnBerry(text: string): LockFileContent {
-  const document = parsed('YAML', () => parseYaml(text) as unknown);
+async function readYarnBerry(text: string): Promise<LockFileContent> {
+  const document = await parseYaml(text);
   return pinned(
     Object.values(document).flatMap((value) => {
       // What does not come from a registry is the app's own: a workspace, a link, a patch of a package listed by itself.
@@ -52,8 +51,8 @@ function readYarnBerry(text: string): LockFileContent {
 }
 
 /** Reads `pnpm-lock.yaml`, whose keys are `name@1.2.3`, `/name@1.2.3(peer@1)` or, long ago, `/name/1.2.3_peer@1`. */
-export function readPnpmLock(text: string): LockFileContent {
-  const document = parsed('YAML', () => parseYaml(text) as unknown);
+export async function readPnpmLock(text: string): Promise<LockFileContent> {
+  const document = await parseYaml(text);
   return pinned(
     Object.entries(fieldsOf(document.packages)).flatMap(([key, value]) => {
       const [, name, version] = /^\/?((?:@[^/]+\/)?[^@/]+)[@/](\d[^(_]*)/.exec(key) ?? [];
