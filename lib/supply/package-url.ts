@@ -21,18 +21,15 @@ export function packageUrl({ type, namespace, name, version, qualifiers = {} }: 
   return `pkg:${path}@${escape(version)}${query === '' ? '' : `?${query}`}`;
 }
 
-/** The package URL of an image, known by its digest wherever it is. */
-export function imageUrl({ name, digest }: ImageSubject): string {
-  const [, repository = name, tag] = /^(.*?)(?::([^/:]*))?$/.exec(name) ?? [];
+/** The package URL of an image, known by its digest wherever it is; undefined for one that is in no repository. */
+export function imageUrl({ name, digest }: ImageSubject): string | undefined {
+  const [, repository, tag] = /^([^\s/]+\/[^\s]*?)(?::([^/:]*))?$/.exec(name) ?? [];
+  if (repository === undefined) return undefined;
   return packageUrl({
     type: 'oci',
     name: repository.slice(repository.lastIndexOf('/') + 1).toLowerCase(),
     version: digest,
-    // A base in a folder is in no repository.
-    qualifiers: {
-      ...(repository.includes('/') ? { repository_url: repository } : {}),
-      ...(tag === undefined ? {} : { tag }),
-    },
+    qualifiers: { repository_url: repository, ...(tag === undefined ? {} : { tag }) },
   });
 }
 

@@ -51,7 +51,7 @@ export function provenanceOf({ image, base, model, source, inputs, run }: Making
       internalParameters: run.details,
       resolvedDependencies: [
         ...(source.commit === undefined ? [] : [sourceDependency(source.repository, source.ref, source.commit)]),
-        ...(base === undefined ? [] : [{ name: 'base', uri: imageUrl(base), digest: sha256Of(base.digest) }]),
+        ...(base === undefined ? [] : [baseDependency(base)]),
         ...(model === undefined ? [] : [modelDependency(model)]),
       ],
     },
@@ -66,6 +66,11 @@ export function provenanceOf({ image, base, model, source, inputs, run }: Making
 function sourceDependency(repository: string | undefined, ref: string | undefined, commit: string): ResourceDescriptor {
   const uri = repository === undefined ? undefined : `git+${repository}${ref === undefined ? '' : `@${ref}`}`;
   return { name: 'app', ...(uri === undefined ? {} : { uri }), digest: { gitCommit: commit } };
+}
+
+function baseDependency(base: BaseSubject): ResourceDescriptor {
+  const uri = imageUrl(base);
+  return { name: 'base', ...(uri === undefined ? {} : { uri }), digest: sha256Of(base.digest) };
 }
 
 function modelDependency({ name = 'model', version, digest, uri }: ModelSubject): ResourceDescriptor {

@@ -62,13 +62,14 @@ export function softwareBill({ image, base, model, packages, created }: Ingredie
 
 function container(image: ImageSubject, ref: string): Component {
   const { name, digest } = image;
+  const purl = imageUrl(image);
   return {
     type: 'container',
     'bom-ref': ref,
     name,
     version: digest,
     hashes: [{ alg: 'SHA-256', content: hexadecimal(digest) }],
-    purl: imageUrl(image),
+    ...(purl === undefined ? {} : { purl }),
   };
 }
 

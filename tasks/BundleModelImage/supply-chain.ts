@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Agent } from '../../lib/agent/agent.ts';
 import { modelSource } from '../../lib/agent/model-source.ts';
 import { formatRepository } from '../../lib/oci/image-name.ts';
@@ -68,7 +69,7 @@ async function documentsAbout(
   signal: AbortSignal,
 ): Promise<SupplyDocuments> {
   const image = { name: formatRepository(repository.name), digest: top.digest };
-  const base = { name: baseImage.source.publicName ?? 'local', digest: baseImage.digest };
+  const base = { name: baseImage.source.publicName ?? localName(agent), digest: baseImage.digest };
   const ofModel = layers.filter(({ group }) => group === 'model').map(({ digest }) => digest);
   const model: ModelSubject | undefined = bundled && { ...bundled, layers: ofModel };
   const { repository: source, branch: ref, commit, runUrl, run } = modelSource(agent, undefined);
@@ -93,7 +94,13 @@ async function documentsAbout(
   };
 }
 
-/** Inputs that say what goes into the image and how it runs; not `env` and `labels`, which some fill with what is nobody's business. */
+/** What to call a base that is in no repository; the folder in which it was is nobody's business. */
+function localName({ inputs }: Agent): string {
+  const builds = inputs.choice('builder', ['append', 'dockerfile']) === 'dockerfile';
+  return builds ? `built from ${basename(inputs.optionalText('dockerfile') ?? 'Dockerfile')}` : 'a base on the agent';
+}
+
+/** Inputs that say what goes into the image and how it runs; not `env`, `labels` and `buildArguments`, which some fill with what is nobody's business. */
 const TELLING = [
   'builder',
   'baseImage',

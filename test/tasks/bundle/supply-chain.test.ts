@@ -340,6 +340,23 @@ describe('the supply chain of a bundled image', function () {
     }
   });
 
+  it('of an app that a Dockerfile builds names what it is built from, and lists the packages of its build context', async () => {
+    const { docker } = await ensureServices(['registry', 'docker']);
+    const buildContext = mkdtempSync(join(folder, 'context-'));
+    writeFileSync(join(buildContext, 'Dockerfile'), `FROM ${host}/${base}:1\nCOPY uv.lock /app/\n`);
+    writeFileSync(join(buildContext, 'uv.lock'), '[[package]]\nname = "anyio"\nversion = "4.4.0"\n');
+    const name = newName();
+    const inputs = { builder: 'dockerfile', buildContext, repository: `${host}/${name}`, baseImage: '', appFolder: '' };
+    const variables = { SOURCE_DATE_EPOCH: '1764000000', DOCKER_HOST: docker.host };
+    const { outputs } = succeeded(await run({ ...inputs, ...SIGNED }, { variables }));
+    const { components } = await documentOf<CycloneDx>(name, outputs.sbomDigest);
+    assert.deepEqual(
+      components.map((component) => component.name),
+      [`${host}/${base}:1`, 'digits', 'anyio'],
+    );
+    assert.equal(verified(outputs.image ?? '', COSIGN_PUBLIC_KEY), 1);
+  });
+
   it('leaves out what it cannot read, and says so', async () => {
     const app = mkdtempSync(join(folder, 'app-'));
     writeFileSync(join(app, 'poetry.lock'), 'not [ toml');

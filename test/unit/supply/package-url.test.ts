@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { packageUrl } from '../../../lib/supply/package-url.ts';
+import { imageUrl, packageUrl } from '../../../lib/supply/package-url.ts';
 
 describe('a package URL', () => {
   // The examples of the purl specification and of its types.
@@ -25,4 +25,10 @@ describe('a package URL', () => {
   ] as const) {
     it(url, () => assert.equal(packageUrl(parts), url));
   }
+
+  it('is not made up for an image that is in no repository', () => {
+    for (const name of ['a base on the agent', 'built from app/Dockerfile', 'local']) {
+      assert.equal(imageUrl({ name, digest: 'sha256:aa' }), undefined);
+    }
+  });
 });
