@@ -143,17 +143,38 @@ describe('BundleModelImage, from a Dockerfile', function () {
     assert.ok(Number(second.bytesSent) < 20_000, second.bytesSent);
   });
 
-  it('gives secrets to steps, and they are nowhere afterwards', async () => {
+  it('gives secrets to steps, and they are nowhere: not in the log, on a command line, in the image or left in a file', async () => {
     const secret = `hunter2-${randomUUID()}`;
-    const dockerfile = 'FROM BASE\nRUN --mount=type=secret,id=pip test -s /run/secrets/pip && touch /had-it';
+    const temporary = mkdtempSync(join(folder, 'temp-'));
+    const steps = 'test -s /run/secrets/pip && touch /had-it; echo reading; sleep 2';
+    const commandLines: string[] = [];
     const result = await run(
-      { buildContext: app(dockerfile), buildSecrets: `pip=${secret}`, modelSource: 'none' },
-      // Debian's docker speaks to the engine's BuildKit even where no plugin is installed.
-      { variables: { PATH: ['/usr/bin', process.env.PATH ?? ''].join(delimiter) } },
+      {
+        buildContext: app(`FROM BASE\nRUN --mount=type=secret,id=pip ${steps}`),
+        ...{ buildSecrets: `pip=${secret}`, modelSource: 'none' },
+      },
+      {
+        // Debian's docker speaks to the engine's BuildKit even where no plugin is installed.
+        variables: { PATH: ['/usr/bin', process.env.PATH ?? ''].join(delimiter), 'Agent.TempDirectory': temporary },
+        onLine: (line) => {
+          if (line.endsWith('reading')) commandLines.push(execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }));
+        },
+      },
     );
     assert.ok(!result.log.includes(secret));
-    if (result.result === 'Failed') failed(result, 'BUILDKIT_MISSING', /buildSecrets/);
-    else assert.equal(inContainer(result.outputs.image ?? '', 'test', '-e', '/had-it'), '');
+    assert.deepEqual(
+      readdirSync(temporary).filter((name) => name.startsWith('docker-')),
+      [],
+    );
+    if (result.result === 'Failed') {
+      failed(result, 'BUILDKIT_MISSING', /buildSecrets/);
+      return;
+    }
+    assert.match(commandLines.join('\n'), /--secret id=pip,src=/);
+    assert.ok(!commandLines.join('\n').includes(secret));
+    const image = result.outputs.image ?? '';
+    assert.ok(!JSON.stringify(inspect(image, '--config')).includes(secret));
+    assert.equal(inContainer(image, 'test', '-e', '/had-it'), '');
   });
 
   it('warns of build arguments that look like secrets or are some', async () => {
