@@ -36,7 +36,7 @@ export function secretsOf({ identity }: AzureConnection): readonly string[] {
     case 'federated':
       return [identity.accessToken];
     case 'secret':
-      return [identity.secret];
+      return [identity.secret, encodeURIComponent(identity.secret)];
     case 'certificate':
       // Logs are read line by line, and so are secrets in them.
       return identity.pem.split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('-----'));

@@ -19,6 +19,8 @@ export interface TokenExchange {
 }
 
 export interface IdentityHttpOptions {
+  /** Whether connections that fail are worth another attempt. */
+  readonly persistent: boolean;
   readonly dispatcher: Dispatcher;
   readonly signal: AbortSignal;
   /** Sees every exchange: what the library makes of a refusal is a sentence, what the server said is data. */
@@ -32,7 +34,7 @@ const LARGEST_ANSWER = 1024 * 1024;
  * Sends the identity library's requests as all others of this project are sent: through the agent's proxy, trusting the
  * agent's certificate authorities, with limits on silence. The library repeats them where that is worth it.
  */
-export function identityHttpClient({ dispatcher, signal, onExchange }: IdentityHttpOptions): HttpClient {
+export function identityHttpClient({ persistent, dispatcher, signal, onExchange }: IdentityHttpOptions): HttpClient {
   return {
     sendRequest: async (request) => {
       const url = new URL(request.url);
@@ -50,7 +52,7 @@ export function identityHttpClient({ dispatcher, signal, onExchange }: IdentityH
       } catch (error) {
         signal.throwIfAborted();
         onExchange({ url, error });
-        throw connectionError(error);
+        throw persistent ? passingError(error) : error;
       }
     },
   };
@@ -66,7 +68,7 @@ function answerOf(
 }
 
 /** The library tries again after errors of this name with these codes only. */
-function connectionError(cause: unknown): Error {
+function passingError(cause: unknown): Error {
   const code = codeOf(cause);
   const known = code?.startsWith('UND_ERR_') === true ? (code === 'UND_ERR_SOCKET' ? 'ECONNRESET' : 'ETIMEDOUT') : code;
   return Object.assign(new Error(messageOf(cause), { cause }), { name: 'RestError', code: known });

@@ -32,7 +32,13 @@ export function signInOf(connection: AzureConnection, { dispatcher, signal }: Si
     // The library keeps tokens itself, and has no way to be told that one of them is of no use.
     if (afresh) credential = undefined;
     try {
-      credential ??= credentialOf(connection, { dispatcher, signal, onExchange });
+      credential ??= credentialOf(connection, {
+        // A machine either has a metadata service or does not.
+        persistent: connection.identity.kind !== 'managed',
+        dispatcher,
+        signal,
+        onExchange,
+      });
       // The library waits between attempts without knowing that the task was cancelled.
       const token = await unlessAborted((await credential).getToken(scope), signal);
       if (token === null) throw new Error('no token was given');

@@ -121,6 +121,20 @@ export function sasCredential(sas: string, now: Date = new Date()): AzureCredent
   return { kind: 'sas', token };
 }
 
+/**
+ * Refuses to send what opens the container to whoever listens on the way. A key is never sent itself: it signs.
+ *
+ * @throws DeliveryError `STORE_ADDRESS_INVALID`
+ */
+export function checkTransport({ endpoint, credential }: AzureAccess): void {
+  const { protocol, hostname } = new URL(endpoint);
+  if (protocol === 'https:' || isLoopback(hostname) || !['token', 'sas'].includes(credential.kind)) return;
+  throw new DeliveryError('STORE_ADDRESS_INVALID', {
+    message: `${endpoint} does not speak HTTPS, so the ${credential.kind === 'sas' ? 'signature' : 'token'} would be sent in the clear.`,
+    remedy: 'Use an address that begins with https.',
+  });
+}
+
 /** When a shared access signature ends, for messages; undefined where it does not say. */
 export function expiryOf(token: string): string | undefined {
   return new URLSearchParams(token).get('se') ?? undefined;

@@ -4,7 +4,7 @@ import { DeliveryError } from '../../errors/delivery-error.ts';
 import { DirectReader } from '../../http/direct-reader.ts';
 import { createDispatcher, type NetworkSettings, type PeerLimits, trustOf } from '../../http/dispatcher.ts';
 import { proxyFor } from '../../http/proxy.ts';
-import type { AzureAccess } from './azure-access.ts';
+import { type AzureAccess, checkTransport } from './azure-access.ts';
 import { blobChanged, failureOf, judgeFailure, storeError } from './azure-errors.ts';
 import { StorageRequests } from './azure-requests.ts';
 import { BlockUpload } from './block-upload.ts';
@@ -73,6 +73,7 @@ export class AzureBlobStore implements ObjectStore {
 
   /** Opens a container. No request is made: what is wrong with it shows at the first use. */
   static async open(access: AzureAccess, options: AzureStoreOptions = {}): Promise<AzureBlobStore> {
+    checkTransport(access);
     // The SDK takes longer to load than all the rest together, and a task with a wrong input never needs it.
     const sdk = await import('@azure/storage-blob');
     const { endpoint, account, container, credential } = access;

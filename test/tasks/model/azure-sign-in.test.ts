@@ -142,6 +142,10 @@ describe('tasks with an Azure service connection', () => {
         () => fetch(by('federated')),
       ],
       [/^STORAGE_ACCOUNT_NOT_FOUND: .*"Reader and Data Access"/, () => fetch(by('federated'), byKey)],
+      [
+        /^MANAGED_IDENTITY_MISSING: .*127\.0\.0\.1:9 could not be reached \(ECONNREFUSED\)/,
+        () => fetch(by('managed'), {}, { variables: { AZURE_POD_IDENTITY_AUTHORITY_HOST: 'http://127.0.0.1:9' } }),
+      ],
       [/^INPUT_MISSING: The input azureSubscription/, () => fetch(by('secret'), { azureSubscription: '' })],
       [/^CONNECTION_INVALID: /, () => fetch(by('secret', { serviceprincipalkey: '' }))],
     ];

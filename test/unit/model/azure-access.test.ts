@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import {
   accountAddress,
+  type AzureAccess,
+  type AzureCredential,
   checkContainer,
+  checkTransport,
   fromConnectionString,
   keyCredential,
   sasCredential,
@@ -77,6 +80,30 @@ describe('a connection string', () => {
   it('cannot send keys in the clear to the internet', () => {
     const text = `DefaultEndpointsProtocol=http;AccountName=shop;AccountKey=${KEY}`;
     assert.throws(() => fromConnectionString(text), { code: 'CONNECTION_STRING_INVALID', message: /in the clear/ });
+  });
+});
+
+describe('the way to a container', () => {
+  const access = (endpoint: string, credential: AzureCredential): AzureAccess => ({
+    ...{ account: 'shop', endpoint, container: 'models', credential },
+  });
+  const token: AzureCredential = { kind: 'token', token: () => Promise.resolve('t'), identity: 'the application a1' };
+
+  it('is never open to listeners where a token or signature goes over it', () => {
+    for (const credential of [token, sasCredential(SAS)]) {
+      assert.throws(() => checkTransport(access('http://shop.example.com', credential)), {
+        code: 'STORE_ADDRESS_INVALID',
+        message: /in the clear/,
+      });
+      checkTransport(access('https://shop.example.com', credential));
+      checkTransport(access('http://127.0.0.1:10000/devstoreaccount1', credential));
+    }
+  });
+
+  it('may be, where a key only signs or nothing is shown', () => {
+    for (const credential of [keyCredential(KEY), { kind: 'anonymous' } as const]) {
+      checkTransport(access('http://shop.example.com', credential));
+    }
   });
 });
 
