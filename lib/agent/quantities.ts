@@ -11,3 +11,11 @@ export function formatBytes(bytes: number): string {
 export function formatRate(bytes: number, milliseconds: number): string {
   return `${formatBytes(Math.round((bytes * 1000) / Math.max(1, milliseconds)))}/s`;
 }
+
+/** A time as people read it, such as `2 min 5 s`. */
+export function formatTime(milliseconds: number): string {
+  const seconds = Math.ceil(milliseconds / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

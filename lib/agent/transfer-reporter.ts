@@ -1,6 +1,6 @@
 import type { Reporter } from '../model/progress.ts';
 import type { Agent } from './agent.ts';
-import { formatBytes, formatRate } from './quantities.ts';
+import { formatBytes, formatRate, formatTime } from './quantities.ts';
 
 /** The agent redraws a progress bar no more often than this, in milliseconds. */
 const BAR_INTERVAL = 1_000;
@@ -23,8 +23,18 @@ export function transferReporter(agent: Agent, doing: string): Reporter {
       agent.progress(total === 0 ? 1 : done / total, doing);
       if (now - line < LINE_INTERVAL) return;
       line = now;
-      agent.log(`${doing}: ${formatBytes(done)} of ${formatBytes(total)}, ${formatRate(done, now - started)}`);
+      agent.log(`${doing}: ${progressLine(done, total, now - started)}`);
     },
     note: (text) => agent.log(text),
   };
+}
+
+/**
+ * How far a transfer is, how fast, and how long it will take if it goes on so: `1.5 GiB of 4.0 GiB, 210 MiB/s, 12 s left`.
+ *
+ * @param elapsed since it began, in milliseconds
+ */
+export function progressLine(done: number, total: number, elapsed: number): string {
+  const left = done > 0 && done < total ? [`${formatTime(((total - done) * elapsed) / done)} left`] : [];
+  return [`${formatBytes(done)} of ${formatBytes(total)}`, formatRate(done, elapsed), ...left].join(', ');
 }
