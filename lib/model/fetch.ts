@@ -119,7 +119,7 @@ async function bring(model: ResolvedModel, destination: Destination, work: Work)
     signal.throwIfAborted();
     await destination.replaceBy(staging, model, brought.files);
   } catch (error) {
-    await leave(staging, error);
+    await leave(staging, error, reporter);
     throw error;
   }
   await staging.discard();
@@ -140,10 +140,14 @@ function usable(
 }
 
 /** Keeps for another fetch what is worth it. */
-async function leave(staging: Staging, error: unknown): Promise<void> {
+async function leave(staging: Staging, error: unknown, reporter: Reporter): Promise<void> {
   const interrupted = error instanceof DeliveryError && INTERRUPTIONS.includes(error.code);
-  if (interrupted && staging.written >= PIECE) await staging.close();
-  else await staging.discard();
+  if (!interrupted || staging.written < PIECE) {
+    await staging.discard();
+    return;
+  }
+  await staging.close();
+  reporter.note(`${staging.written} bytes are kept in ${staging.path}; the next fetch of the same goes on with them.`);
 }
 
 function factsOf(
