@@ -132,7 +132,10 @@ for (const [name, variables] of BUILDERS) {
       const before = ask('ps', '--all', '--quiet');
       const { code, message } = await failure(build('FROM BASE\nRUN echo one >&2; echo two >&2; false'));
       assert.equal(code, 'DOCKER_BUILD_FAILED');
-      assert.match(message, /Step \[2\/2\] RUN echo one >&2; echo two >&2; false of .*Dockerfile failed with exit code 1/);
+      assert.match(
+        message,
+        /Step \[2\/2\] RUN echo one >&2; echo two >&2; false of .*Dockerfile failed with exit code 1/,
+      );
       assert.match(message, /one \| two/);
       assert.equal(ask('ps', '--all', '--quiet'), before);
       assert.equal(leftovers(), '');
