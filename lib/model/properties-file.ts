@@ -15,7 +15,7 @@ export async function readPropertiesFile(path: string): Promise<Readonly<Record<
     throw invalid(path, `cannot be read: ${messageOf(cause)}`, cause);
   });
   if (text.length > LARGEST) throw invalid(path, `has ${text.length} characters, which are more than metrics have`);
-  const value = parse(path, text);
+  const value = parse(path, text.replace(/^\uFEFF/, ''));
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid(path, 'holds no JSON object');
   }
@@ -31,12 +31,33 @@ export async function readPropertiesFile(path: string): Promise<Readonly<Record<
 
 function parse(path: string, text: string): unknown {
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, ''));
+    return JSON.parse(text);
   } catch (cause) {
-    const message = messageOf(cause);
+    const line = text.slice(0, faultOf(text)).split('\n').length;
+    throw invalid(path, `is not JSON in line ${line}: ${messageOf(cause)}`, cause);
+  }
+}
+
+/** Where a text stops being JSON. The parser mostly does not say, so it is asked about beginnings of the text, by halves. */
+function faultOf(text: string): number {
+  let [sound, faulty] = [0, text.length + 1];
+  while (faulty - sound > 1) {
+    const middle = Math.floor((sound + faulty) / 2);
+    if (isSoundBeginning(text.slice(0, middle))) sound = middle;
+    else faulty = middle;
+  }
+  return sound;
+}
+
+/** Whether a character that may stand nowhere, put at the end, is the first thing to be found wrong. */
+function isSoundBeginning(text: string): boolean {
+  try {
+    JSON.parse(`${text}\u0001`);
+    return true;
+  } catch (error) {
+    const message = messageOf(error);
     const [, position] = /at position (\d+)/.exec(message) ?? [];
-    const line = position === undefined ? '' : ` in line ${text.slice(0, Number(position)).split('\n').length}`;
-    throw invalid(path, `is not JSON${line}: ${message}`, cause);
+    return position === undefined ? message.startsWith("Unexpected token '\u0001'") : Number(position) === text.length;
   }
 }
 
