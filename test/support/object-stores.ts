@@ -67,3 +67,20 @@ export const STORE_KINDS: readonly StoreKind[] = [
     },
   },
 ];
+
+/** A store with all its methods as properties, so that a test can put its own in place of one. */
+export function delegating(store: ObjectStore): ObjectStore {
+  return {
+    container: store.container,
+    mostParts: store.mostParts,
+    uriOf: (name) => store.uriOf(name),
+    list: (prefix, signal) => store.list(prefix, signal),
+    listFolders: (prefix, signal) => store.listFolders(prefix, signal),
+    listTagged: (expression, signal) => store.listTagged(expression, signal),
+    read: (name, signal) => store.read(name, signal),
+    readRange: (range, into, signal) => store.readRange(range, into, signal),
+    write: (name, bytes, condition, signal) => store.write(name, bytes, condition, signal),
+    startUpload: (name) => store.startUpload(name),
+    remove: (name, signal) => store.remove(name, signal),
+  };
+}

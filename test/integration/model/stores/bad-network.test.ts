@@ -7,7 +7,7 @@ import type { ModelSelection } from '../../../../lib/model/selection.ts';
 import type { ObjectStore } from '../../../../lib/model/stores/object-store.ts';
 import { type FaultPlan, FaultProxy } from '../../../support/fault-proxy.ts';
 import { contentOf, noise, silent, TestFolder } from '../../../support/model-folder.ts';
-import { STORE_KINDS, type TestStore, type TestStoreOptions } from '../../../support/object-stores.ts';
+import { delegating, STORE_KINDS, type TestStore, type TestStoreOptions } from '../../../support/object-stores.ts';
 
 const NEVER = new AbortController().signal;
 const latest: ModelSelection = { layout: 'managed', prefix: 'models', model: 'digits', by: { channel: 'latest' } };
@@ -27,23 +27,6 @@ function interrupted(store: ObjectStore, piece: number, happens: () => Promise<u
       if (reads++ >= piece) await (happened ??= happens());
       return store.readRange(range, into, signal);
     },
-  };
-}
-
-/** A store with all its methods as properties, so that a test can put its own in place of one. */
-function delegating(store: ObjectStore): ObjectStore {
-  return {
-    container: store.container,
-    mostParts: store.mostParts,
-    uriOf: (name) => store.uriOf(name),
-    list: (prefix, signal) => store.list(prefix, signal),
-    listFolders: (prefix, signal) => store.listFolders(prefix, signal),
-    listTagged: (expression, signal) => store.listTagged(expression, signal),
-    read: (name, signal) => store.read(name, signal),
-    readRange: (range, into, signal) => store.readRange(range, into, signal),
-    write: (name, bytes, condition, signal) => store.write(name, bytes, condition, signal),
-    startUpload: (name) => store.startUpload(name),
-    remove: (name, signal) => store.remove(name, signal),
   };
 }
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { fetchModel } from '../../../../lib/model/fetch.ts';
 import { publishModel } from '../../../../lib/model/publish.ts';
 import type { ObjectStore } from '../../../../lib/model/stores/object-store.ts';
 import type { AssumedRole, S3Access, S3Credential, S3Keys } from '../../../../lib/model/stores/s3-access.ts';
 import { type Conditions, type S3Emulator, startS3Emulator } from '../../../../tools/services/s3/emulator.ts';
 import { FaultProxy } from '../../../support/fault-proxy.ts';
-import { noise, silent, TestFolder } from '../../../support/model-folder.ts';
+import { contentOf, noise, silent, TestFolder } from '../../../support/model-folder.ts';
+import { RequestProxy, type SeenRequest } from '../../../support/request-proxy.ts';
 import {
   credentialOf,
   deleteObject,
@@ -224,6 +226,36 @@ describe('publishing to S3', function () {
       await emulator.stop();
     });
   }
+
+  it('that is cut off at any request leaves a whole version or none, and no channel that names what is not there', async () => {
+    // What is left in parts is counted by other tests.
+    const emulator = await startS3Emulator();
+    const path = folder.write('m', { 'a.bin': noise(9 * MiB), b: 'x' });
+    for (let last = 0, done = false; !done; last++) {
+      const bucket = await freshBucket(emulator);
+      // From one request on nothing gets through any more, the cleaning up neither: as if the publisher had been killed.
+      const before = ({ index }: SeenRequest): number | undefined => (index >= last ? 403 : undefined);
+      const proxy = await RequestProxy.start(bucket.emulator.endpoint, { before });
+      const outcome = await publish(await openBucket(bucket, { origin: proxy.origin }), path).catch(() => undefined);
+      done = outcome !== undefined;
+      await proxy.stop();
+      const names = await objectsIn(bucket);
+      const sealed = names.includes('models/digits/versions/1/model.json');
+      const named = names.includes('models/digits/channels/latest.json');
+      assert.ok(sealed || !named, `cut at request ${last}: ${names.join()}`);
+      if (sealed) {
+        const folderOf = folder.at(`out-${last}`);
+        const by = { version: '1' };
+        const selection = { layout: 'managed', prefix: 'models', model: 'digits', by } as const;
+        await fetchModel(await openBucket(bucket), selection, folderOf, silent, NEVER);
+        assert.deepEqual(contentOf(folderOf).b, 'x');
+      } else {
+        // The next run is not hindered by what was left.
+        await publish(await openBucket(bucket), path);
+      }
+    }
+    await emulator.stop();
+  });
 
   it('that is cancelled leaves no parts behind that would have to be paid for', async () => {
     const bucket = await freshBucket();
