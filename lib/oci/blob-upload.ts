@@ -16,7 +16,7 @@ export interface UploadRequest {
   readonly source: BlobSource;
   /** What the digest of the bytes must be; left out: whatever it is. */
   readonly digest?: string | undefined;
-  /** A blob of the registry that would do in place of the bytes; left out: the one of `digest`. */
+  /** A blob of the registry that would do in place of the bytes; left out: none. */
   readonly mount?: LayerIdentity | undefined;
   /** Another repository of the registry that may have that blob. */
   readonly mountFrom?: string | undefined;
@@ -81,7 +81,7 @@ class UploadSession {
   }
 
   async run(): Promise<Uploaded> {
-    const mount = wantedBlob(this.#upload);
+    const { mount } = this.#upload;
     if (mount === undefined) await this.#begin();
     else if (await this.#begin(mount.digest)) return { ...mount, mounted: true };
     for (;;) {
@@ -240,10 +240,6 @@ class UploadSession {
     const doing = `push ${source.name} to ${repository}`;
     return { method, target, scopes: this.#scopes, doing, signal };
   }
-}
-
-function wantedBlob({ mount, digest, source: { size } }: UploadRequest): LayerIdentity | undefined {
-  return mount ?? (digest === undefined || size === undefined ? undefined : { digest, size });
 }
 
 function scopesOf({ repository, mountFrom }: UploadRequest): readonly Scope[] {

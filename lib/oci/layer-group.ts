@@ -33,6 +33,8 @@ export interface PlanContext {
 
 /** A local layer up to this size, in bytes, is compressed in memory: what the registry then turns out to have is not sent. */
 const SMALL = 32 * 1024 * 1024;
+/** Up to this size, in bytes, that takes less time than to look at earlier images. */
+const TINY = 1024 * 1024;
 
 /**
  * Learns as much of a group's layers as can be had without sending them. Uncompressed ones are known by the digest of
@@ -41,14 +43,18 @@ const SMALL = 32 * 1024 * 1024;
 export async function wantedLayers(group: LayerGroup, context: PlanContext): Promise<readonly WantedLayer[]> {
   const { layers, compression } = group;
   const contents = await contentsOf(group, context.signal);
-  const earlier =
-    compression === 'none' && contents !== undefined ? [] : await earlierLayers(group, contents, context.earlier);
+  const isTold = contents !== undefined && (compression === 'none' || isTiny(group));
+  const earlier = isTold ? [] : await earlierLayers(group, contents, context.earlier);
   const wanted: WantedLayer[] = [];
   for (const [index, layer] of layers.entries()) {
     const packed = { name: nameOf(group, index), layer, compression, diffId: contents?.[index]?.digest };
     wanted.push(await wantedLayer(group, packed, earlier[index], context));
   }
   return wanted;
+}
+
+function isTiny({ local, layers }: LayerGroup): boolean {
+  return local && layers.every(({ size }) => size <= TINY);
 }
 
 /** The identities of a group's layers before compression; undefined where only reading a store would tell. */

@@ -11,7 +11,14 @@ import type { RegistryClient } from './registry-client.ts';
 import { Repository } from './repository.ts';
 import type { RunSettings } from './run-settings.ts';
 import { checkTags, checkUnmoved, moveTags, storeDocuments } from './store-image.ts';
-import { fateOf, type LayerFate, type Progress, transferLayers, type WantedLayer } from './transfer-layers.ts';
+import {
+  fateOf,
+  type LayerFate,
+  type Progress,
+  type TransferContext,
+  transferLayers,
+  type WantedLayer,
+} from './transfer-layers.ts';
 
 /** An image to make and push. */
 export interface PushRequest {
@@ -95,13 +102,32 @@ export async function pushImage(request: PushRequest, context: PushContext): Pro
   const same = await unchanged(request, base, { ofBase, added }, target, signal);
   if (same !== undefined) return same;
 
-  const { fates, bytesSent } = await transferLayers([...ofBase, ...added], { target, onProgress, signal });
-  const image = assemble(request, base, fates.slice(ofBase.length));
-  await checkTags(target, request, image.top.digest, signal);
-  await storeDocuments(target, image, signal);
+  const layers = { ofBase, added };
+  const { image, fates, bytesSent } = await bring(request, base, layers, { target, onProgress, signal }).catch(
+    (error: unknown) => {
+      if (!(error instanceof DeliveryError) || error.code !== 'REGISTRY_INCONSISTENT') throw error;
+      // A cache of the registry may remember what its last clean-up removed.
+      return bring(request, base, layers, { target, onProgress, signal, afresh: true });
+    },
+  );
   await request.beforeTags?.(storedImage(target, image, base, fates));
   const moved = await moveTags(target, image.top, request, signal);
   return factsOf(image, base, { changed: moved > 0, layers: fates, bytesSent });
+}
+
+/** Sends what is missing and stores the image's documents, all but its tags. */
+async function bring(
+  request: PushRequest,
+  base: BaseImage,
+  { ofBase, added }: { readonly ofBase: readonly WantedLayer[]; readonly added: readonly WantedLayer[] },
+  { afresh = false, ...context }: Omit<TransferContext, 'afresh'> & { readonly afresh?: boolean },
+): Promise<{ readonly image: NewImage; readonly fates: readonly LayerFate[]; readonly bytesSent: number }> {
+  const { target, signal } = context;
+  const { fates, bytesSent } = await transferLayers([...ofBase, ...added], { ...context, afresh });
+  const image = assemble(request, base, fates.slice(ofBase.length));
+  await checkTags(target, request, image.top.digest, signal);
+  await storeDocuments(target, image, afresh, signal);
+  return { image, fates, bytesSent };
 }
 
 /**

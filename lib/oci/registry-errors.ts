@@ -29,6 +29,12 @@ export function refusal(status: number, code: string | undefined, asked: Asked):
   if (status === 401) return unauthorized(asked);
   if (status === 403 || code === 'DENIED') return forbidden(asked);
   if (status === 404 && code === 'NAME_UNKNOWN') return repositoryMissing(asked);
+  if (code === 'MANIFEST_BLOB_UNKNOWN') {
+    return new DeliveryError('REGISTRY_INCONSISTENT', {
+      message: `The registry ${registry} said that it had all layers, and lacked one when asked to ${doing}.`,
+      remedy: 'Run again; if it stays so, the registry has lost content: repair it, or push to another repository.',
+    });
+  }
   if (status === 429) {
     return new DeliveryError('REGISTRY_BUSY', {
       message: `The registry ${registry} kept answering 429 (too many requests) when asked to ${doing}.`,

@@ -136,10 +136,14 @@ export class Repository {
     });
   }
 
-  /** Stores a small blob unless it is there. */
-  async putDocument(bytes: Buffer, signal: AbortSignal): Promise<void> {
+  /**
+   * Stores a small blob unless it is there.
+   *
+   * @param afresh whatever the registry says that it has
+   */
+  async putDocument(bytes: Buffer, signal: AbortSignal, afresh = false): Promise<void> {
     const digest = digestOf(bytes);
-    if (await this.hasBlob(digest, signal)) return;
+    if (!afresh && (await this.hasBlob(digest, signal))) return;
     const doing = `store the document ${digest.slice(0, 19)}`;
     const headers = { 'content-length': '0' };
     const path = `${this.name.repository}/blobs/uploads/`;

@@ -15,13 +15,19 @@ export interface Tagging {
 /** How often a tag is read until it shows what it was just set to. */
 const READS = 4;
 
-/** Stores the documents of an image whose layers are all there, what points after what it points at. */
+/**
+ * Stores the documents of an image whose layers are all there, what points after what it points at.
+ *
+ * @param afresh whatever the registry says that it has
+ * @throws DeliveryError `REGISTRY_INCONSISTENT` where it lacks a layer that it said it had
+ */
 export async function storeDocuments(
   repository: Repository,
   { configs, manifests, top }: NewImage,
+  afresh: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  await Promise.all(configs.map(({ bytes }) => repository.putDocument(bytes, signal)));
+  await Promise.all(configs.map(({ bytes }) => repository.putDocument(bytes, signal, afresh)));
   await Promise.all(manifests.map((manifest) => repository.putManifest(manifest.digest, manifest, signal)));
   await repository.putManifest(top.digest, top, signal);
 }

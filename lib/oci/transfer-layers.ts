@@ -51,6 +51,8 @@ export interface TransferContext {
   readonly target: Repository;
   readonly onProgress: (progress: Progress) => void;
   readonly signal: AbortSignal;
+  /** Send everything, whatever the registry says that it has. */
+  readonly afresh: boolean;
 }
 
 /** Enough to fill the wire beside hashing; each holds a few MiB. */
@@ -60,10 +62,10 @@ const QUESTIONS_AT_ONCE = 8;
 /** Brings layers into a repository, in their order of size, sending only those it lacks. */
 export async function transferLayers(
   wanted: readonly WantedLayer[],
-  { target, onProgress, signal }: TransferContext,
+  { target, onProgress, signal, afresh }: TransferContext,
 ): Promise<{ readonly fates: readonly LayerFate[]; readonly bytesSent: number }> {
   const present = await inParallel(wanted, { limit: QUESTIONS_AT_ONCE, signal }, (layer, stop) =>
-    layer.foreign === true ? Promise.resolve(true) : isThere(target, layer, stop),
+    layer.foreign === true || afresh ? Promise.resolve(layer.foreign === true) : isThere(target, layer, stop),
   );
   const missing = wanted.filter((_, index) => present[index] === false);
   const sum = new SentBytes(missing, onProgress);
@@ -71,7 +73,7 @@ export async function transferLayers(
   const order = [...missing].sort((a, b) => b.volume - a.volume);
   const sent = new Map(
     await inParallel(order, { limit: AT_ONCE, signal }, async (layer, stop): Promise<[WantedLayer, LayerFate]> => {
-      const fate = await send(target, layer, (bytes) => sum.add(bytes), stop);
+      const fate = await send({ target, afresh, signal: stop }, layer, (bytes) => sum.add(bytes));
       sum.settle(layer, fate);
       return [layer, fate];
     }),
@@ -110,18 +112,18 @@ async function isThere(target: Repository, { known }: WantedLayer, signal: Abort
 }
 
 async function send(
-  target: Repository,
+  { target, afresh, signal }: Pick<TransferContext, 'target' | 'afresh' | 'signal'>,
   layer: WantedLayer,
   onSent: (bytes: number) => void,
-  signal: AbortSignal,
 ): Promise<LayerFate> {
   const { source, known, hint = false } = layer;
+  const mountable = afresh ? undefined : known;
   const uploaded = await uploadBlob(target.client, {
     repository: target.name.repository,
     source,
     digest: hint ? undefined : known?.digest,
-    mount: known,
-    mountFrom: known && (await holderOf(target, known, layer.mountFrom, signal)),
+    mount: mountable,
+    mountFrom: mountable && (await holderOf(target, mountable, layer.mountFrom, signal)),
     onSent,
     signal,
   });

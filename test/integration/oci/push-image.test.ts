@@ -21,6 +21,7 @@ import { ensureServices } from '../../../tools/services/services.ts';
 import { type BaseOptions, FAMILIES, PLATFORMS, pushBaseImage } from '../../support/base-images.ts';
 import { ensureImageInspectors } from '../../support/image-inspectors.ts';
 import { type MemoryFile, memoryFile } from '../../support/memory-file.ts';
+import { RegistryFaults } from '../../support/registry-faults.ts';
 
 const NEVER = new AbortController().signal;
 const dispatcher = createDispatcher();
@@ -330,6 +331,26 @@ describe('an image pushed to a registry', function () {
     const { digest } = await push(request);
     for (const tag of request.tags) {
       assert.equal(await repository(request.target.repository).digestOfTag(tag, NEVER), digest);
+    }
+  });
+
+  it('is sent afresh where the registry says it has a layer and then refuses the manifest for it', async () => {
+    const request = await given();
+    const faults = await RegistryFaults.start(host);
+    try {
+      // As a cache that outlived a clean-up: every blob is said to be there.
+      faults.plan = ({ method, path }) => (method === 'HEAD' && path.includes('/blobs/') ? { answer: 200 } : undefined);
+      const behind = new RegistryClient({ registry: faults.host, dispatcher });
+      const target = { ...request.target, registry: faults.host };
+      const groups = [modelGroup(someModel())];
+      const pushed = await pushImage(
+        { ...request, target, groups },
+        { client: behind, onProgress: () => undefined, signal: NEVER },
+      );
+      assert.deepEqual([fates(pushed, 'base'), fates(pushed, 'model')], [['sent'], ['sent']]);
+      assert.equal(await repository(request.target.repository).digestOfTag('latest', NEVER), pushed.digest);
+    } finally {
+      await faults.stop();
     }
   });
 
