@@ -35,6 +35,7 @@ export async function attach(
   artifacts: readonly Artifact[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
+  if (artifacts.length === 0) return [];
   const blobs = [EMPTY_CONFIG, ...artifacts.flatMap((artifact) => artifact.blobs.map(({ bytes }) => bytes))];
   await Promise.all(blobs.map((bytes) => repository.putDocument(bytes, signal)));
   const stored = await Promise.all(

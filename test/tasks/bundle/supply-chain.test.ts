@@ -134,6 +134,8 @@ describe('the supply chain of a bundled image', function () {
         imageDigest,
         NEVER,
       );
+      const top = await repository(name).manifest(imageDigest, NEVER);
+      const subject = { mediaType: top?.mediaType, digest: imageDigest, size: top?.bytes.length };
       assert.deepEqual(
         new Map(found.map(({ digest, artifactType }) => [artifactType, digest])),
         new Map([
@@ -146,8 +148,13 @@ describe('the supply chain of a bundled image', function () {
           ['application/vnd.dev.cosign.artifact.sig.v1+json', signatureDigest],
         ]),
       );
-      for (const digest of [sbomDigest, provenanceDigest, signatureDigest])
+      for (const digest of [sbomDigest, provenanceDigest, signatureDigest]) {
         assert.ok(summary.includes(digest), summary);
+        // What others wrote reads it as well.
+        const artifact = `docker://${host}/${name}@${digest}`;
+        const raw = execFileSync('skopeo', ['inspect', '--raw', '--tls-verify=false', artifact]);
+        assert.deepEqual((JSON.parse(raw.toString()) as Manifest).subject, subject);
+      }
       const { attached } = JSON.parse(attachments[0]?.content ?? '{}') as { attached: unknown };
       assert.deepEqual(attached, { sbom: sbomDigest, provenance: provenanceDigest, signature: signatureDigest });
       assert.match(log, /requirements\.txt pins no version of requests/);
