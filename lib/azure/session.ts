@@ -16,18 +16,11 @@ export interface SessionSurroundings {
 export class AzureSession {
   readonly connection: AzureConnection;
   readonly #surroundings: SessionSurroundings;
-  readonly #signIn: SignIn;
   readonly #sources = new Map<string, TokenSource>();
 
   constructor(connection: AzureConnection, surroundings: SessionSurroundings) {
     this.connection = connection;
     this.#surroundings = surroundings;
-    const signIn = signInOf(connection, surroundings);
-    this.#signIn = async (scope, afresh) => {
-      const token = await signIn(scope, afresh);
-      surroundings.onToken(token.token);
-      return token;
-    };
   }
 
   /** Who it is, for messages: `the application 1f0c…`. */
@@ -37,9 +30,19 @@ export class AzureSession {
 
   /** Tokens of one scope, such as `https://storage.azure.com/.default`. */
   tokensFor(scope: string): TokenSource {
-    const source = this.#sources.get(scope) ?? new TokenSource(this.#signIn, scope);
+    const source = this.#sources.get(scope) ?? new TokenSource(this.#signIn(), scope);
     this.#sources.set(scope, source);
     return source;
+  }
+
+  /** A way in of its own for each scope: what went wrong with one must not be told of another. */
+  #signIn(): SignIn {
+    const signIn = signInOf(this.connection, this.#surroundings);
+    return async (scope, afresh) => {
+      const token = await signIn(scope, afresh);
+      this.#surroundings.onToken(token.token);
+      return token;
+    };
   }
 
   /** Azure Resource Manager of the connection's cloud. */

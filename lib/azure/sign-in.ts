@@ -13,6 +13,8 @@ export interface SignInSurroundings {
   readonly signal: AbortSignal;
 }
 
+type Claims = Readonly<Record<'iss' | 'sub' | 'aud', unknown>>;
+
 /**
  * The way in of a service connection. No request is made before the first token is asked for. What it throws is told by
  * {@link signInError}: `AZURE_UNREACHABLE`, `AZURE_SIGN_IN_REFUSED`, `AZURE_SECRET_REFUSED`, `AZURE_SECRET_EXPIRED`,
@@ -80,10 +82,15 @@ async function credentialOf(
 
 /** The claims of the assertion that Azure Pipelines has made, where an exchange was that. */
 function assertionIn({ text = '' }: TokenExchange): Assertion | undefined {
-  const token = /"oidcToken"\s*:\s*"[^".]+\.([^".]+)\./.exec(text)?.[1];
-  if (token === undefined) return undefined;
-  const claims = JSON.parse(Buffer.from(token, 'base64url').toString('utf8')) as Readonly<Record<string, unknown>>;
-  return { issuer: String(claims.iss), subject: String(claims.sub), audience: String(claims.aud) };
+  const payload = /"oidcToken"\s*:\s*"[^".]+\.([^".]+)\./.exec(text)?.[1];
+  if (payload === undefined) return undefined;
+  try {
+    const { iss, sub, aud } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as Partial<Claims>;
+    return { issuer: String(iss), subject: String(sub), audience: String(aud) };
+  } catch {
+    // It only serves to explain a refusal; whether it is a token is Entra's to judge.
+    return undefined;
+  }
 }
 
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

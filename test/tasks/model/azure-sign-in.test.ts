@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { ContainerClient } from '@azure/storage-blob';
 import type { Connection, NodeVersion, TaskProcessResult } from '../../support/packed-task.ts';
 import { runTaskProcess } from '../../support/packed-task.ts';
+import { PROXIED_DOMAIN } from '../../../tools/services/azure/certificates.ts';
 import { type Scheme, SCHEMES, TestAzure } from '../../support/azure.ts';
+import { ConnectProxy } from '../../support/connect-proxy.ts';
 import { contentOf, TestFolder } from '../../support/model-folder.ts';
 
 type Values = Readonly<Record<string, string>>;
@@ -112,6 +114,36 @@ describe('tasks with an Azure service connection', () => {
       onlyError(await fetch(azure.connection('federated'), {}, { variables: untrusting })),
       /^AZURE_UNREACHABLE: .* could not be reached: .* trusts its certificate\.$/,
     );
+  });
+
+  it("go through the agent's proxy to Entra, to Azure Resource Manager and to the blobs", async () => {
+    azure.grant('Reader and Data Access');
+    azure.grant('Storage Blob Data Contributor', container.containerName);
+    const proxy = await ConnectProxy.start({ username: 'agent', password: 'p@ss/word' });
+    const { port } = new URL(azure.standIn.origin);
+    const blobs = new URL(azure.standIn.account.blobEndpoint);
+    const [login, management] = ['login', 'management'].map((name) => `https://${name}.${PROXIED_DOMAIN}:${port}`);
+    const usual = azure.connection('federated');
+    const connection = {
+      ...{ ...usual, url: management ?? '' },
+      data: { ...usual.data, activeDirectoryAuthority: login ?? '' },
+    };
+    const variables = {
+      'Agent.ProxyUrl': proxy.origin,
+      ...{ 'Agent.ProxyUsername': 'agent', 'Agent.ProxyPassword': 'p@ss/word', 'Agent.ProxyBypassList': '[]' },
+    };
+    const targets = (): readonly string[] => [...new Set(proxy.targets)].sort();
+    try {
+      const storageAccount = `https://models.${PROXIED_DOMAIN}:${blobs.port}${blobs.pathname}`;
+      const published = await publish(connection, { storageAccount }, { variables });
+      assert.equal(published.result, 'Succeeded', published.log);
+      assert.deepEqual(targets(), [`login.${PROXIED_DOMAIN}:${port}`, `models.${PROXIED_DOMAIN}:${blobs.port}`]);
+      const byKey = { storageAuth: 'accountKey', storageAccount: azure.standIn.account.name };
+      assert.equal((await fetch(connection, byKey, { variables })).result, 'Succeeded');
+      assert.ok(targets().includes(`management.${PROXIED_DOMAIN}:${port}`));
+    } finally {
+      await proxy.stop();
+    }
   });
 
   it('leave no certificate on the disk', async () => {
