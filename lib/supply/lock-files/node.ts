@@ -82,9 +82,10 @@ function npmUse({ dev, devOptional, optional }: Fields): LockedPackage['use'] {
   return optional === true || devOptional === true ? 'optional' : 'runtime';
 }
 
-/** Subresource integrity, `sha512-<base64>`; of several the strongest stands first. */
-function hashOf(integrity: string | undefined): PackageHash | undefined {
-  const [, bits, base64] = /^sha(1|256|384|512)-([\w+/]+={0,2})/.exec(integrity ?? '') ?? [];
+/** Subresource integrity, `sha512-<base64>`; of several the strongest. */
+function hashOf(integrity = ''): PackageHash | undefined {
+  const hashes = [...integrity.matchAll(/(?<=^|\s)sha(1|256|384|512)-([\w+/]+={0,2})/g)];
+  const [, bits, base64] = hashes.sort(([, one], [, other]) => Number(other) - Number(one))[0] ?? [];
   if (bits === undefined || base64 === undefined) return undefined;
   const algorithm = `SHA-${bits}` as PackageHash['algorithm'];
   return { algorithm, hexadecimal: Buffer.from(base64, 'base64').toString('hex') };

@@ -111,7 +111,10 @@ describe('lock files', () => {
   it('of npm, with what each is for and what it hashes to', async () => {
     const packages = {
       '': { name: 'app', version: '1.0.0' },
-      'node_modules/left-pad': { version: '1.3.0', integrity: `sha512-${Buffer.alloc(64, 1).toString('base64')}` },
+      'node_modules/left-pad': {
+        version: '1.3.0',
+        integrity: `sha1-AAAA sha512-${Buffer.alloc(64, 1).toString('base64')}`,
+      },
       'node_modules/@types/node': { version: '20.0.0', dev: true },
       'node_modules/a/node_modules/left-pad': { version: '1.1.0', optional: true },
       'node_modules/alias': { name: 'real', version: '2.0.0' },
