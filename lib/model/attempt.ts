@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
+import { messageOf } from '../errors/delivery-error.ts';
 import { type Deprecation, readDeprecation } from './deprecation.ts';
 import type { ManagedStore, VersionName } from './managed-store.ts';
 import { Slots } from './slots.ts';
-import type { SourceFile } from './source-files.ts';
+import { type SourceFile, unreadable } from './source-files.ts';
 import type { StoredObject } from './stores/object-store.ts';
 
 /**
@@ -93,11 +93,7 @@ async function sampleOf({ location, size }: SourceFile, count: number): Promise<
       if (size <= SAMPLE) break;
     }
   } catch (cause) {
-    throw new DeliveryError('SOURCE_UNREADABLE', {
-      message: `${location} cannot be published: ${messageOf(cause)}.`,
-      remedy: 'Remove it from the model or make it readable.',
-      cause,
-    });
+    throw unreadable(location, messageOf(cause), cause);
   } finally {
     await handle?.close();
   }

@@ -126,7 +126,8 @@ function changed(location: string, size: number): DeliveryError {
   });
 }
 
-function unreadable(location: string, why: string, cause?: unknown): DeliveryError {
+/** The error for a file of a model that cannot be read. */
+export function unreadable(location: string, why: string, cause?: unknown): DeliveryError {
   return new DeliveryError('SOURCE_UNREADABLE', {
     message: `${location} cannot be published: ${why}.`,
     remedy: 'Remove it from the model or make it readable.',

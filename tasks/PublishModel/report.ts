@@ -1,4 +1,4 @@
-import { type Facts } from '../../lib/agent/agent.ts';
+import type { Facts } from '../../lib/agent/agent.ts';
 import type { Manifest } from '../../lib/model/manifest.ts';
 import { totalSize } from '../../lib/model/model-digest.ts';
 

@@ -2,7 +2,8 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip, createInflate, createInflateRaw } from 'node:zlib';
-import type { SourceFile } from '../source-files.ts';
+import { messageOf } from '../../errors/delivery-error.ts';
+import { type SourceFile, unreadable } from '../source-files.ts';
 import { type Format, formatOf, HEAD, holdsObjects, isNamedAsPickle } from './formats.ts';
 import { judgeImport } from './imports.ts';
 import type { Act } from './machine.ts';
@@ -60,7 +61,7 @@ interface Content {
  * Looks into the files of a model for what would run when they are loaded. Formats that hold numbers alone are known by their first
  * bytes and read no further. Nothing is executed.
  *
- * @throws what aborted the signal, and errors of the file system
+ * @throws DeliveryError `SOURCE_UNREADABLE`, and what aborted the signal
  */
 export async function scanPickles(files: readonly SourceFile[], options: ScanOptions): Promise<PickleScan> {
   const scanner = new Scanner(options);
@@ -80,7 +81,9 @@ class Scanner {
   async file({ path, location, size }: SourceFile): Promise<void> {
     const { signal, timeLimit = TIME_LIMIT } = this.#options;
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
-    const handle = await open(location);
+    const handle = await open(location).catch((cause: unknown) => {
+      throw unreadable(location, messageOf(cause), cause);
+    });
     const readAt: ReadAt = async (offset, length) => {
       const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
       const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset);
