@@ -31,6 +31,8 @@ export class Staging {
   /** Bytes that an earlier fetch has left here, if they are what its journal says. */
   readonly left: number;
   readonly #journal: StagingJournal;
+  /** Folders that are there. */
+  readonly #made = new Set<string>();
 
   private constructor(path: string, journal: StagingJournal) {
     this.path = path;
@@ -60,7 +62,9 @@ export class Staging {
   /** Where a file of the model is; its folder is made. */
   async place(path: string): Promise<string> {
     const location = join(this.files, ...path.split('/'));
-    await mkdir(dirname(location), { recursive: true });
+    const folder = dirname(location);
+    if (!this.#made.has(folder)) await mkdir(folder, { recursive: true });
+    this.#made.add(folder);
     return location;
   }
 
@@ -82,7 +86,8 @@ export class Staging {
         return { handle: await open(location, 'a'), bytes: mark.bytes, ...read };
       }
     }
-    await rm(location, { recursive: true, force: true });
+    // What has no mark was removed at the beginning.
+    if (mark !== undefined) await rm(location, { recursive: true, force: true });
     return { handle: await open(location, 'ax'), bytes: 0, ...hashes() };
   }
 
