@@ -7,7 +7,7 @@ export const PIECE = 8 * 1024 * 1024;
 export interface PieceMemory {
   /** Waits for {@link PIECE} bytes of memory. Every `acquire` that returns must be followed by one `release`. */
   acquire(): Promise<Buffer>;
-  /** Gives memory back that nothing reads or writes any more. */
+  /** Gives memory back that nothing reads or writes any more; any part of it stands for the whole. */
   release(memory: Buffer): void;
 }
 
@@ -29,7 +29,7 @@ export class ReusedMemory implements PieceMemory {
   }
 
   release(memory: Buffer): void {
-    this.#free.push(memory);
+    this.#free.push(Buffer.from(memory.buffer));
     this.#slots.release();
   }
 }

@@ -11,6 +11,7 @@ import { totalSize } from './model-digest.ts';
 import { checkName } from './names.ts';
 import { checkPickles, type PicklePolicy } from './pickle/gate.ts';
 import type { PickleScan } from './pickle/scan.ts';
+import { ReusedMemory } from './piece-memory.ts';
 import { ProgressSum, type Reporter } from './progress.ts';
 import { type Content, PACKED_FOLDER, readContent } from './read-content.ts';
 import { findVersion } from './find-version.ts';
@@ -174,11 +175,16 @@ async function publishVersion(work: Work, known?: Content): Promise<Outcome> {
 /** Reads the files for their digests alone. */
 function readOnly(files: readonly SourceFile[], reporter: Reporter, signal: AbortSignal): Promise<Content> {
   const sum = new ProgressSum(totalSize(files), reporter);
+  const memory = new ReusedMemory(1);
   return readContent(
     files,
     async (_file, pieces) => {
-      for await (const piece of pieces) sum.add(piece.length);
+      for await (const piece of pieces) {
+        sum.add(piece.length);
+        memory.release(piece);
+      }
     },
+    memory,
     signal,
   );
 }
@@ -198,6 +204,7 @@ async function publishFiles(work: Work, attempt: Attempt): Promise<Outcome> {
         const name = layout.file(version.model, version.version, attempt.folder, path);
         return uploader.send(name, size, pieces);
       },
+      uploader.memory,
       signal,
     );
     await uploader.finish();

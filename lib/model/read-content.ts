@@ -3,6 +3,7 @@ import { LayerDigest } from '../packing/layer-digest.ts';
 import { planLayers } from '../packing/layer-plan.ts';
 import type { PackedLayer } from './manifest.ts';
 import { type DigestedFile, inPathOrder, modelDigest } from './model-digest.ts';
+import type { PieceMemory } from './piece-memory.ts';
 import { readPieces, type SourceFile } from './source-files.ts';
 
 /** The folder of an image for which layers are computed; images that put the model elsewhere compute their own. */
@@ -20,12 +21,14 @@ export interface Content {
 /**
  * Reads every file once, in the order in which layers hold them, and hands its pieces on while all digests are made.
  *
- * @param take gets each file with its pieces and reads them all
+ * @param take gets each file with its pieces, reads them all, and gives the memory of each back
+ * @param memory what pieces are read into
  * @throws DeliveryError `SOURCE_CHANGED`, `SOURCE_UNREADABLE`, `PATH_UNSAFE`, and what `take` throws
  */
 export async function readContent(
   files: readonly SourceFile[],
   take: (file: SourceFile, pieces: AsyncIterable<Buffer>) => Promise<void>,
+  memory: PieceMemory,
   signal: AbortSignal,
 ): Promise<Content> {
   const digested: DigestedFile[] = [];
@@ -34,7 +37,7 @@ export async function readContent(
     const layerDigest = new LayerDigest(layer);
     for (const file of layer.files) {
       const hash = createHash('sha256');
-      await take(file, hashed(readPieces(file, signal), [hash, layerDigest]));
+      await take(file, hashed(readPieces(file, memory, signal), [hash, layerDigest]));
       digested.push({ path: file.path, size: file.size, sha256: hash.digest('hex') });
     }
     layers.push(layerDigest.finish());

@@ -3,7 +3,7 @@ import { basename, join, sep } from 'node:path';
 import picomatch from 'picomatch';
 import { asError, DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { inPathOrder } from './model-digest.ts';
-import { PIECE } from './piece-memory.ts';
+import { PIECE, type PieceMemory } from './piece-memory.ts';
 
 /** A file on this machine that belongs to a model. */
 export interface SourceFile {
@@ -84,12 +84,15 @@ async function filesBelow(folder: string, path: string, above: readonly string[]
 }
 
 /**
- * Reads a file in pieces of 8 MiB, each into memory of its own and of just its size: a stream would take 8 MiB for the
- * smallest file as well, and with a thousand of them the garbage collector would have most of the work.
+ * Reads a file in pieces of 8 MiB. Whoever takes a piece gives its memory back.
  *
  * @throws DeliveryError `SOURCE_CHANGED` where it has not the size any more that it was found with, `SOURCE_UNREADABLE`
  */
-export async function* readPieces({ location, size }: SourceFile, signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* readPieces(
+  { location, size }: SourceFile,
+  memory: PieceMemory,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   const unreadableHere = (cause: unknown): DeliveryError => unreadable(location, messageOf(cause), cause);
   const file = await open(location).catch((cause: unknown) => {
     throw unreadableHere(cause);
@@ -97,7 +100,7 @@ export async function* readPieces({ location, size }: SourceFile, signal: AbortS
   try {
     for (let at = 0; at < size; at += PIECE) {
       signal.throwIfAborted();
-      const piece = Buffer.allocUnsafeSlow(Math.min(PIECE, size - at));
+      const piece = (await memory.acquire()).subarray(0, Math.min(PIECE, size - at));
       const read = await readWhole(file, piece).catch((cause: unknown) => {
         throw unreadableHere(cause);
       });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { PIECE } from './piece-memory.ts';
+import { PIECE, type PieceMemory, ReusedMemory } from './piece-memory.ts';
 import { Slots } from './slots.ts';
 import type { ObjectStore, PartUpload, StoredObject } from './stores/object-store.ts';
 
@@ -30,6 +30,8 @@ export class NameTaken extends Error {
  * Throws {@link NameTaken} and what the store throws.
  */
 export class Uploader {
+  /** What to read into; each piece is given back when it has arrived. One more than are under way is being read. */
+  readonly memory: PieceMemory = new ReusedMemory(IN_FLIGHT + 1);
   readonly #store: ObjectStore;
   readonly #slots = new Slots(IN_FLIGHT);
   readonly #held: ReadonlyMap<string, StoredObject>;
@@ -59,12 +61,12 @@ export class Uploader {
   }
 
   /** Takes a file piece by piece; returns once it is read, which is before it has arrived. */
-  async send(name: string, size: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  async send(name: string, size: number, pieces: AsyncIterable<Buffer>): Promise<void> {
     this.#names.push(name);
     if (size <= PIECE) {
-      for await (const piece of joined(pieces, PIECE)) {
+      for await (const part of parted(pieces, PIECE, this.memory)) {
         await this.#place(1);
-        void this.#start(piece.length, 1, () => this.#whole(name, piece));
+        void this.#start(part, 1, () => this.#whole(name, part.bytes));
       }
       return;
     }
@@ -73,10 +75,10 @@ export class Uploader {
     const parts: Promise<void>[] = [];
     const length = partSize(size, this.#store.mostParts);
     const places = Math.min(length / PIECE, IN_FLIGHT);
-    for await (const part of joined(pieces, length)) {
+    for await (const part of parted(pieces, length, this.memory)) {
       await this.#place(places);
       const index = parts.length;
-      parts.push(this.#start(part.length, places, () => upload.send(index, part, this.#signal)));
+      parts.push(this.#start(part, places, () => upload.send(index, part.bytes, this.#signal)));
     }
     this.#track(
       Promise.all(parts).then(async () => {
@@ -132,13 +134,14 @@ export class Uploader {
   }
 
   /** Starts to send a part that has its places. */
-  #start(bytes: number, places: number, work: () => Promise<boolean>): Promise<void> {
+  #start({ bytes, release }: Part, places: number, work: () => Promise<boolean>): Promise<void> {
     const running = work()
       .then((sent) => {
-        this.#observer.arrived(bytes);
-        if (!sent) this.#observer.reused(bytes);
+        this.#observer.arrived(bytes.length);
+        if (!sent) this.#observer.reused(bytes.length);
       })
       .finally(() => {
+        release();
         for (let given = 0; given < places; given++) this.#slots.release();
       });
     this.#track(running);
@@ -162,17 +165,33 @@ function partSize(size: number, mostParts: number): number {
   return PIECE * Math.ceil(size / (PIECE * mostParts));
 }
 
-/** Joins pieces to parts of one size, the last one shorter; an empty file is one empty part. */
-async function* joined(pieces: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array> {
-  let held: Uint8Array[] = [];
+/** Bytes to send in one request. */
+interface Part {
+  readonly bytes: Uint8Array;
+  /** To be called once, when they are not needed any more. */
+  readonly release: () => void;
+}
+
+/**
+ * Makes parts of one size of pieces, the last one shorter; an empty file is one empty part. A part as large as a piece is
+ * that piece; larger ones, which only the largest files have, get memory of their own.
+ */
+async function* parted(pieces: AsyncIterable<Buffer>, size: number, memory: PieceMemory): AsyncGenerator<Part> {
+  let part = Buffer.alloc(0);
   let length = 0;
   let none = true;
   for await (const piece of pieces) {
-    held.push(piece);
-    length += piece.length;
+    none = false;
+    if (size === PIECE) {
+      yield { bytes: piece, release: () => memory.release(piece) };
+      continue;
+    }
+    if (length === 0) part = Buffer.allocUnsafeSlow(size);
+    length += piece.copy(part, length);
+    memory.release(piece);
     if (length < size) continue;
-    yield held.length === 1 ? piece : Buffer.concat(held);
-    [held, length, none] = [[], 0, false];
+    yield { bytes: part, release: () => undefined };
+    length = 0;
   }
-  if (length > 0 || none) yield Buffer.concat(held);
+  if (length > 0 || none) yield { bytes: part.subarray(0, length), release: () => undefined };
 }
