@@ -3,8 +3,9 @@ import type { Dispatcher } from 'undici';
 import { asError } from '../errors/delivery-error.ts';
 import { readyCertificate } from './certificate.ts';
 import type { AzureConnection } from './connection.ts';
+import type { Assertion } from './entra-refusals.ts';
 import type { IdentityHttpOptions, TokenExchange } from './identity-http-client.ts';
-import { type Assertion, signInError } from './sign-in-error.ts';
+import { signInError } from './sign-in-error.ts';
 import type { SignIn } from './token-source.ts';
 
 /** What signing in needs from outside. */
