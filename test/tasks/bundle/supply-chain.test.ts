@@ -12,6 +12,7 @@ import { Repository } from '../../../lib/oci/repository.ts';
 import type { Component, CycloneDx } from '../../../lib/supply/cyclonedx.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { FAMILIES, PLATFORMS, pushBaseImage } from '../../support/base-images.ts';
+import { freshContainer } from '../../support/blob-container.ts';
 import { COSIGN_KEY, COSIGN_PASSWORD, COSIGN_PUBLIC_KEY } from '../../support/cosign-key.ts';
 import { cycloneDxValidator } from '../../support/cyclonedx-schema.ts';
 import { ensureImageInspectors } from '../../support/image-inspectors.ts';
@@ -345,6 +346,38 @@ describe('the supply chain of a bundled image', function () {
       }
       assert.ok(!shown.includes(COSIGN_PASSWORD) && !shown.includes('a wrong password'));
     }
+  });
+
+  it('tells of a model from the store what its publisher said, and where it came from', async () => {
+    const container = await freshContainer();
+    const { connectionString } = container.service;
+    const store = { storageAuth: 'connectionString', connectionString, container: container.name, model: 'digits' };
+    const published = await runTaskProcess({
+      task: 'PublishModel',
+      inputs: {
+        ...store,
+        source: join(folder, 'model'),
+        version: '3.0.0',
+        properties: 'accuracy=0.97\nframework=numpy',
+      },
+      variables: { 'Build.SourceVersion': 'b'.repeat(40), 'Build.Repository.Uri': 'https://example.com/training' },
+    });
+    assert.equal(published.result, 'Succeeded', published.log);
+    const name = newName();
+    const inputs = { ...store, modelSource: 'store', version: '', modelFolder: '', repository: `${host}/${name}` };
+    const { outputs } = succeeded(await run(inputs));
+    const { components } = await documentOf<CycloneDx>(name, outputs.sbomDigest);
+    const model = components.find(({ type }) => type === 'machine-learning-model');
+    assert.equal(model?.version, '3.0.0');
+    assert.deepEqual(model.modelCard?.quantitativeAnalysis?.performanceMetrics, [{ type: 'accuracy', value: '0.97' }]);
+    assert.deepEqual(
+      model.externalReferences?.map(({ type, url }) => [type, url]),
+      [
+        ['distribution', outputs.modelUri],
+        ['vcs', 'https://example.com/training'],
+      ],
+    );
+    await container.client.delete();
   });
 
   it('of an app that a Dockerfile builds names what it is built from, and lists the packages of its build context', async () => {
