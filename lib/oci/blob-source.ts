@@ -20,16 +20,19 @@ export interface Piece {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** Bytes at hand, and where in their source they begin. */
+/** Bytes at hand, and where in their source they begin and end. */
 interface Held {
   readonly start: number;
-  readonly bytes: Buffer;
+  readonly end: number;
+  readonly chunks: readonly Uint8Array[];
 }
 
 /** How far a source is read ahead of the registry, in bytes; a few sources are read at once. */
 const READ_AHEAD = 8 * 1024 * 1024;
+/** Less of what is held in pieces anyway. */
+const READ_AHEAD_HELD = 1024 * 1024;
 /** A request must say its length first, so a piece of a source without one is gathered in memory, up to so many bytes. */
-const LARGEST_HELD = 8 * 1024 * 1024;
+const LARGEST_HELD = 4 * 1024 * 1024;
 
 /**
  * Reads a source piece by piece, from wherever the registry wants to go on, and hashes each byte exactly once,
@@ -48,7 +51,7 @@ export class SourceReader {
   #failure: Error | undefined;
   #size: number | undefined;
   /** The last piece of a source of unknown size, for when the registry wants some of it again. */
-  #held: Held = { start: 0, bytes: Buffer.alloc(0) };
+  #held: Held = { start: 0, end: 0, chunks: [] };
 
   constructor(source: BlobSource, signal: AbortSignal) {
     this.#source = source;
@@ -90,15 +93,15 @@ export class SourceReader {
   }
 
   async #heldPiece(start: number, most: number): Promise<Piece> {
-    const isHeld = start >= this.#held.start && start < this.#held.start + this.#held.bytes.length;
-    if (!isHeld) {
+    if (start < this.#held.start || start >= this.#held.end) {
       const chunks: Uint8Array[] = [];
+      // Let go of the last piece before the next one takes as much memory.
+      this.#held = { start, end: start, chunks };
       for await (const chunk of this.#read(start, start + Math.min(most, LARGEST_HELD))) chunks.push(chunk);
-      this.#held = { start, bytes: Buffer.concat(chunks) };
+      this.#held = { start, end: this.#position, chunks };
     }
-    const from = start - this.#held.start;
-    const bytes = this.#held.bytes.subarray(from, from + most);
-    return { end: start + bytes.length, body: Readable.from([bytes]) };
+    const end = Math.min(this.#held.end, start + most);
+    return { end, body: Readable.from(partOf(this.#held, start, end)) };
   }
 
   #read(start: number, end: number): AsyncIterable<Uint8Array> {
@@ -116,9 +119,10 @@ export class SourceReader {
   #restart(start: number): void {
     this.close();
     this.#position = start;
-    const { name } = this.#source;
+    const { name, size } = this.#source;
     const opened = this.#source.open(start, this.#signal);
-    this.#stream = readAhead(opened, { capacity: READ_AHEAD, idleLimit: IDLE_LIMIT, name });
+    const capacity = size === undefined ? READ_AHEAD_HELD : READ_AHEAD;
+    this.#stream = readAhead(opened, { capacity, idleLimit: IDLE_LIMIT, name });
   }
 
   async *#take(stream: AsyncIterator<Uint8Array> | undefined, end: number): AsyncGenerator<Uint8Array> {
@@ -151,5 +155,14 @@ export class SourceReader {
       if (this.#stream === stream) this.#failure = asError(error);
       throw error;
     }
+  }
+}
+
+function* partOf({ start: first, chunks }: Held, start: number, end: number): Generator<Uint8Array> {
+  let position = first;
+  for (const chunk of chunks) {
+    const part = chunk.subarray(Math.max(0, start - position), Math.max(0, end - position));
+    position += chunk.length;
+    if (part.length > 0) yield part;
   }
 }

@@ -1,7 +1,7 @@
-import { pipeline } from 'node:stream/promises';
+import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { Gzip } from 'fflate';
-import { DeliveryError } from '../errors/delivery-error.ts';
+import { asError, DeliveryError } from '../errors/delivery-error.ts';
 
 /** How the bytes of a layer are kept and moved. */
 export type Compression = 'none' | 'gzip' | 'zstd';
@@ -55,14 +55,30 @@ async function* gzip(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arra
 
 async function* zstd(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const encoder = zlib.createZstdCompress({ params: { [zlib.constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } });
-  // A failure of the source ends the encoder with that same error, which then reaches whoever reads.
-  pipeline(blocksOf(bytes), encoder).catch(() => undefined);
+  void feed(encoder, bytes);
   yield* encoder as AsyncIterable<Uint8Array>;
 }
 
-/** Cuts a stream anew, into blocks that are all of one size but for the last. */
+/** Never fails: a failure of the source ends the encoder with that same error, which then reaches whoever reads. */
+async function feed(encoder: Transform, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const block of blocksOf(bytes)) {
+      await new Promise<void>((resolve, reject) => {
+        encoder.write(block, (error) => (error ? reject(error) : resolve()));
+      });
+    }
+    encoder.end();
+  } catch (error) {
+    encoder.destroy(asError(error));
+  }
+}
+
+/**
+ * Cuts a stream anew, into blocks that are all of one size but for the last. Each is good until the next is asked for: they
+ * share their memory.
+ */
 async function* blocksOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let block = Buffer.allocUnsafe(BLOCK);
+  const block = Buffer.allocUnsafe(BLOCK);
   let filled = 0;
   for await (const chunk of bytes) {
     for (let taken = 0; taken < chunk.length;) {
@@ -72,7 +88,6 @@ async function* blocksOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
       taken += part.length;
       if (filled < BLOCK) continue;
       yield block;
-      block = Buffer.allocUnsafe(BLOCK);
       filled = 0;
     }
   }

@@ -82,6 +82,30 @@ describe('a source that is sent in pieces', () => {
     assert.equal(reader.digest(), digestOf(content));
   });
 
+  it('may be of a size that nobody knows: pieces are gathered, and an empty one shows the end', async () => {
+    let opened = 0;
+    const unsized = {
+      ...{ name: 'it', size: undefined },
+      open: (offset: number) => {
+        opened += 1;
+        return streamOf([content.subarray(offset, 55), content.subarray(Math.max(offset, 55))]);
+      },
+    };
+    const reader = new SourceReader(unsized, NEVER);
+    const first = await reader.piece(0, 60);
+    assert.deepEqual([first.end, await collect(first.body)], [60, content.subarray(0, 60)]);
+    // What the registry wants again of a piece is at hand.
+    const again = await reader.piece(20, 10);
+    assert.deepEqual([again.end, await collect(again.body)], [30, content.subarray(20, 30)]);
+    const rest = await reader.piece(60, 60);
+    assert.deepEqual([rest.end, await collect(rest.body), reader.size], [100, content.subarray(60), 100]);
+    assert.equal(opened, 1);
+    assert.equal((await reader.piece(100, 60)).end, 100);
+    assert.equal(reader.digest(), digestOf(content));
+    const afresh = await reader.piece(0, 100);
+    assert.deepEqual([await collect(afresh.body), opened], [content, 2]);
+  });
+
   it('remembers why it could not be read', async () => {
     const broken = { ...source, open: () => streamOf([content.subarray(0, 5)]) };
     const reader = new SourceReader(broken, NEVER);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { compress } from '../../../lib/packing/compression.ts';
@@ -13,6 +13,11 @@ async function* inChunks(size: number): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < CONTENT.length; start += size) {
     yield await Promise.resolve(CONTENT.subarray(start, start + size));
   }
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 200 && !isSo(); turn += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.ok(isSo());
 }
 
 describe('compression', () => {
@@ -43,6 +48,21 @@ describe('compression', () => {
         // Nothing.
       }
       assert.ok((await buffer(compress(empty(), compression))).length > 0);
+    });
+  }
+
+  for (const compression of ['gzip', 'zstd'] as const) {
+    it(`by ${compression} lets go of its source when nobody reads on`, async () => {
+      let closed = false;
+      async function* endless(): AsyncGenerator<Uint8Array> {
+        try {
+          for (;;) yield await new Promise((resolve) => setImmediate(resolve, randomBytes(100_000)));
+        } finally {
+          closed = true;
+        }
+      }
+      for await (const chunk of compress(endless(), compression)) if (chunk.length > 0) break;
+      await until(() => closed);
     });
   }
 
