@@ -6,6 +6,7 @@ import { readAhead } from './read-ahead.ts';
 import type { ModelFile } from './resolved-model.ts';
 import { Slots } from './slots.ts';
 import type { Staging } from './staging.ts';
+import { SteadySync } from './steady-sync.ts';
 import { checkDigest } from './stored-file.ts';
 
 /** Pieces in memory at once, of all files together: 64 MiB. */
@@ -105,6 +106,7 @@ async function downloadFile(
   const { handle, bytes: left, sha256, md5 } = await staging.open(file, signal);
   sum.add(left);
   let at = left;
+  const disk = new SteadySync(handle);
   try {
     for await (const piece of readAhead(file.readRange, { offset: at, size }, memory, signal)) {
       const written = handle.writeFile(piece);
@@ -113,11 +115,13 @@ async function downloadFile(
       await written;
       at += piece.length;
       sum.add(piece.length);
+      await disk.wrote(piece.length);
       await staging.mark(path, at, sha256.copy().digest('hex'));
     }
     // A folder that is trusted by its files' sizes and times must have its bytes on the disk before it has its name.
-    await handle.datasync();
+    await disk.finish();
   } finally {
+    await disk.settled();
     await handle.close();
   }
   const digest = sha256.digest('hex');

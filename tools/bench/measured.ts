@@ -8,6 +8,8 @@ import { join } from 'node:path';
 export interface Measure {
   /** Wall time of the whole process, from its start to its end. */
   readonly seconds: number;
+  /** Processor time of all its processes, in seconds: it says more than wall time where the machine has other work. */
+  readonly processor: number;
   /** Most memory that any one process of the program had at once, in bytes. */
   readonly peak: number;
 }
@@ -23,9 +25,10 @@ const TIME = '/usr/bin/time';
 export async function measured(run: (wrapper: readonly string[]) => Promise<unknown>): Promise<Measure> {
   const report = join(tmpdir(), `time-${process.pid}-${Math.random().toString(36).slice(2)}`);
   try {
-    await run([TIME, '--format', '%e %M', '--output', report]);
-    const [seconds = Number.NaN, kilobytes = Number.NaN] = (await readFile(report, 'utf8')).split(' ').map(Number);
-    return { seconds, peak: kilobytes * 1024 };
+    await run([TIME, '--format', '%e %U %S %M', '--output', report]);
+    const figures = (await readFile(report, 'utf8')).split(' ').map(Number);
+    const [seconds = Number.NaN, user = Number.NaN, system = Number.NaN, kilobytes = Number.NaN] = figures;
+    return { seconds, processor: user + system, peak: kilobytes * 1024 };
   } finally {
     await rm(report, { force: true });
   }

@@ -21,6 +21,7 @@ export async function inRounds<Name extends string>(
 function summaryOf(measures: readonly Measure[]): Measure {
   return {
     seconds: median(measures.map(({ seconds }) => seconds)),
+    processor: median(measures.map(({ processor }) => processor)),
     peak: Math.max(...measures.map(({ peak }) => peak)),
   };
 }

@@ -89,7 +89,9 @@ class Scanner {
       const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset);
       return bytes.subarray(0, bytesRead);
     };
-    const openFile = (): Readable => createReadStream(location, { signal: limited, highWaterMark: 1024 * 1024 });
+    // A stream takes all of its buffer for the smallest file as well.
+    const highWaterMark = Math.min(1024 * 1024, Math.max(1, size));
+    const openFile = (): Readable => createReadStream(location, { signal: limited, highWaterMark });
     try {
       await this.#content(
         { label: path, size, named: isNamedAsPickle(path), open: openFile, readAt, signal: limited },

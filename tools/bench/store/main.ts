@@ -26,10 +26,11 @@ export async function benchStore(args: readonly string[]): Promise<boolean> {
   await ensureDebianPackages([...(existsSync('/usr/bin/az') ? [] : ['azure-cli']), 'curl', 'time'], progress);
   await ensureBuiltTasks();
   const results = await resultsOf(names, Number(values.rounds), progress);
-  console.log(`\nMedian of ${values.rounds} rounds in turn, load average ${load()}, on ${machine()}\n`);
+  console.log(`\nMedian of ${values.rounds} rounds in turn, load average ${load()}, on ${machine()}.`);
+  console.log('Each contender: wall time, processor time, most memory of one process.\n');
   console.log(table([['', 'this task', 'Azure CLI', 'curl', 'target', 'reached', ''], ...results.map(rowOf)]));
   console.log(
-    '\n× az: how many times as fast as the Azure CLI. × curl: how many times as long as curl takes, which checks nothing.',
+    '\n× az: how many times as fast as the Azure CLI. × curl: how many times as long as curl, which checks nothing.',
   );
   return values.check !== true || results.every(({ met }) => met);
 }
