@@ -6,7 +6,8 @@ import { resolveModel } from '../../../lib/model/resolve.ts';
 import type { ResolvedModel } from '../../../lib/model/resolved-model.ts';
 import { type PlainChoice, tagExpression, type WantedBy } from '../../../lib/model/selection.ts';
 import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
-import { type BlobContainer, freshContainer, openContainer, put } from '../../support/blob-container.ts';
+import { type BlobContainer, put } from '../../support/blob-container.ts';
+import { useFreshStore } from '../../support/fresh-store.ts';
 import { silent, TestFolder } from '../../support/model-folder.ts';
 
 const NEVER = new AbortController().signal;
@@ -16,15 +17,7 @@ describe('choosing a model', () => {
   let store: ObjectStore;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    store = await openContainer(container);
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ container, store, folder } = fresh));
 
   describe('of a managed store', () => {
     const publish = async (version: string, content = version): Promise<string> => {

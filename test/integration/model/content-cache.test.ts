@@ -6,7 +6,8 @@ import { fetchModel, type FetchedModel } from '../../../lib/model/fetch.ts';
 import { publishModel } from '../../../lib/model/publish.ts';
 import type { ModelSelection } from '../../../lib/model/selection.ts';
 import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
-import { type BlobContainer, freshContainer, openContainer, put } from '../../support/blob-container.ts';
+import { type BlobContainer, put } from '../../support/blob-container.ts';
+import { useFreshStore } from '../../support/fresh-store.ts';
 import { contentOf, noise, silent, TestFolder } from '../../support/model-folder.ts';
 
 const NEVER = new AbortController().signal;
@@ -19,15 +20,7 @@ describe('the cache of an agent', function () {
   let store: ObjectStore;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    store = await openContainer(container);
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ container, store, folder } = fresh));
 
   const publish = async (version: string, files: Readonly<Record<string, string | Buffer>>): Promise<void> => {
     const path = folder.write(`source-${version}`, files);

@@ -7,7 +7,8 @@ import { publishModel } from '../../../lib/model/publish.ts';
 import { resolveModel } from '../../../lib/model/resolve.ts';
 import type { ManagedSelection, ModelSelection, PlainSelection } from '../../../lib/model/selection.ts';
 import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
-import { type BlobContainer, freshContainer, openContainer, put } from '../../support/blob-container.ts';
+import { type BlobContainer, openContainer, put } from '../../support/blob-container.ts';
+import { useFreshStore } from '../../support/fresh-store.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
 import { type Content, contentOf, noise, silent, TestFolder } from '../../support/model-folder.ts';
 
@@ -25,15 +26,7 @@ describe('fetching a model', () => {
   let store: ObjectStore;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    store = await openContainer(container);
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ container, store, folder } = fresh));
 
   const publish = async (version: string, content: Content): Promise<string> => {
     const path = folder.write(`source-${version}`, content);

@@ -17,7 +17,8 @@ import { fetchModel, type FetchedModel } from '../../../lib/model/fetch.ts';
 import { publishModel } from '../../../lib/model/publish.ts';
 import type { ManagedSelection } from '../../../lib/model/selection.ts';
 import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
-import { type BlobContainer, freshContainer, openContainer, put } from '../../support/blob-container.ts';
+import { type BlobContainer, put } from '../../support/blob-container.ts';
+import { useFreshStore } from '../../support/fresh-store.ts';
 import { contentOf, noise, silent, TestFolder } from '../../support/model-folder.ts';
 import { SmallDisk } from '../../support/small-disk.ts';
 
@@ -35,15 +36,7 @@ describe('a fetch that is interrupted', function () {
   let store: ObjectStore;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    store = await openContainer(container);
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ container, store, folder } = fresh));
 
   const publish = async (version = '1', files: Readonly<Record<string, string | Buffer>> = content): Promise<void> => {
     const path = folder.write(`source-${version}`, files);
@@ -238,19 +231,10 @@ describe('a fetch that is interrupted', function () {
 
 describe('two fetches into one folder at once', function () {
   this.timeout(120_000);
-  let container: BlobContainer;
   let store: ObjectStore;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    store = await openContainer(container);
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ store, folder } = fresh));
 
   const publish = async (version: string, files: Readonly<Record<string, string | Buffer>>): Promise<void> => {
     const path = folder.write(`source-${version}`, files);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { fetchModel, type FetchedModel } from '../../../lib/model/fetch.ts';
 import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
-import { type BlobContainer, freshContainer, openContainer, put } from '../../support/blob-container.ts';
+import { type BlobContainer, put } from '../../support/blob-container.ts';
+import { useFreshStore } from '../../support/fresh-store.ts';
 import { contentOf, silent, TestFolder } from '../../support/model-folder.ts';
 
 const NEVER = new AbortController().signal;
@@ -12,15 +13,7 @@ describe('blobs that are named strangely', () => {
   let store: ObjectStore;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    store = await openContainer(container);
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ container, store, folder } = fresh));
 
   const fetchAll = (): Promise<FetchedModel> =>
     fetchModel(

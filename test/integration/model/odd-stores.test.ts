@@ -8,7 +8,8 @@ import { fetchModel, type FetchedModel } from '../../../lib/model/fetch.ts';
 import { publishModel } from '../../../lib/model/publish.ts';
 import type { ManagedSelection, ModelSelection, PlainSelection } from '../../../lib/model/selection.ts';
 import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
-import { type BlobContainer, freshContainer, openContainer, put } from '../../support/blob-container.ts';
+import { type BlobContainer, openContainer, put } from '../../support/blob-container.ts';
+import { useFreshStore } from '../../support/fresh-store.ts';
 import { type Content, contentOf, noise, silent, TestFolder } from '../../support/model-folder.ts';
 
 const NEVER = new AbortController().signal;
@@ -30,15 +31,7 @@ describe('fetching what is not as it should be', function () {
   let store: ObjectStore;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    store = await openContainer(container);
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ container, store, folder } = fresh));
 
   const publish = async (version: string, content: Content): Promise<void> => {
     const path = folder.write(`source-${version}`, content);

@@ -8,7 +8,8 @@ import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
 import type { Bump } from '../../../lib/model/version-choice.ts';
 import { planLayers } from '../../../lib/packing/layer-plan.ts';
 import { readLayer } from '../../../lib/packing/read-layer.ts';
-import { type BlobContainer, freshContainer, namesIn, openContainer, put } from '../../support/blob-container.ts';
+import { type BlobContainer, namesIn, put } from '../../support/blob-container.ts';
+import { useFreshStore } from '../../support/fresh-store.ts';
 import { noise, silent, TestFolder } from '../../support/model-folder.ts';
 import { createHash } from 'node:crypto';
 
@@ -19,15 +20,7 @@ describe('publishing a model', () => {
   let store: ObjectStore;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    store = await openContainer(container);
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ container, store, folder } = fresh));
 
   const publish = (path: string, wanted: Partial<Publication> = {}, signal = NEVER): Promise<Published> =>
     publishModel(
