@@ -44,7 +44,7 @@ class LimitError extends Error {
 /**
  * Reads bodies from the socket straight into the memory where they are wanted. HTTP clients hand a body on in chunks of
  * 64 KiB, each in memory of its own: of 1 GiB that is 16,000 buffers to copy out of and to collect, which takes three times
- * the processor time (0.9 s instead of 0.3 s) and 100 MB more memory than to have the kernel write to the right place.
+ * the processor time (0.9 s instead of 0.3 s) and 80 MB more memory than to have the kernel write to the right place.
  *
  * It knows one kind of answer: `206`, with a body of exactly the length that is wanted. Whatever else comes, it gives
  * up and leaves the request to a real client.

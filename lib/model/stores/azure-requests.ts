@@ -11,8 +11,7 @@ export type Receiver = Pick<DirectRead, 'into' | 'began' | 'reached'>;
 
 /**
  * Sends the storage SDK's requests as all others of this project are sent: through the agent's proxy, trusting the agent's
- * certificate authorities, with limits on silence in both directions. It also takes half the processor time of the SDK's
- * own way, which copies each chunk of a body once more and makes twice the garbage.
+ * certificate authorities, with limits on silence in both directions.
  */
 export class StorageRequests implements IHttpClient {
   readonly #dispatcher: Dispatcher;
