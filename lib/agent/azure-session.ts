@@ -1,4 +1,4 @@
-import { secretsOf } from '../azure/connection.ts';
+import { type AzureConnection, secretsOf } from '../azure/connection.ts';
 import { AzureSession } from '../azure/session.ts';
 import { createDispatcher } from '../http/dispatcher.ts';
 import type { Agent } from './agent.ts';
@@ -10,7 +10,11 @@ import { networkOf } from './network.ts';
  * @throws DeliveryError `CONNECTION_MISSING`, `CONNECTION_INVALID`
  */
 export function azureSession(agent: Agent, connectionId: string): AzureSession {
-  const connection = agent.connections.azure(connectionId);
+  return sessionOf(agent, agent.connections.azure(connectionId));
+}
+
+/** The same for a connection that was read already. */
+export function sessionOf(agent: Agent, connection: AzureConnection): AzureSession {
   for (const secret of secretsOf(connection)) agent.hide(secret);
   return new AzureSession(connection, {
     dispatcher: createDispatcher(networkOf(agent)),

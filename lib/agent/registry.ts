@@ -1,28 +1,31 @@
 import type { Dispatcher } from 'undici';
-import { DeliveryError } from '../errors/delivery-error.ts';
 import { type BaseSource, registryBase } from '../oci/base-source.ts';
 import {
   formatImage,
   formatRepository,
   type ImageName,
-  normalRegistry,
   parseImageName,
   parseRepositoryName,
   type RepositoryName,
 } from '../oci/image-name.ts';
 import { openLocalBase, parseLocalBase } from '../oci/local-base.ts';
+import type { DockerLogin } from '../oci/registry-auth.ts';
 import { RegistryClient } from '../oci/registry-client.ts';
 import type { Agent } from './agent.ts';
-import type { RegistryConnection } from './service-connections.ts';
+import { dockerLogins } from './docker-logins.ts';
+import { checkedLogin, type RegistryAccess, registryAccess } from './registry-access.ts';
 import { fullPath } from './working-folder.ts';
+
+/** A login for docker, and the registry that it is for. */
+export type RegistryLogin = DockerLogin & { readonly registry: string };
 
 /** Where an image comes from and goes to, with what it takes to get in. */
 export interface ImageRoute {
   readonly target: RepositoryName;
   /** Speaks to the registry of the target. */
   readonly client: RegistryClient;
-  /** What the connections sign in with, each to its own registry. */
-  readonly logins: readonly { readonly registry: string; readonly username: string; readonly password: string }[];
+  /** What the connections sign in with, each to its own registry; those by Azure sign in for it. Throws what that throws. */
+  readonly logins: (signal: AbortSignal) => Promise<readonly RegistryLogin[]>;
   /**
    * Opens the image that `baseImage` names. A name without a registry belongs to the one of its connection; a base in the
    * target's registry needs no connection of its own, and neither does one on this machine.
@@ -36,53 +39,61 @@ export interface ImageRoute {
 }
 
 /**
- * Reads `repository`, `registryConnection`, `baseRegistryConnection` and `allowHttp`, and `baseImage` once it is wanted.
+ * Reads `repository`, `registry`, `registryConnection` and `registrySubscription`, the same of the base (`baseRegistry`, …),
+ * `allowHttp`, and `baseImage` once it is wanted. Where no connection is for a registry, the login is docker's own, if any.
  *
- * @throws DeliveryError `IMAGE_NAME_INVALID`, `INPUT_INVALID`, `CONNECTION_MISSING`, `CONNECTION_INVALID`
+ * @throws DeliveryError `IMAGE_NAME_INVALID`, `INPUT_INVALID`, `CONNECTION_MISSING`, `CONNECTION_INVALID`, `REGISTRY_NOT_AZURE`
  */
-export function imageRoute(agent: Agent, dispatcher: Dispatcher): ImageRoute {
+export async function imageRoute(agent: Agent, dispatcher: Dispatcher): Promise<ImageRoute> {
   const { inputs } = agent;
-  const connection = connectionOf(agent, inputs.optionalText('registryConnection'));
-  const target = parseRepositoryName(inputs.text('repository'), connection?.host);
-  checkHost('registryConnection', connection, target.registry, formatRepository(target));
-  const ownConnection = connectionOf(agent, inputs.optionalText('baseRegistryConnection'));
-
-  const allowHttp = inputs.flag('allowHttp');
-  const client = new RegistryClient({ registry: target.registry, credentials: connection, allowHttp, dispatcher });
-  const open = (base: ImageName, credentials: RegistryConnection | undefined): BaseSource => {
-    if (credentials === undefined && base.registry === target.registry) return registryBase(client, base);
-    return registryBase(new RegistryClient({ registry: base.registry, credentials, allowHttp, dispatcher }), base);
-  };
-  const openBase = async (): Promise<BaseSource> => {
-    const local = parseLocalBase(inputs.text('baseImage'));
-    if (local !== undefined) return openLocalBase({ ...local, path: fullPath(agent, local.path) }, agent.signal);
-    const base = parseImageName(inputs.text('baseImage'), ownConnection?.host);
-    checkHost('baseRegistryConnection', ownConnection, base.registry, formatImage(base));
-    return open(base, ownConnection);
-  };
-  const image = (name: string): BaseSource => {
-    const parsed = parseImageName(name);
-    const isOwn = ownConnection !== undefined && normalRegistry(ownConnection.host) === parsed.registry;
-    return open(parsed, isOwn ? ownConnection : undefined);
-  };
-  const logins = [connection, ownConnection].flatMap((each) =>
-    each === undefined ? [] : [{ ...each, registry: normalRegistry(each.host) }],
-  );
-  return { target, client, logins, openBase, image };
-}
-
-function connectionOf(agent: Agent, id: string | undefined): RegistryConnection | undefined {
-  if (id === undefined) return undefined;
-  const connection = agent.connections.registry(id);
-  agent.hide(connection.password);
-  return connection;
-}
-
-/** Credentials of one registry are never shown to another. */
-function checkHost(input: string, connection: RegistryConnection | undefined, registry: string, name: string): void {
-  if (connection === undefined || normalRegistry(connection.host) === registry) return;
-  throw new DeliveryError('INPUT_INVALID', {
-    message: `The input ${input} is a connection to ${connection.host}, but ${name} is an image of ${registry}.`,
-    remedy: `Choose a connection to ${registry}, or leave the registry out of the name.`,
+  const access = registryAccess(agent, {
+    registry: inputs.optionalText('registry'),
+    connection: ['registryConnection', inputs.optionalText('registryConnection')],
+    subscription: ['registrySubscription', inputs.optionalText('registrySubscription')],
   });
+  const baseAccess = registryAccess(agent, {
+    registry: inputs.optionalText('baseRegistry'),
+    connection: ['baseRegistryConnection', inputs.optionalText('baseRegistryConnection')],
+    subscription: ['baseRegistrySubscription', inputs.optionalText('baseRegistrySubscription')],
+  });
+  const target = parseRepositoryName(inputs.text('repository'), access.host);
+  const ownLogin = await dockerLogins(agent);
+  const clientOf = (registry: string, name: string, by: RegistryAccess | undefined): RegistryClient =>
+    new RegistryClient({
+      registry,
+      login: (by && checkedLogin(by, registry, name)) ?? ownLogin(registry),
+      allowHttp: inputs.flag('allowHttp'),
+      dispatcher,
+      onToken: (token) => agent.hide(token),
+    });
+  const client = clientOf(target.registry, formatRepository(target), access);
+  const open = (base: ImageName, by: RegistryAccess | undefined): BaseSource => {
+    const isTargets = by?.login === undefined && base.registry === target.registry;
+    return registryBase(isTargets ? client : clientOf(base.registry, formatImage(base), by), base);
+  };
+  return {
+    target,
+    client,
+    logins: async (signal) => {
+      const own = access.login === undefined ? [] : [client];
+      const { host, login } = baseAccess;
+      const bases = host === undefined || login === undefined ? [] : [clientOf(host, host, baseAccess)];
+      return (await Promise.all([...own, ...bases].map((each) => loginOf(each, signal)))).flat();
+    },
+    openBase: async () => {
+      const text = inputs.text('baseImage');
+      const local = parseLocalBase(text);
+      if (local !== undefined) return openLocalBase({ ...local, path: fullPath(agent, local.path) }, agent.signal);
+      return open(parseImageName(text, baseAccess.host), baseAccess);
+    },
+    image: (name) => {
+      const parsed = parseImageName(name);
+      return open(parsed, baseAccess.host === parsed.registry ? baseAccess : undefined);
+    },
+  };
+}
+
+async function loginOf(client: RegistryClient, signal: AbortSignal): Promise<readonly RegistryLogin[]> {
+  const login = await client.dockerLogin(signal);
+  return login === undefined ? [] : [{ ...login, registry: client.registry }];
 }

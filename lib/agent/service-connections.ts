@@ -1,5 +1,6 @@
 import { cloudOf } from '../azure/cloud.ts';
 import type { AzureConnection, AzureIdentity } from '../azure/connection.ts';
+import { cloudOfRegistry } from '../azure/container-registry.ts';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import type { AssumedRole, S3Keys } from '../model/stores/s3-access.ts';
 
@@ -11,13 +12,14 @@ export interface EndpointSource {
   data(id: string, key: string): string | undefined;
 }
 
-/** A `dockerregistry` connection with a user name and password. */
-export interface RegistryConnection {
-  /** Host of the registry, with its port, as it stands in image names. */
-  readonly host: string;
-  readonly username: string;
-  readonly password: string;
-}
+/** A `dockerregistry` connection. Its host, with a port perhaps, is as it stands in image names. */
+export type RegistryConnection = { readonly host: string } & (
+  | { readonly kind: 'password'; readonly username: string; readonly password: string }
+  /** A token of the registry itself. */
+  | { readonly kind: 'token'; readonly token: string }
+  /** An Azure Container Registry and the identity that it is to let in. */
+  | { readonly kind: 'azure'; readonly azure: AzureConnection }
+);
 
 /** A `kubernetes` connection: either a whole kubeconfig or a service account's token. */
 export type KubernetesConnection =
@@ -54,28 +56,64 @@ export class ServiceConnections {
     this.#source = source;
   }
 
-  /** Reads a `dockerregistry` connection (Docker Hub, ACR admin user or any other registry). */
+  /** Reads a `dockerregistry` connection of any of its schemes: Docker Hub, Azure Container Registry or any other registry. */
   registry(id: string): RegistryConnection {
     const scheme = this.#schemeOf(id);
-    if (scheme !== 'usernamepassword')
-      throw notUnderstood(id, scheme, 'a Docker registry connection with user name and password');
-    return {
-      host: registryHost(this.#parameter(id, 'registry')),
-      username: this.#parameter(id, 'username'),
-      password: this.#parameter(id, 'password'),
-    };
+    switch (scheme) {
+      case 'usernamepassword':
+        return {
+          kind: 'password',
+          host: this.#registryHost(id),
+          username: this.#parameter(id, 'username'),
+          password: this.#parameter(id, 'password'),
+        };
+      case 'token':
+        return this.#registryByToken(id);
+      case 'serviceprincipal':
+      case 'workloadidentityfederation':
+      case 'managedserviceidentity':
+        return this.#azureRegistry(id);
+      default:
+        throw notUnderstood(id, scheme, 'a Docker registry connection');
+    }
+  }
+
+  #registryByToken(id: string): RegistryConnection {
+    const [host, token] = [this.#registryHost(id), this.#parameter(id, 'apitoken')];
+    const username = this.#optionalParameter(id, 'username');
+    return username === undefined
+      ? { kind: 'token', host, token }
+      : { kind: 'password', host, username, password: token };
+  }
+
+  /** What such a connection does not say of its cloud, the registry's address does. */
+  #azureRegistry(id: string): RegistryConnection {
+    const host = registryHost(this.#parameter(id, 'loginServer'));
+    return { kind: 'azure', host, azure: this.#azureConnection(id, host) };
+  }
+
+  #registryHost(id: string): string {
+    return registryHost(
+      this.#optionalParameter(id, 'registry') ?? this.#optionalParameter(id, 'loginServer') ?? this.#url(id),
+    );
   }
 
   /** Reads an `AzureRM` connection of any of its schemes. */
   azure(id: string): AzureConnection {
+    return this.#azureConnection(id);
+  }
+
+  /** @param registry whose connection it is; undefined: it is one to Azure Resource Manager */
+  #azureConnection(id: string, registry?: string): AzureConnection {
     const data = (key: string): string | undefined => this.#optionalData(id, key);
     return {
       id,
       identity: this.#azureIdentity(id),
       subscriptionId: data('subscriptionid'),
       cloud: cloudOf({
-        environment: data('environment'),
-        resourceManager: this.#source.url(id),
+        environment: data('environment') ?? (registry === undefined ? undefined : cloudOfRegistry(registry)),
+        // The URL of a connection to a registry is the registry's.
+        resourceManager: registry === undefined ? this.#source.url(id) : undefined,
         authority: data('activeDirectoryAuthority') ?? data('environmentAuthorityUrl'),
         resourceManagerAudience: data('activeDirectoryServiceEndpointResourceId'),
         storageSuffix: data('StorageEndpointSuffix'),

@@ -53,6 +53,11 @@ const BLOCKED_BY_POLICY: RefusalAnswer = {
   remedy: ({ tenantId }) =>
     `Have the Conditional Access policy of the tenant ${tenantId} allow this identity from the agent's network.`,
 };
+const RESOURCE_UNKNOWN: RefusalAnswer = {
+  code: 'AZURE_RESOURCE_UNKNOWN',
+  remedy: ({ connectionId, tenantId }) =>
+    `Check the environment of the connection "${connectionId}", and that the tenant ${tenantId} has that service.`,
+};
 
 // https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 const ANSWERS: Readonly<Partial<Record<number, RefusalAnswer>>> = {
@@ -95,6 +100,9 @@ const ANSWERS: Readonly<Partial<Record<number, RefusalAnswer>>> = {
   },
   53003: BLOCKED_BY_POLICY,
   530035: BLOCKED_BY_POLICY,
+  /** The tenant knows no such resource, or has not subscribed to it. */
+  500011: RESOURCE_UNKNOWN,
+  650052: RESOURCE_UNKNOWN,
 };
 
 const UNKNOWN: RefusalAnswer = {

@@ -20,7 +20,7 @@ type Claims = Readonly<Record<'iss' | 'sub' | 'aud', unknown>>;
  * The way in of a service connection. No request is made before the first token is asked for. What it throws is told by
  * {@link signInError}: `AZURE_UNREACHABLE`, `AZURE_SIGN_IN_REFUSED`, `AZURE_SECRET_REFUSED`, `AZURE_SECRET_EXPIRED`,
  * `AZURE_CERTIFICATE_REFUSED`, `AZURE_FEDERATION_MISSING`, `AZURE_VOUCHER_REFUSED`, `AZURE_ASSERTION_EXPIRED`,
- * `AZURE_IDENTITY_NOT_FOUND`, `AZURE_SIGN_IN_BLOCKED`, `MANAGED_IDENTITY_MISSING`, `CONNECTION_INVALID`.
+ * `AZURE_IDENTITY_NOT_FOUND`, `AZURE_SIGN_IN_BLOCKED`, `AZURE_RESOURCE_UNKNOWN`, `MANAGED_IDENTITY_MISSING`, `CONNECTION_INVALID`.
  */
 export function signInOf(connection: AzureConnection, { dispatcher, signal }: SignInSurroundings): SignIn {
   let last: TokenExchange | undefined;

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import type { Environment } from './docker-cli.ts';
 
 /** What docker signs in to a registry with. */
-export interface RegistryLogin {
+export type RegistryLogin = {
   /** Host of the registry, as it stands in image names. */
   readonly registry: string;
-  readonly username: string;
-  readonly password: string;
-}
+} & (
+  | { readonly username: string; readonly password: string }
+  /** A token that the registry takes as it is. */
+  | { readonly registryToken: string }
+);
 
 /** A folder of one run that only its user can read (mode 0700) and that is gone afterwards. */
 export interface PrivateFolder {
@@ -74,14 +76,16 @@ async function readConfig(file: string): Promise<ConfigFile> {
 
 /** A configuration with logins added. Exported for its test. */
 export function withLogins(config: ConfigFile, logins: readonly RegistryLogin[]): ConfigFile {
-  const added = logins.map(({ registry, username, password }): [string, string] => [
+  const added = logins.map((login): [string, object] => [
     // Docker Hub goes by its first address to this day.
-    registry === 'docker.io' ? 'https://index.docker.io/v1/' : registry,
-    Buffer.from(`${username}:${password}`).toString('base64'),
+    login.registry === 'docker.io' ? 'https://index.docker.io/v1/' : login.registry,
+    'registryToken' in login
+      ? { registrytoken: login.registryToken }
+      : { auth: Buffer.from(`${login.username}:${login.password}`).toString('base64') },
   ]);
   return {
     ...config,
-    auths: { ...config.auths, ...Object.fromEntries(added.map(([key, auth]) => [key, { auth }])) },
+    auths: { ...config.auths, ...Object.fromEntries(added) },
     // A credential store of the user's would be asked instead; an empty name says: this file.
     credHelpers: { ...config.credHelpers, ...Object.fromEntries(added.map(([key]) => [key, ''])) },
   };

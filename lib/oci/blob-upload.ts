@@ -7,7 +7,7 @@ import { type BlobSource, SourceReader } from './blob-source.ts';
 import { mismatch } from './layer-source.ts';
 import { type ApiAnswer, type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
 import type { Scope } from './registry-auth.ts';
-import { errorCodeOf } from './registry-errors.ts';
+import { type Refusal, refusalIn } from './registry-errors.ts';
 import { largestPiece, smallerPiece } from './upload-pieces.ts';
 
 /** One blob on its way into a repository. */
@@ -123,8 +123,7 @@ class UploadSession {
     const start = this.#accepted;
     const most = Math.max(this.#pieceSize, this.#smallestPiece);
     let end: number;
-    let status: number;
-    let code: string | undefined;
+    let refused: Refusal;
     let retryAfter: string | undefined;
     try {
       const piece = await this.#reader.piece(start, most);
@@ -138,23 +137,23 @@ class UploadSession {
       const body = this.#counted(piece.body);
       const answer = await this.#client.send({ ...this.#api('PATCH', this.#location ?? ''), headers, body });
       const text = await readStart(answer.body, ERROR_LIMIT);
-      ({ status } = answer);
-      if (isGood(status)) {
+      if (isGood(answer.status)) {
         await this.#moveTo(answer);
         this.#accept(endOfRange(headerOf(answer, 'range')) ?? end, end);
         return;
       }
-      code = errorCodeOf(text);
+      refused = refusalIn(answer, text);
       retryAfter = headerOf(answer, 'retry-after');
     } catch (error) {
       this.#throwUnlessPassing(error);
       await this.#recover(undefined);
       return;
     }
+    const { status } = refused;
     if (status === 413) this.#pieceSize = smallerPiece(end - start, this.#smallestPiece);
     const hopeful = isPassing(status) || [401, 404, 413, 416].includes(status);
-    if (!hopeful || this.#pieceSize < 1) throw this.#client.refused(this.#api('PATCH', ''), status, code);
-    await this.#recover(retryAfter, () => this.#client.refused(this.#api('PATCH', ''), status, code));
+    if (!hopeful || this.#pieceSize < 1) throw this.#client.refused(this.#api('PATCH', ''), refused);
+    await this.#recover(retryAfter, () => this.#client.refused(this.#api('PATCH', ''), refused));
   }
 
   /** After a failure: waits, asks the registry what it has, and begins afresh where it does not know. */
@@ -185,11 +184,12 @@ class UploadSession {
     const api = { ...this.#api('PUT', target), headers: { 'content-length': '0' }, answerLimit: COMMIT_LIMIT };
     try {
       const answer = await this.#client.send(api);
-      const code = errorCodeOf(await readStart(answer.body, ERROR_LIMIT));
+      const refused = refusalIn(answer, await readStart(answer.body, ERROR_LIMIT));
       if (isGood(answer.status)) return true;
-      if (code === 'DIGEST_INVALID') throw mismatch(this.#upload.source.name, digest, 'what the registry received');
+      if (refused.code === 'DIGEST_INVALID')
+        throw mismatch(this.#upload.source.name, digest, 'what the registry received');
       if (!isPassing(answer.status) && answer.status !== 404 && answer.status !== 416) {
-        throw this.#client.refused(api, answer.status, code);
+        throw this.#client.refused(api, refused);
       }
     } catch (error) {
       this.#throwUnlessPassing(error);

@@ -1,17 +1,12 @@
 import type { Dispatcher } from 'undici';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { readBounded } from '../http/bounded-body.ts';
-import { request } from '../http/request.ts';
-import { isPassing, isPassingError, PATIENT, wait, waitBefore } from '../http/retry.ts';
+import { exchange } from './azure-exchange.ts';
+import { type BearerToken, bearerTokenIn, HeldToken } from './bearer-token.ts';
 import { type Challenge, parseChallenge } from './challenge.ts';
+import { type Login, NO_USERNAME } from './login.ts';
 import { mayKnowCredentials, mayLeadTo } from './registry-address.ts';
-import { type Asked, refusal, unreachable } from './registry-errors.ts';
-
-/** A user name with its password or token. */
-export interface Credentials {
-  readonly username: string;
-  readonly password: string;
-}
+import type { Asked } from './registry-errors.ts';
+import { askForToken, LoginRefused, orLoginRefused } from './token-request.ts';
 
 /** One right to one repository, as token services name it. */
 export interface Scope {
@@ -19,36 +14,39 @@ export interface Scope {
   readonly actions: 'pull' | 'pull,push';
 }
 
-interface Token {
-  readonly header: string;
-  /** In milliseconds of the clock. */
-  readonly renewAt: number;
+/** Whom a registry is to let in. */
+export interface AuthOptions {
+  readonly registry: string;
+  /** Undefined: nobody in particular. */
+  readonly login: Login | undefined;
+  readonly dispatcher: Dispatcher;
+  /** Hears of each token before it is used, to keep it out of the log. */
+  readonly onToken?: ((token: string) => void) | undefined;
 }
 
-/** A token that does not say how long it lives lives this long, in seconds (Docker token specification). */
-const SHORTEST_LIFE = 60;
-const TOKEN_ANSWER_LIMIT = 1024 * 1024;
+/** A login in the form that docker takes from its configuration. */
+export type DockerLogin = { readonly username: string; readonly password: string } | { readonly registryToken: string };
+
+/** Who asks, as token services want to be told (Docker token specification, "client_id"). */
+const CLIENT_ID = 'model-delivery';
 
 /**
  * Knows the `Authorization` header for each request to one registry: nothing, Basic, or a token from the service that
  * the registry's challenge names, renewed before it expires. Credentials go to the registry's own origin and to a token service of
- * its own domain, and nowhere else.
+ * its own domain, those of Azure to the registry's own origin alone, and nothing of it anywhere else.
  */
 export class RegistryAuth {
-  readonly #registry: string;
-  readonly #credentials: Credentials | undefined;
-  readonly #dispatcher: Dispatcher;
+  readonly #options: AuthOptions;
   #challenge: Challenge | undefined;
-  readonly #tokens = new Map<string, Promise<Token>>();
+  readonly #tokens = new Map<string, HeldToken>();
+  #exchanged: HeldToken | undefined;
 
-  constructor(registry: string, credentials: Credentials | undefined, dispatcher: Dispatcher) {
-    this.#registry = registry;
-    this.#credentials = credentials;
-    this.#dispatcher = dispatcher;
+  constructor(options: AuthOptions) {
+    this.#options = options;
   }
 
-  get username(): string | undefined {
-    return this.#credentials?.username;
+  get login(): Login | undefined {
+    return this.#options.login;
   }
 
   /** Takes in what a 401 said; all tokens so far are forgotten, for one of them was refused. */
@@ -59,98 +57,139 @@ export class RegistryAuth {
 
   /** The header for requests to the registry's origin under these scopes; undefined: send none. */
   async header(origin: URL, scopes: readonly Scope[], signal: AbortSignal): Promise<string | undefined> {
-    if (this.#challenge === undefined) return undefined;
-    if (this.#challenge.scheme === 'basic') return this.#basic();
+    const challenge = this.#challenge;
+    const { login } = this.#options;
+    if (challenge === undefined) return undefined;
+    if (login?.kind === 'token') return `Bearer ${login.token}`;
+    if (challenge.scheme === 'basic') return this.#basic(origin, signal);
     const key = scopes.map(scopeText).join(' ');
-    const known = await this.#tokens.get(key)?.catch(() => undefined);
-    if (known !== undefined && Date.now() < known.renewAt) return known.header;
-    const fresh = this.#fetchToken(this.#challenge, origin, scopes, signal);
-    this.#tokens.set(key, fresh);
-    return (await fresh).header;
+    const held = this.#tokens.get(key) ?? new HeldToken((until) => this.#scopedToken(challenge, origin, scopes, until));
+    this.#tokens.set(key, held);
+    return `Bearer ${await held.token(signal)}`;
   }
 
-  #basic(): string | undefined {
-    if (this.#credentials === undefined) return undefined;
-    const { username, password } = this.#credentials;
-    return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  /** The login for docker, which then signs in on its own; undefined where there is none. */
+  async dockerLogin(origin: () => Promise<URL>, signal: AbortSignal): Promise<DockerLogin | undefined> {
+    const { login } = this.#options;
+    switch (login?.kind) {
+      case undefined:
+        return undefined;
+      case 'password':
+        return { username: login.username, password: login.password };
+      case 'token':
+        return { registryToken: login.token };
+      case 'refreshToken':
+        return { username: login.username, password: login.refreshToken };
+      case 'azure':
+        return { username: NO_USERNAME, password: await this.#refreshToken(await origin(), signal) };
+    }
   }
 
-  async #fetchToken(
+  async #basic(origin: URL, signal: AbortSignal): Promise<string | undefined> {
+    const login = await this.dockerLogin(() => Promise.resolve(origin), signal);
+    if (login === undefined || !('username' in login)) return undefined;
+    return basicHeader(login.username, login.password);
+  }
+
+  async #scopedToken(
     { realm, service }: Challenge & { scheme: 'bearer' },
     origin: URL,
     scopes: readonly Scope[],
     signal: AbortSignal,
-  ): Promise<Token> {
+  ): Promise<BearerToken> {
+    const { login, registry, onToken } = this.#options;
     const url = this.#tokenUrl(realm, origin);
-    if (service !== undefined) url.searchParams.set('service', service);
-    for (const scope of scopes) url.searchParams.append('scope', scopeText(scope));
-    const basic = this.#basic();
-    const asked: Asked = {
-      registry: this.#registry,
-      repository: scopes[0]?.repository,
-      doing: `give a token for ${scopes[0]?.repository ?? 'its catalogue'}`,
-      username: this.username,
+    const repository = scopes[0]?.repository;
+    const asked: Asked = { registry, repository, doing: `give a token for ${repository ?? 'its catalogue'}`, login };
+    const wanted = { url, service, scopes: scopes.map(scopeText), asked, signal };
+    const token =
+      login?.kind === 'azure' || login?.kind === 'refreshToken'
+        ? await this.#byRefreshToken(wanted, origin)
+        : await this.#byPassword(wanted);
+    onToken?.(token.text);
+    return token;
+  }
+
+  /** As https://distribution.github.io/distribution/spec/auth/token/ has it. */
+  async #byPassword({ url, service, scopes, asked, signal }: WantedToken): Promise<BearerToken> {
+    const { login, registry, dispatcher } = this.#options;
+    const query = new URL(url);
+    if (service !== undefined) query.searchParams.set('service', service);
+    for (const scope of scopes) query.searchParams.append('scope', scope);
+    const headers = login?.kind === 'password' ? { authorization: basicHeader(login.username, login.password) } : {};
+    const body = await askForToken(dispatcher, { method: 'GET', url: query, headers, asked, signal });
+    return bearerTokenIn(body, ['token', 'access_token'], registry);
+  }
+
+  /** As https://distribution.github.io/distribution/spec/auth/oauth/ has it. A refresh token that ended is replaced once. */
+  async #byRefreshToken(wanted: WantedToken, origin: URL): Promise<BearerToken> {
+    const first = await this.#refreshToken(origin, wanted.signal);
+    try {
+      return await this.#redeem(wanted, first);
+    } catch (error) {
+      if (!(error instanceof LoginRefused)) throw error;
+      if (this.login?.kind !== 'azure') throw error.error;
+    }
+    const second = await this.#refreshToken(origin, wanted.signal, first);
+    return this.#redeem(wanted, second).catch((error: unknown) => {
+      throw error instanceof LoginRefused ? error.error : error;
+    });
+  }
+
+  async #redeem({ url, service, scopes, asked, signal }: WantedToken, refreshToken: string): Promise<BearerToken> {
+    const { registry, dispatcher } = this.#options;
+    const form = {
+      ...{ grant_type: 'refresh_token', client_id: CLIENT_ID },
+      ...{ service, scope: scopes.join(' '), refresh_token: refreshToken },
     };
-    const answer = await this.#ask(url, basic === undefined ? {} : { authorization: basic }, asked, signal);
-    return tokenOf(answer, this.#registry);
+    const body = await askForToken(dispatcher, { method: 'POST', url, form, asked, signal }, orLoginRefused(asked));
+    return bearerTokenIn(body, ['access_token'], registry);
+  }
+
+  /** The token that gives others, with Azure one that the registry gave for one of Microsoft Entra. */
+  async #refreshToken(origin: URL, signal: AbortSignal, refused?: string): Promise<string> {
+    const { login, registry, dispatcher, onToken } = this.#options;
+    if (login?.kind === 'refreshToken') return login.refreshToken;
+    if (login?.kind !== 'azure') throw new Error('only these two kinds of login have a refresh token');
+    this.#exchanged ??= new HeldToken(async (until) => {
+      const token = await exchange({ registry, origin, login, dispatcher }, until);
+      onToken?.(token.text);
+      return token;
+    });
+    return this.#exchanged.token(signal, refused);
   }
 
   /** The token service's address, once it is sure that it may be asked. */
   #tokenUrl(realm: string, origin: URL): URL {
+    const { login, registry } = this.#options;
     const url = URL.canParse(realm, origin.href) ? new URL(realm, origin) : undefined;
-    const trusted =
-      url !== undefined && (this.#credentials === undefined ? mayLeadTo(origin, url) : mayKnowCredentials(origin, url));
-    if (trusted) return url;
+    if (url !== undefined && mayAsk(login, origin, url)) return url;
     throw new DeliveryError('REGISTRY_AUTH_UNTRUSTED', {
-      message: `The registry ${this.#registry} asks for its credentials to be sent to ${url?.host ?? 'no valid address'}, which is not of its domain.`,
+      message: `The registry ${registry} asks for its credentials to be sent to ${url?.host ?? 'no valid address'}, which is not ${login?.kind === 'azure' ? 'the registry itself' : 'of its domain'}.`,
       remedy: 'Check the name of the registry; nothing was sent.',
     });
   }
+}
 
-  async #ask(url: URL, headers: Readonly<Record<string, string>>, asked: Asked, signal: AbortSignal): Promise<Buffer> {
-    for (let attempt = 1; ; attempt += 1) {
-      const last = attempt === PATIENT.attempts;
-      try {
-        const answer = await request(this.#dispatcher, { method: 'GET', url, headers, signal });
-        const body = await readBounded(answer.body, TOKEN_ANSWER_LIMIT, `The token answer of ${asked.registry}`);
-        if (answer.status === 200) return body;
-        // A token service says 400 or 403 where it should say 401: these credentials give no token.
-        if (last || !isPassing(answer.status))
-          throw refusal(answer.status === 400 ? 401 : answer.status, undefined, asked);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof DeliveryError) throw error;
-        if (last || !isPassingError(error)) throw unreachable(error, asked);
-      }
-      await wait(waitBefore(attempt, PATIENT), signal);
-    }
-  }
+/** A token for one scope or several, and where to ask for it. */
+interface WantedToken {
+  readonly url: URL;
+  readonly service: string | undefined;
+  readonly scopes: readonly string[];
+  readonly asked: Asked;
+  readonly signal: AbortSignal;
+}
+
+function mayAsk(login: Login | undefined, origin: URL, service: URL): boolean {
+  if (login === undefined) return mayLeadTo(origin, service);
+  // Azure Container Registry gives its tokens itself.
+  return login.kind === 'azure' ? service.origin === origin.origin : mayKnowCredentials(origin, service);
+}
+
+function basicHeader(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
 function scopeText({ repository, actions }: Scope): string {
   return `repository:${repository}:${actions}`;
-}
-
-function tokenOf(body: Buffer, registry: string): Token {
-  const { token, access_token, expires_in } = parseObject(body);
-  const text = typeof token === 'string' ? token : access_token;
-  // A line end in a header would let a token service write headers of its own.
-  if (typeof text !== 'string' || !/^[\x21-\x7e]+$/.test(text)) {
-    throw new DeliveryError('REGISTRY_FAILED', {
-      message: `The token service of the registry ${registry} gave no token.`,
-      remedy: 'Check that the name of the registry is right; if it is, run again later.',
-    });
-  }
-  const life = typeof expires_in === 'number' && expires_in > 0 ? expires_in : SHORTEST_LIFE;
-  // Renewed when four fifths of its life are over: a token must outlive the request that it opens.
-  return { header: `Bearer ${text}`, renewAt: Date.now() + life * 800 };
-}
-
-function parseObject(body: Buffer): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(body.toString());
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
 }

@@ -3,18 +3,21 @@ import { DeliveryError } from '../errors/delivery-error.ts';
 import { readBounded, readStart } from '../http/bounded-body.ts';
 import { headerOf, type HttpAnswer, type HttpRequest, request } from '../http/request.ts';
 import { codeOf, isPassing, isPassingError, PATIENT, wait, waitBefore } from '../http/retry.ts';
+import type { Login } from './login.ts';
 import { apiOrigins, mayLeadTo } from './registry-address.ts';
-import { type Credentials, RegistryAuth, type Scope } from './registry-auth.ts';
-import { type Asked, errorCodeOf, refusal, unreachable } from './registry-errors.ts';
+import { type DockerLogin, RegistryAuth, type Scope } from './registry-auth.ts';
+import { type Asked, type Refusal, refusal, refusalIn, unreachable } from './registry-errors.ts';
 
 /** What it takes to speak to one registry. */
 export interface RegistryOptions {
   /** Host and perhaps port, as in image names. */
   readonly registry: string;
-  readonly credentials?: Credentials | undefined;
+  readonly login?: Login | undefined;
   /** Speak plain HTTP to a registry that is not on this machine and has no HTTPS. */
   readonly allowHttp?: boolean;
   readonly dispatcher: Dispatcher;
+  /** Hears of each token before it is used, to keep it out of the log. */
+  readonly onToken?: (token: string) => void;
 }
 
 /** A request to a registry's API. */
@@ -54,11 +57,11 @@ export class RegistryClient {
   readonly #auth: RegistryAuth;
   #origin: Promise<URL> | undefined;
 
-  constructor({ registry, credentials, allowHttp = false, dispatcher }: RegistryOptions) {
+  constructor({ registry, login, allowHttp = false, dispatcher, onToken }: RegistryOptions) {
     this.registry = registry;
     this.#dispatcher = dispatcher;
     this.#origins = apiOrigins(registry, allowHttp);
-    this.#auth = new RegistryAuth(registry, credentials, dispatcher);
+    this.#auth = new RegistryAuth({ registry, login, dispatcher, onToken });
   }
 
   /**
@@ -76,7 +79,7 @@ export class RegistryClient {
         if (good || last || !isPassing(answer.status)) {
           const body = await readBounded(answer.body, ANSWER_LIMIT, `What ${this.registry} answered`);
           if (good) return { ...answer, body };
-          throw this.refused(api, answer.status, errorCodeOf(body));
+          throw this.refused(api, refusalIn(answer, body));
         }
         await readStart(answer.body, ERROR_LIMIT);
         retryAfter = headerOf(answer, 'retry-after');
@@ -97,12 +100,22 @@ export class RegistryClient {
       try {
         const answer = await this.send(api);
         if (isGood(answer.status)) return answer;
-        const code = errorCodeOf(await readStart(answer.body, ERROR_LIMIT));
-        if (last || !isPassing(answer.status)) throw this.refused(api, answer.status, code);
+        const body = await readStart(answer.body, ERROR_LIMIT);
+        if (last || !isPassing(answer.status)) throw this.refused(api, refusalIn(answer, body));
       } catch (error) {
         this.#throwUnlessPassing(error, api, last);
       }
       await wait(waitBefore(attempt, PATIENT), api.signal);
+    }
+  }
+
+  /** The login in the form that docker takes; undefined where there is none. Signs in where that is part of it. */
+  async dockerLogin(signal: AbortSignal): Promise<DockerLogin | undefined> {
+    try {
+      return await this.#auth.dockerLogin(() => this.#findOrigin(signal), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof DeliveryError ? error : this.failed({ doing: 'say hello', scopes: [] }, error);
     }
   }
 
@@ -121,8 +134,8 @@ export class RegistryClient {
   }
 
   /** The error for a status that ends the matter. */
-  refused(api: Pick<ApiRequest, 'doing' | 'scopes'>, status: number, code: string | undefined): DeliveryError {
-    return refusal(status, code, this.#asked(api));
+  refused(api: Pick<ApiRequest, 'doing' | 'scopes'>, refused: Refusal): DeliveryError {
+    return refusal(refused, this.#asked(api));
   }
 
   /** The error for a request that got no answer. */
@@ -198,7 +211,7 @@ export class RegistryClient {
   }
 
   #asked({ doing, scopes }: Pick<ApiRequest, 'doing' | 'scopes'>): Asked {
-    return { registry: this.registry, repository: scopes[0]?.repository, doing, username: this.#auth.username };
+    return { registry: this.registry, repository: scopes[0]?.repository, doing, login: this.#auth.login };
   }
 }
 

@@ -27,7 +27,8 @@ export async function withBuiltBase<Result>(
 ): Promise<Result> {
   const found = await findDocker(process.env);
   const parent = agent.variable('Agent.TempDirectory') ?? tmpdir();
-  return withPrivateFolder(parent, { logins: route.logins, env: process.env }, async (folder) => {
+  const logins = await route.logins(signal);
+  return withPrivateFolder(parent, { logins, env: process.env }, async (folder) => {
     const docker = found.with(folder.env);
     const engine = await describeEngine(docker, signal);
     const build = await imageBuild(agent, { folder: folder.path, model, signal });

@@ -19,7 +19,7 @@ import { attachSupplyChain, supplyWishes } from './supply-chain.ts';
 
 void runTask('BundleModelImage', async (agent) => {
   const signal = deadline(agent, agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
-  const route = imageRoute(agent, createDispatcher(networkOf(agent)));
+  const route = await imageRoute(agent, createDispatcher(networkOf(agent)));
   const { target, client } = route;
   const settings = imageSettings(agent, target);
   const wishes = await supplyWishes(agent);

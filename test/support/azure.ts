@@ -12,9 +12,11 @@ import {
   type Application,
   application,
   type Directory,
+  registryId,
   type Role,
 } from '../../tools/services/azure/directory.ts';
 import { EXCHANGE_AUDIENCE, PIPELINES_ISSUER } from '../../tools/services/azure/pipelines.ts';
+import type { AzureRegistry } from '../../tools/services/azure/registry-front.ts';
 import { type AzureStandIn, startAzureStandIn } from '../../tools/services/azure/stand-in.ts';
 
 /** The ways in which a service connection signs in. */
@@ -72,6 +74,7 @@ export class TestAzure {
       directory: this.#usual,
       tokenLife: 3600,
       assertionLife: undefined,
+      knowsRegistries: true,
       interrupt: () => undefined,
     });
   }
@@ -88,6 +91,26 @@ export class TestAzure {
     const scope = container === undefined ? account : `${account}/blobServices/default/containers/${container}`;
     const { roles } = this.standIn.circumstances.directory;
     this.change({ roles: [...roles, { objectId: this.application.objectId, role, scope }] });
+  }
+
+  /** Gives all identities a role on a registry. */
+  grantOn({ circumstances: { registry } }: AzureRegistry, role: Role): void {
+    const { roles } = this.standIn.circumstances.directory;
+    this.change({ roles: [...roles, { objectId: this.application.objectId, role, scope: registryId(registry) }] });
+  }
+
+  /** A Docker registry connection of the kind Azure Container Registry. */
+  registryConnection(scheme: Scheme, host: string, parameters: Readonly<Record<string, string>> = {}): Connection {
+    const { authorization, data } = this.connection(scheme, { loginServer: host, ...parameters });
+    const { activeDirectoryAuthority = '' } = data ?? {};
+    return {
+      // The same id, for which Azure Pipelines vouches.
+      name: 'models',
+      type: 'dockerregistry',
+      url: `https://${host}`,
+      authorization,
+      data: { registrytype: 'ACR', activeDirectoryAuthority },
+    };
   }
 
   /** A service connection as the agent knows it. */

@@ -21,6 +21,17 @@ export interface RegistrySettings {
   readonly folder: string;
   /** File in Apache's format (bcrypt); without it everybody may pull and push. */
   readonly htpasswd?: string;
+  /** Takes tokens of this service alone. */
+  readonly tokens?: TokenAuth;
+}
+
+/** A token service, as a registry is told of it. */
+export interface TokenAuth {
+  readonly realm: string;
+  readonly service: string;
+  readonly issuer: string;
+  /** Of the key that signs its tokens, as PEM. */
+  readonly certificate: string;
 }
 
 const NAME = 'registry';
@@ -36,9 +47,11 @@ export async function registryProgram(settings: RegistrySettings, progress: Prog
   return { command: findProgram('docker-registry') ?? 'docker-registry', args: ['serve', await configure(settings)] };
 }
 
-async function configure({ port, folder, htpasswd }: RegistrySettings): Promise<string> {
+async function configure({ port, folder, htpasswd, tokens }: RegistrySettings): Promise<string> {
   await mkdir(folder, { recursive: true });
   const file = join(folder, 'config.yml');
+  const certificate = join(folder, 'tokens.pem');
+  if (tokens !== undefined) await writeFile(certificate, tokens.certificate);
   await writeFile(
     file,
     stringify({
@@ -47,6 +60,18 @@ async function configure({ port, folder, htpasswd }: RegistrySettings): Promise<
       storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
       http: { addr: `127.0.0.1:${port}` },
       ...(htpasswd === undefined ? {} : { auth: { htpasswd: { realm: 'registry', path: htpasswd } } }),
+      ...(tokens === undefined
+        ? {}
+        : {
+            auth: {
+              token: {
+                realm: tokens.realm,
+                service: tokens.service,
+                issuer: tokens.issuer,
+                rootcertbundle: certificate,
+              },
+            },
+          }),
     }),
   );
   return file;

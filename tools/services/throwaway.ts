@@ -10,7 +10,7 @@ import { blobAnswers, blobProgram, type BlobService, blobServiceAt, originAt } f
 import { ask } from './commands.ts';
 import { freePort, isTaken } from './ports.ts';
 import type { Program } from './processes.ts';
-import { type Registry, registryAnswers, registryProgram } from './registry.ts';
+import { type Registry, registryAnswers, registryProgram, type TokenAuth } from './registry.ts';
 import { printedProgress } from './stages.ts';
 
 /** Ends a service and removes its data. */
@@ -40,15 +40,20 @@ export async function startThrowawayTlsBlob(server: CertifiedKey): Promise<{ rea
 /**
  * Starts a registry with nothing in it.
  *
- * @param users names and passwords; without any, everybody may pull and push
+ * @param who names and passwords, or a token service; without either, everybody may pull and push
  */
 export async function startThrowawayRegistry(
-  users: Readonly<Record<string, string>> = {},
+  who: { readonly users?: Readonly<Record<string, string>>; readonly tokens?: TokenAuth } = {},
 ): Promise<Registry & Stoppable> {
   const folder = await mkdtemp(join(tmpdir(), 'registry-'));
   const port = await freePort();
-  const asksWho = Object.keys(users).length > 0;
-  const settings = { port, folder, ...(asksWho ? { htpasswd: await writePasswords(folder, users) } : {}) };
+  const { users, tokens } = who;
+  const settings = {
+    ...{ port, folder },
+    ...(users === undefined ? {} : { htpasswd: await writePasswords(folder, users) }),
+    ...(tokens === undefined ? {} : { tokens }),
+  };
+  const asksWho = users !== undefined || tokens !== undefined;
   const program = await registryProgram(settings, printedProgress());
   const running = await startIn(folder, program, async () => await registryAnswers(port, { asksWho }));
   return { host: `127.0.0.1:${port}`, ...running };

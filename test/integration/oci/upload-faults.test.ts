@@ -160,7 +160,7 @@ describe('an upload', function () {
     const elsewhere = await RegistryFaults.start(secured.host);
     try {
       const registry = guarded.host;
-      const own = new RegistryClient({ registry, credentials: secured, dispatcher });
+      const own = new RegistryClient({ registry, login: secured.login, dispatcher });
       guarded.plan = ({ method, index }) =>
         method === 'PATCH' && index === 0
           ? { answer: 401, headers: { 'www-authenticate': 'Basic realm="again"' } }
@@ -192,7 +192,7 @@ describe('an upload', function () {
     faults.plan = () => ({ answer: 401, headers });
     const own = new RegistryClient({
       registry: faults.host,
-      credentials: { username: 'u', password: 'p' },
+      login: { kind: 'password', username: 'u', password: 'p', from: 'a test' },
       dispatcher,
     });
     const sent = uploadBlob(own, { repository, source: source(), onSent: () => undefined, signal: NEVER });

@@ -13,7 +13,7 @@ describe('a service of a test’s own', () => {
   });
 
   it('is a registry that lets in its users and nobody else', async () => {
-    const registry = await startThrowawayRegistry({ ann: 'pa:ss$word', bob: 'x' });
+    const registry = await startThrowawayRegistry({ users: { ann: 'pa:ss$word', bob: 'x' } });
     const statusFor = async (user: string): Promise<number> => {
       const authorization = `Basic ${Buffer.from(user).toString('base64')}`;
       return (await fetch(`http://${registry.host}/v2/`, { headers: { authorization } })).status;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ServiceConnections } from '../../../lib/agent/service-connections.ts';
+import { type RegistryConnection, ServiceConnections } from '../../../lib/agent/service-connections.ts';
 
 interface Endpoint {
   readonly url?: string;
@@ -24,7 +24,35 @@ describe('service connections', () => {
   it('to a registry give its host as images name it', () => {
     const registry = { registry: 'https://shop.example.com/v1/', username: 'u', password: 'p' };
     const found = connections({ scheme: 'UsernamePassword', parameters: registry }).registry('shop');
-    assert.deepEqual(found, { host: 'shop.example.com', username: 'u', password: 'p' });
+    assert.deepEqual(found, { kind: 'password', host: 'shop.example.com', username: 'u', password: 'p' });
+  });
+
+  it('to a registry may hold a token, alone or in the place of a password', () => {
+    const parameters = { apitoken: 't' };
+    const endpoint = { url: 'https://shop.example.com/', scheme: 'Token' };
+    assert.deepEqual(connections({ ...endpoint, parameters }).registry('shop'), {
+      ...{ kind: 'token', host: 'shop.example.com', token: 't' },
+    });
+    assert.deepEqual(connections({ ...endpoint, parameters: { ...parameters, username: 'u' } }).registry('shop'), {
+      ...{ kind: 'password', host: 'shop.example.com', username: 'u', password: 't' },
+    });
+  });
+
+  it('to an Azure Container Registry carry an identity of any scheme, and the cloud by its address', () => {
+    const parameters = { loginServer: 'Shop.azurecr.us', tenantId: 't1', servicePrincipalId: 'c1' };
+    const small = Object.fromEntries(Object.entries(parameters).map(([key, value]) => [key.toLowerCase(), value]));
+    const read = (scheme: string, more: Readonly<Record<string, string>> = {}): RegistryConnection =>
+      connections({
+        ...{ url: 'https://Shop.azurecr.us', scheme, data: { registrytype: 'ACR' } },
+        parameters: { ...small, ...parameters, ...more },
+      }).registry('shop');
+    const connection = read('ServicePrincipal', { serviceprincipalkey: 's' });
+    assert.ok(connection.kind === 'azure');
+    assert.deepEqual(connection.azure.identity, { kind: 'secret', tenantId: 't1', clientId: 'c1', secret: 's' });
+    assert.equal(connection.azure.cloud.authority, 'https://login.microsoftonline.us');
+    assert.equal(connection.azure.cloud.resourceManager, 'https://management.usgovcloudapi.net');
+    const managed = read('ManagedServiceIdentity');
+    assert.ok(managed.kind === 'azure' && managed.azure.identity.kind === 'managed');
   });
 
   it('to Docker Hub are known by its old index address', () => {
@@ -130,11 +158,8 @@ describe('service connections', () => {
   });
 
   it('of a kind that an input does not take are refused', () => {
-    const workload = connections({ scheme: 'WorkloadIdentityFederation', data: { authorizationType: 'Magic' } });
-    assert.throws(() => workload.registry('shop'), {
-      code: 'CONNECTION_INVALID',
-      message: /workloadidentityfederation/,
-    });
-    assert.throws(() => workload.kubernetes('shop'), { code: 'CONNECTION_INVALID', message: /magic/ });
+    const other = connections({ scheme: 'Certificate', data: { authorizationType: 'Magic' } });
+    assert.throws(() => other.registry('shop'), { code: 'CONNECTION_INVALID', message: /certificate/ });
+    assert.throws(() => other.kubernetes('shop'), { code: 'CONNECTION_INVALID', message: /magic/ });
   });
 });

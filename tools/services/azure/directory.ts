@@ -34,7 +34,11 @@ export type Role =
   | 'Reader and Data Access'
   | 'Storage Account Key Operator Service Role'
   | 'Storage Blob Data Reader'
-  | 'Storage Blob Data Contributor';
+  | 'Storage Blob Data Contributor'
+  | 'AcrPull'
+  | 'AcrPush'
+  | 'Container Registry Repository Reader'
+  | 'Container Registry Repository Writer';
 
 export interface RoleAssignment {
   readonly objectId: string;
@@ -52,6 +56,23 @@ export interface StorageAccount {
   readonly blobEndpoint: string;
   /** Whether its keys open it (`allowSharedKeyAccess`). */
   readonly allowsKeys: boolean;
+}
+
+/** A container registry. */
+export interface ContainerRegistry {
+  readonly name: string;
+  /** As it stands in image names. */
+  readonly loginServer: string;
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  /** Which roles count: those for whole registries, or those that may have conditions on repositories. */
+  readonly roleAssignmentMode: 'rbac' | 'abac';
+  /** The user who may do everything, where that is enabled. */
+  readonly admin?: { readonly username: string; readonly password: string } | undefined;
+  /** Whether tokens for Azure Resource Manager open it (`azureADAuthenticationAsArmPolicy`). */
+  readonly allowsResourceManagerTokens: boolean;
+  /** Where all callers come from, and from where the firewall lets nobody in. */
+  readonly blockedAddress?: string | undefined;
 }
 
 /** A service connection, as Azure Pipelines knows it. */
@@ -105,7 +126,12 @@ export function accountId({ subscriptionId, resourceGroup, name }: StorageAccoun
   return `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Storage/storageAccounts/${name}`;
 }
 
-// https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage
+/** A registry's id in Azure Resource Manager. */
+export function registryId({ subscriptionId, resourceGroup, name }: ContainerRegistry): string {
+  return `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.ContainerRegistry/registries/${name}`;
+}
+
+// https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage and …/containers
 const ACTIONS: Readonly<Record<Role, readonly string[]>> = {
   Reader: ['Microsoft.Storage/storageAccounts/read'],
   'Reader and Data Access': [
@@ -117,6 +143,13 @@ const ACTIONS: Readonly<Record<Role, readonly string[]>> = {
   'Storage Blob Data Contributor': [
     'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read',
     'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write',
+  ],
+  AcrPull: ['Microsoft.ContainerRegistry/registries/pull/read'],
+  AcrPush: ['Microsoft.ContainerRegistry/registries/pull/read', 'Microsoft.ContainerRegistry/registries/push/write'],
+  'Container Registry Repository Reader': ['Microsoft.ContainerRegistry/registries/repositories/content/read'],
+  'Container Registry Repository Writer': [
+    'Microsoft.ContainerRegistry/registries/repositories/content/read',
+    'Microsoft.ContainerRegistry/registries/repositories/content/write',
   ],
 };
 

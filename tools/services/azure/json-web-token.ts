@@ -11,9 +11,9 @@ export interface ReadToken {
   readonly signedBy: (publicKey: KeyObject) => boolean;
 }
 
-/** Signs claims with RS256. */
-export function issueToken(claims: Claims, privateKey: string, keyId: string): string {
-  const content = [{ typ: 'JWT', alg: 'RS256', kid: keyId }, claims].map(encode).join('.');
+/** Signs claims with RS256, and says in the header which key that was: by an id or otherwise. */
+export function issueToken(claims: Claims, privateKey: string, keyId: string | undefined, header: Claims = {}): string {
+  const content = [{ typ: 'JWT', alg: 'RS256', kid: keyId, ...header }, claims].map(encode).join('.');
   return `${content}.${sign('sha256', Buffer.from(content), createPrivateKey(privateKey)).toString('base64url')}`;
 }
 

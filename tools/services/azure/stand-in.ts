@@ -1,5 +1,5 @@
 // Azure's own control plane, as far as the tasks speak to it: Entra, Azure Pipelines where it vouches for connections, the
-// metadata service of machines, Azure Resource Manager, and a storage account that Entra's tokens open. The real ones cannot
+// metadata service of machines, Azure Resource Manager, and a storage account and container registries that Entra's tokens open. The real ones cannot
 // run here; this one checks what it is sent as they do, so the real SDKs can be tried against it as they are.
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -15,6 +15,7 @@ import { entra } from './entra.ts';
 import { instanceMetadata } from './instance-metadata.ts';
 import { publicKeyOf } from './json-web-token.ts';
 import { OIDC_PATH, pipelines, PIPELINES_ISSUER } from './pipelines.ts';
+import { type AzureRegistry, startAzureRegistry } from './registry-front.ts';
 import { resourceManager } from './resource-manager.ts';
 
 /** What can be changed while the stand-in runs. */
@@ -25,6 +26,8 @@ export interface Circumstances {
   tokenLife: number;
   /** How long assertions of Azure Pipelines live, in seconds; undefined: as long as the real ones. */
   assertionLife: number | undefined;
+  /** Whether the tenant knows container registries by their own name. */
+  knowsRegistries: boolean;
   /** Answers in the place of a part: for faults. */
   interrupt: Interruption;
 }
@@ -53,6 +56,8 @@ export interface AzureStandIn extends Stoppable {
   readonly storageRefusals: readonly string[];
   /** From now on the storage account takes none of the tokens that it has seen. */
   revokeTokens(): void;
+  /** Starts a container registry of the subscription, which ends with the stand-in. */
+  startRegistry(): Promise<AzureRegistry>;
 }
 
 /** Starts everything, on free ports of loopback, with an authority of its own. */
@@ -72,6 +77,7 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
     directory: emptyDirectory(),
     tokenLife: 3600,
     assertionLife: undefined,
+    knowsRegistries: true,
     interrupt: () => undefined,
   };
   const [calls, unknownCalls, storageRefusals]: [string[], string[], string[]] = [[], [], []];
@@ -85,7 +91,11 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
     tokenLife: () => circumstances.tokenLife,
     audienceOf: (scope: string) => {
       const resource = scope.replace(/\/\.default$/, '');
-      return resource === 'https://storage.azure.com' || new URL(resource).port === port ? resource : undefined;
+      if (resource === 'https://containerregistry.azure.net' && !circumstances.knowsRegistries) return undefined;
+      return ['https://storage.azure.com', 'https://containerregistry.azure.net'].includes(resource) ||
+        new URL(resource).port === port
+        ? resource
+        : undefined;
     },
     issuers: { [PIPELINES_ISSUER]: publicKeyOf(pipelinesKeys.certificate) },
   };
@@ -126,6 +136,7 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
     allowsKeys: true,
   };
   circumstances.directory = { ...circumstances.directory, storageAccounts: [account] };
+  const registries: AzureRegistry[] = [];
   return {
     circumstances,
     origin: control.origin,
@@ -133,7 +144,17 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
     oidcRequestUri: `${control.origin}${OIDC_PATH}`,
     ...{ caFile, account, blob, calls, unknownCalls, storageTokens, storageRefusals },
     revokeTokens: () => storageTokens.forEach((token) => revoked.add(token)),
+    startRegistry: async () => {
+      const registry = await startAzureRegistry({
+        ...{ directory, entraKey, server, resourceManager: () => control.origin },
+        interrupt: (call) => circumstances.interrupt(call),
+        onUnknown: (call) => unknownCalls.push(call),
+      });
+      registries.push(registry);
+      return registry;
+    },
     stop: async () => {
+      await Promise.all(registries.map((registry) => registry.stop()));
       await Promise.all([control, metadata, storage, emulator].map((running) => running.stop()));
       await rm(folder, { recursive: true, force: true });
     },
