@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -182,17 +183,17 @@ describe('BundleModelImage signs in to registries', function () {
     // The client of Docker takes the stand-in's authority from where programs in Go look for it.
     const variables = { SSL_CERT_FILE: azure.standIn.caFile, DOCKER_HOST: engine };
     const build = { builder: 'dockerfile', buildContext: context, modelTarget: '/second' };
-    succeeded(await run({ ...inputs, ...build }, connections, { variables }));
-    const without = { ...target(), ...build, registryConnection: 'shop' };
+    const elsewhere = { ...target(), ...build, registryConnection: 'shop' };
     const { username, password } = docker;
-    const refused = await run(without, [shop('UsernamePassword', { username, password })], { variables });
-    assert.match(errorOf(refused), /^DOCKER_PULL_FAILED: /);
+    const both = [shop('UsernamePassword', { username, password }), ...connections];
+    // The engine keeps what it has pulled, so the pull that must not succeed comes first.
+    assert.match(errorOf(await run(elsewhere, both, { variables })), /^DOCKER_PULL_FAILED: /);
     const base = { baseRegistrySubscription: 'models', baseRegistry: registry.host };
-    succeeded(
-      await run({ ...without, ...base }, [shop('UsernamePassword', { username, password }), ...connections], {
-        variables,
-      }),
-    );
+    succeeded(await run({ ...elsewhere, ...base }, both, { variables }));
+    const env = { ...process.env, DOCKER_HOST: engine };
+    execFileSync('docker', ['image', 'rm', '--force', outputs.image ?? ''], { env, stdio: 'ignore' });
+    succeeded(await run({ ...inputs, ...build }, connections, { variables }));
+    execFileSync('docker', ['image', 'rm', '--force', outputs.image ?? ''], { env, stdio: 'ignore' });
   });
 
   it('goes on with a push that outlives its tokens on a slow link', async () => {
