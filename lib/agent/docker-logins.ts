@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../errors/delivery-error.ts';
 import { configuredLogin } from '../oci/docker-config.ts';
-import type { Login } from '../oci/login.ts';
+import { type Login, secretsOf } from '../oci/login.ts';
 import type { Agent } from './agent.ts';
 
 /**
@@ -27,7 +27,9 @@ export async function dockerLogins(agent: Agent): Promise<(registry: string) => 
           `${file} has the login of ${registry} kept by docker-credential-${found.helper}, which is not run: choose a service connection if ${registry} wants to know who asks.`,
         );
       }
-      return found.kind === 'login' ? found.login : undefined;
+      if (found.kind !== 'login') return undefined;
+      for (const secret of secretsOf(found.login)) agent.hide(secret);
+      return found.login;
     } catch (error) {
       agent.warn(`${file} cannot be read, so no login is taken from there: ${messageOf(error)}`);
       return undefined;

@@ -3,7 +3,7 @@ import type { AzureSession } from '../azure/session.ts';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { isLoopback } from '../http/proxy.ts';
 import { normalRegistry } from '../oci/image-name.ts';
-import type { Login } from '../oci/login.ts';
+import { type Login, secretsOf } from '../oci/login.ts';
 import type { Agent } from './agent.ts';
 import { azureSession, sessionOf } from './azure-session.ts';
 
@@ -59,16 +59,18 @@ function connectionLogin(agent: Agent, id: string): { readonly host: string; rea
   switch (connection.kind) {
     case 'password': {
       const { username, password } = connection;
-      agent.hide(password);
-      agent.hide(Buffer.from(`${username}:${password}`).toString('base64'));
-      return { host, login: { kind: 'password', username, password, from } };
+      return { host, login: hidden(agent, { kind: 'password', username, password, from }) };
     }
     case 'token':
-      agent.hide(connection.token);
-      return { host, login: { kind: 'token', token: connection.token, from } };
+      return { host, login: hidden(agent, { kind: 'token', token: connection.token, from }) };
     case 'azure':
       return { host, login: azureLogin(sessionOf(agent, connection.azure)) };
   }
+}
+
+function hidden(agent: Agent, login: Login): Login {
+  for (const secret of secretsOf(login)) agent.hide(secret);
+  return login;
 }
 
 function azureLogin(session: AzureSession): Login {

@@ -37,3 +37,18 @@ export function nameOf(login: Login): string {
       return login.identity;
   }
 }
+
+/** Everything in a login that must never be shown. */
+export function secretsOf(login: Login): readonly string[] {
+  switch (login.kind) {
+    case 'password':
+      return [login.password, Buffer.from(`${login.username}:${login.password}`).toString('base64')];
+    case 'token':
+      return [login.token];
+    case 'refreshToken':
+      return [login.refreshToken];
+    case 'azure':
+      // Those of its connection are that one's matter.
+      return [];
+  }
+}
