@@ -1,11 +1,12 @@
-// Passes requests on to a store and adds up what it answers to each.
+// Passes requests on to a store or a registry and adds up what goes through, each way.
 import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export class CountingProxy {
   readonly #server: Server;
-  readonly #bytes = new Map<string, number>();
+  readonly #answered = new ByteCounts();
+  readonly #sent = new ByteCounts();
 
   private constructor(target: URL) {
     this.#server = createServer((incoming, outgoing) => {
@@ -13,10 +14,10 @@ export class CountingProxy {
       const options = { host: target.hostname, port: target.port, path: url, method, headers };
       const upstream = request(options, (answer) => {
         outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.on('data', (chunk: Buffer) => this.#add(url, chunk.length)).pipe(outgoing);
+        answer.on('data', (chunk: Buffer) => this.#answered.add(url, chunk.length)).pipe(outgoing);
       });
       upstream.on('error', () => void outgoing.destroy());
-      incoming.pipe(upstream);
+      incoming.on('data', (chunk: Buffer) => this.#sent.add(url, chunk.length)).pipe(upstream);
     });
   }
 
@@ -33,9 +34,19 @@ export class CountingProxy {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** As it stands in image names. */
+  get host(): string {
+    return new URL(this.origin).host;
+  }
+
   /** Bytes answered so far to requests whose path `counts`. */
   bytes(counts: (path: string) => boolean): number {
-    return [...this.#bytes].reduce((sum, [path, bytes]) => sum + (counts(path) ? bytes : 0), 0);
+    return this.#answered.sum(counts);
+  }
+
+  /** Bytes of the bodies of such requests. */
+  sent(counts: (path: string) => boolean): number {
+    return this.#sent.sum(counts);
   }
 
   async stop(): Promise<void> {
@@ -43,9 +54,17 @@ export class CountingProxy {
     this.#server.close();
     await once(this.#server, 'close');
   }
+}
 
-  #add(url: string, bytes: number): void {
+class ByteCounts {
+  readonly #bytes = new Map<string, number>();
+
+  add(url: string, bytes: number): void {
     const path = url.split('?')[0] ?? '';
     this.#bytes.set(path, (this.#bytes.get(path) ?? 0) + bytes);
+  }
+
+  sum(counts: (path: string) => boolean): number {
+    return [...this.#bytes].reduce((sum, [path, bytes]) => sum + (counts(path) ? bytes : 0), 0);
   }
 }

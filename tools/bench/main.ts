@@ -4,6 +4,7 @@ import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
   'cold-start': () => import('./cold-start.ts'),
   faults: async (args) => (await import('./faults/main.ts')).benchFaults(args),
+  image: async (args) => (await import('./image/main.ts')).benchImage(args),
   store: async (args) => (await import('./store/main.ts')).benchStore(args),
 };
 

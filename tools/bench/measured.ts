@@ -12,6 +12,8 @@ export interface Measure {
   readonly processor: number;
   /** Most memory that any one process of the program had at once, in bytes. */
   readonly peak: number;
+  /** What its processes put onto disks, in bytes; what others did for them does not count. */
+  readonly written: number;
 }
 
 /** GNU time, which knows the peak of a whole tree of processes. */
@@ -25,13 +27,26 @@ const TIME = '/usr/bin/time';
 export async function measured(run: (wrapper: readonly string[]) => Promise<unknown>): Promise<Measure> {
   const report = join(tmpdir(), `time-${process.pid}-${Math.random().toString(36).slice(2)}`);
   try {
-    await run([TIME, '--format', '%e %U %S %M', '--output', report]);
+    await run([TIME, '--format', '%e %U %S %M %O', '--output', report]);
     const figures = (await readFile(report, 'utf8')).split(' ').map(Number);
-    const [seconds = Number.NaN, user = Number.NaN, system = Number.NaN, kilobytes = Number.NaN] = figures;
-    return { seconds, processor: user + system, peak: kilobytes * 1024 };
+    const [seconds = NaN, user = NaN, system = NaN, kilobytes = NaN, blocks = NaN] = figures;
+    return { seconds, processor: user + system, peak: kilobytes * 1024, written: blocks * 512 };
   } finally {
     await rm(report, { force: true });
   }
+}
+
+/** Steps one after another, as one measure. */
+export async function inTurn(steps: readonly (() => Promise<Measure>)[]): Promise<Measure> {
+  const measures: Measure[] = [];
+  for (const step of steps) measures.push(await step());
+  const sum = (figure: (measure: Measure) => number): number => measures.reduce((all, one) => all + figure(one), 0);
+  return {
+    seconds: sum(({ seconds }) => seconds),
+    processor: sum(({ processor }) => processor),
+    peak: Math.max(...measures.map(({ peak }) => peak)),
+    written: sum(({ written }) => written),
+  };
 }
 
 /** Runs a program to its end; what it prints is shown only where it fails. */

@@ -23,6 +23,7 @@ function summaryOf(measures: readonly Measure[]): Measure {
     seconds: median(measures.map(({ seconds }) => seconds)),
     processor: median(measures.map(({ processor }) => processor)),
     peak: Math.max(...measures.map(({ peak }) => peak)),
+    written: median(measures.map(({ written }) => written)),
   };
 }
 

@@ -2,7 +2,7 @@
 import { BlobServiceClient } from '@azure/storage-blob';
 import { CountingProxy } from '../counting-proxy.ts';
 import { inRounds } from '../rounds.ts';
-import { fasterThanAz, nearCurl, type Result, withinMemory, withinSeconds } from './result.ts';
+import { fasterThan, near, type Result, withBytes, withinMemory, withinSeconds } from '../result.ts';
 import { CONTAINER, type Workbench } from './workbench.ts';
 
 const GiB = 2 ** 30;
@@ -39,11 +39,11 @@ async function oneLarge(workbench: Workbench, rounds: number): Promise<readonly 
   });
   await workbench.clear('one', 'az.bin', 'curl');
   return [
-    fasterThanAz({ title: `Fetch ${title}`, ...down }, 4),
-    nearCurl({ title: `Fetch ${title}`, ...down }, 1.25),
-    withinMemory({ title: `Fetch ${title}`, ours: down.ours }, MOST_MEMORY),
-    fasterThanAz({ title: `Publish ${title}`, ...up }, 2),
-    withinMemory({ title: `Publish ${title}`, ours: up.ours }, MOST_MEMORY),
+    fasterThan({ title: `Fetch ${title}`, measures: down }, 'az', 4),
+    near({ title: `Fetch ${title}`, measures: down }, 'curl', 1.25),
+    withinMemory({ title: `Fetch ${title}`, measures: down }, MOST_MEMORY),
+    fasterThan({ title: `Publish ${title}`, measures: up }, 'az', 2),
+    withinMemory({ title: `Publish ${title}`, measures: up }, MOST_MEMORY),
     await unchanged(workbench, rounds),
   ];
 }
@@ -54,16 +54,10 @@ async function unchanged(workbench: Workbench, rounds: number): Promise<Result> 
   const proxy = await CountingProxy.start(endpoint);
   const through = connectionString.replace(new URL(endpoint).origin, proxy.origin);
   const title = 'Fetch it again, unchanged';
-  const { ours } = await inRounds(rounds, { ours: () => workbench.fetch('one', 'fetched/one', through) });
+  const measures = await inRounds(rounds, { ours: () => workbench.fetch('one', 'fetched/one', through) });
   const data = proxy.bytes((path) => !path.endsWith('.json') && path.includes('/files/'));
   await proxy.stop();
-  const result = withinSeconds({ title, ours }, 0.5);
-  return {
-    ...result,
-    target: `${result.target}, 0 bytes of data`,
-    reached: `${result.reached}, ${data} bytes`,
-    met: result.met && data === 0,
-  };
+  return withBytes(withinSeconds({ title, measures }, 0.5), 'bytes of data', data);
 }
 
 async function manySmall(workbench: Workbench, rounds: number): Promise<readonly Result[]> {
@@ -101,7 +95,10 @@ async function manySmall(workbench: Workbench, rounds: number): Promise<readonly
     },
   });
   await workbench.clear('many', 'az', 'curl');
-  return [fasterThanAz({ title: `Fetch ${title}`, ...down }, 3), fasterThanAz({ title: `Publish ${title}`, ...up }, 2)];
+  return [
+    fasterThan({ title: `Fetch ${title}`, measures: down }, 'az', 3),
+    fasterThan({ title: `Publish ${title}`, measures: up }, 'az', 2),
+  ];
 }
 
 async function huge(workbench: Workbench): Promise<readonly Result[]> {
@@ -112,8 +109,8 @@ async function huge(workbench: Workbench): Promise<readonly Result[]> {
   const fetched = await workbench.fetch('huge', 'fetched/huge');
   await workbench.clear('fetched/huge');
   return [
-    withinMemory({ title: `Fetch ${title}`, ours: fetched }, MOST_MEMORY),
-    withinMemory({ title: `Publish ${title}`, ours: published }, MOST_MEMORY),
+    withinMemory({ title: `Fetch ${title}`, measures: { ours: fetched } }, MOST_MEMORY),
+    withinMemory({ title: `Publish ${title}`, measures: { ours: published } }, MOST_MEMORY),
   ];
 }
 

@@ -1,14 +1,14 @@
 // npm run bench -- store: the packed model tasks beside the Azure CLI, and beside curl, the least that a download can take.
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { DeliveryError } from '../../../lib/errors/delivery-error.ts';
 import { ensureBuiltTasks } from '../../demo/built-tasks.ts';
 import { table } from '../../demo/table.ts';
 import { ensureDebianPackages } from '../../services/debian-packages.ts';
 import { type Progress, printedProgress } from '../../services/stages.ts';
 import { load, machine } from '../machine.ts';
+import { chosenParts } from '../parts.ts';
+import { type Result, rowsOf } from '../result.ts';
 import { CASES, type CaseName } from './cases.ts';
-import { rowOf, type Result } from './result.ts';
 import { Workbench } from './workbench.ts';
 
 /**
@@ -21,14 +21,14 @@ export async function benchStore(args: readonly string[]): Promise<boolean> {
     args: [...args],
     options: { rounds: { type: 'string', default: '3' }, only: { type: 'string' }, check: { type: 'boolean' } },
   });
-  const names = namesIn(values.only);
+  const names = chosenParts('store', CASES, values.only);
   const progress = printedProgress();
   await ensureDebianPackages([...(existsSync('/usr/bin/az') ? [] : ['azure-cli']), 'curl', 'time'], progress);
   await ensureBuiltTasks();
   const results = await resultsOf(names, Number(values.rounds), progress);
   console.log(`\nMedian of ${values.rounds} rounds in turn, load average ${load()}, on ${machine()}.`);
   console.log('Each contender: wall time, processor time, most memory of one process.\n');
-  console.log(table([['', 'this task', 'Azure CLI', 'curl', 'target', 'reached', ''], ...results.map(rowOf)]));
+  console.log(table(rowsOf(results, { ours: 'this task', az: 'Azure CLI', curl: 'curl' })));
   console.log(
     '\n× az: how many times as fast as the Azure CLI. × curl: how many times as long as curl, which checks nothing.',
   );
@@ -47,16 +47,4 @@ async function resultsOf(names: readonly CaseName[], rounds: number, progress: P
     await workbench.stop();
   }
   return results;
-}
-
-function namesIn(only: string | undefined): readonly CaseName[] {
-  const known = Object.keys(CASES) as CaseName[];
-  if (only === undefined) return known;
-  const wanted = only.split(',');
-  const unknown = wanted.find((name) => !known.includes(name as CaseName));
-  if (unknown === undefined) return wanted as CaseName[];
-  throw new DeliveryError('BENCH_UNKNOWN', {
-    message: `The store benchmark has no part "${unknown}".`,
-    remedy: `Give some of: ${known.join(', ')}.`,
-  });
 }
