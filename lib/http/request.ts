@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import bareRequest from 'undici/lib/api/api-request.js';
+import { asError } from '../errors/delivery-error.ts';
 
 /** One HTTP request. Redirects are not followed and no status is an error: both are for the caller to judge. */
 export interface HttpRequest {
@@ -28,6 +29,9 @@ export function request(
   { method, url, headers = {}, body, signal, answerLimit }: HttpRequest,
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
+    // By itself a request that is still waiting for its connection would stop only when that stands or has failed.
+    const stop = (): void => reject(asError(signal.reason));
+    signal.addEventListener('abort', stop, { once: true });
     bareRequest.call(
       dispatcher,
       {
@@ -41,6 +45,7 @@ export function request(
         ...(answerLimit === undefined ? {} : { headersTimeout: answerLimit }),
       },
       (error, data) => {
+        signal.removeEventListener('abort', stop);
         if (error === null) resolve({ status: data.statusCode, headers: data.headers, body: data.body });
         else reject(error);
       },

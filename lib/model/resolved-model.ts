@@ -21,6 +21,12 @@ export interface ModelFile {
    * from its beginning, checked against its SHA-256: the stream fails with `DIGEST_MISMATCH` before it would end.
    */
   readonly open: (offset: number, signal: AbortSignal) => Promise<Readable>;
+  /**
+   * The same, in memory that is used again: a piece is good only until the next is asked for.
+   *
+   * @param check whether to check the SHA-256, for readers who have no digest of their own to check
+   */
+  readonly openBriefly: (offset: number, check: boolean, signal: AbortSignal) => AsyncIterable<Buffer>;
 }
 
 /** A model that was found in a store, of which nothing has been downloaded yet. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { FreshMemory } from './piece-memory.ts';
+import { FreshMemory, type PieceMemory, ReusedMemory } from './piece-memory.ts';
 import { readAhead } from './read-ahead.ts';
 import type { ModelFile } from './resolved-model.ts';
 import type { ObjectStore } from './stores/object-store.ts';
@@ -25,14 +25,25 @@ export function storedFile(store: ObjectStore, facts: StoredFileFacts): ModelFil
   const { path, size, object, etag, sha256, md5 } = facts;
   const readRange: ModelFile['readRange'] = (offset, into, signal) =>
     store.readRange({ name: object, offset, size, etag }, into, signal);
+  const piecesOf = (
+    offset: number,
+    check: boolean,
+    memory: PieceMemory,
+    signal: AbortSignal,
+  ): AsyncIterable<Buffer> => {
+    const pieces = readAhead(readRange, { offset, size }, memory, signal);
+    return check && offset === 0 && sha256 !== undefined ? verified(pieces, path, sha256) : pieces;
+  };
   const open: ModelFile['open'] = (offset, signal) => {
     // The stream's reader may keep a piece for as long as it likes.
-    const pieces = readAhead(readRange, { offset, size }, new FreshMemory(READ_AHEAD), signal);
-    const checked = offset === 0 && sha256 !== undefined ? verified(pieces, path, sha256) : pieces;
-    return Promise.resolve(Readable.from(checked, { objectMode: false, signal }));
+    const pieces = piecesOf(offset, true, new FreshMemory(READ_AHEAD), signal);
+    return Promise.resolve(Readable.from(pieces, { objectMode: false, signal }));
+  };
+  const openBriefly: ModelFile['openBriefly'] = (offset, check, signal) => {
+    return piecesOf(offset, check, new ReusedMemory(READ_AHEAD), signal);
   };
   const identity = etag === undefined ? undefined : JSON.stringify([store.uriOf(object), size, etag]);
-  return { path, size, sha256, md5, identity, readRange, open };
+  return { path, size, sha256, md5, identity, readRange, open, openBriefly };
 }
 
 /** Passes pieces on and compares their SHA-256 before the end. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { asError } from '../errors/delivery-error.ts';
+import { asError, DeliveryError } from '../errors/delivery-error.ts';
 import { IDLE_LIMIT } from '../http/dispatcher.ts';
 import { readAhead } from './read-ahead.ts';
 
@@ -10,6 +10,11 @@ export interface BlobSource {
   readonly name: string;
   /** In bytes; undefined where only reading it to its end can tell, as for what is compressed on the way. */
   readonly size: number | undefined;
+  /**
+   * It reads ahead by itself, in memory that it uses again: what it gives is good only until the next is asked for, and
+   * it sees to stalls itself. Left out: it does not.
+   */
+  readonly brief?: boolean;
   open(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
@@ -31,6 +36,8 @@ interface Held {
 const READ_AHEAD = 8 * 1024 * 1024;
 /** Less of what is held in pieces anyway. */
 const READ_AHEAD_HELD = 1024 * 1024;
+/** A chunk below this may wait in its socket while the next is asked for; sockets take larger ones whole first. */
+const QUEUED = 64 * 1024;
 /** A request must say its length first, so a piece of a source without one is gathered in memory, up to so many bytes. */
 const LARGEST_HELD = 4 * 1024 * 1024;
 
@@ -119,8 +126,12 @@ export class SourceReader {
   #restart(start: number): void {
     this.close();
     this.#position = start;
-    const { name, size } = this.#source;
+    const { name, size, brief = false } = this.#source;
     const opened = this.#source.open(start, this.#signal);
+    if (brief) {
+      this.#stream = opened[Symbol.asyncIterator]();
+      return;
+    }
     const capacity = size === undefined ? READ_AHEAD_HELD : READ_AHEAD;
     this.#stream = readAhead(opened, { capacity, idleLimit: IDLE_LIMIT, name });
   }
@@ -137,7 +148,7 @@ export class SourceReader {
       if (unhashed.length > 0) this.#hash.update(unhashed);
       this.#position += part.length;
       this.#hashed = Math.max(this.#hashed, this.#position);
-      yield part;
+      yield this.#source.brief === true && part.length < QUEUED ? Buffer.from(part) : part;
     }
   }
 
@@ -150,12 +161,19 @@ export class SourceReader {
         this.#size = this.#position;
         return undefined;
       }
-      throw new Error(`${this.#source.name} ended before its ${this.#source.size} bytes`);
+      throw ended(this.#source.name, this.#source.size);
     } catch (error) {
       if (this.#stream === stream) this.#failure = asError(error);
       throw error;
     }
   }
+}
+
+function ended(name: string, size: number): DeliveryError {
+  return new DeliveryError('LAYER_DIGEST_MISMATCH', {
+    message: `The bytes of ${name} ended before the ${size} that were announced.`,
+    remedy: 'Push or publish again what it came from, then run again.',
+  });
 }
 
 function* partOf({ start: first, chunks }: Held, start: number, end: number): Generator<Uint8Array> {

@@ -38,6 +38,8 @@ const COMMIT_LIMIT = 15 * 60_000;
 /** Failures in a row, without a byte more accepted than ever before, after which an upload is given up. */
 const MOST_FAILURES = 6;
 const ERROR_LIMIT = 64 * 1024;
+/** What registries say that do not mount; by specification they would just open an upload. Whether that can be opened shows next. */
+const MOUNT_REFUSALS = [400, 401, 403, 404, 405, 409, 422, 429, 500, 501, 502, 503];
 
 /**
  * Sends a blob by the distribution specification's chunked upload ("Pushing a blob in chunks"): pieces in order, each
@@ -111,8 +113,10 @@ class UploadSession {
     // Without a source the registry may look by itself ("automatic content discovery"), or just open an upload.
     if (mount !== undefined && mountFrom !== undefined) query.set('from', mountFrom);
     const target = `${repository}/blobs/uploads/${query.size > 0 ? `?${query.toString()}` : ''}`;
-    const answer = await this.#client.ask({ ...this.#api('POST', target), headers: { 'content-length': '0' } });
+    const api = { ...this.#api('POST', target), headers: { 'content-length': '0' } };
+    const answer = await this.#client.ask(api, mount === undefined ? [] : MOUNT_REFUSALS);
     if (answer.status === 201 && mount !== undefined) return true;
+    if (!isGood(answer.status)) return this.#begin();
     this.#smallestPiece = Number(headerOf(answer, 'oci-chunk-min-length') ?? 1) || 1;
     this.#accepted = 0;
     await this.#moveTo(answer);

@@ -15,6 +15,9 @@ export interface StoredManifest {
 /** Blobs that are read whole, image configurations, are never near this size. */
 const DOCUMENT_LIMIT = 8 * 1024 * 1024;
 
+/** How often the upload of a document is begun; one that breaks in between is taken up again by itself. */
+const MOST_ATTEMPTS = 3;
+
 /** Tags are listed to find an earlier image: a list that goes on for ever is not worth it. */
 const TAGS_A_PAGE = 1000;
 const MOST_PAGES = 10;
@@ -147,11 +150,17 @@ export class Repository {
     const doing = `store the document ${digest.slice(0, 19)}`;
     const headers = { 'content-length': '0' };
     const path = `${this.name.repository}/blobs/uploads/`;
-    const begun = await this.client.ask(this.#api('POST', path, { doing, headers, signal }));
-    const target = await this.client.addressOf(headerOf(begun, 'location') ?? '', signal);
-    target.searchParams.set('digest', digest);
-    const type = { 'content-type': 'application/octet-stream' };
-    await this.client.ask(this.#api('PUT', target, { doing, headers: type, body: bytes, signal }));
+    for (let attempt = 1; ; attempt += 1) {
+      const begun = await this.client.ask(this.#api('POST', path, { doing, headers, signal }));
+      const target = await this.client.addressOf(headerOf(begun, 'location') ?? '', signal);
+      target.searchParams.set('digest', digest);
+      const type = { 'content-type': 'application/octet-stream' };
+      const api = this.#api('PUT', target, { doing, headers: type, body: bytes, signal });
+      const { status } = await this.client.ask(api, [404]);
+      // An upload that is not known: the registry forgot it, or closed it and its answer was lost.
+      if (status !== 404 || (await this.hasBlob(digest, signal))) return;
+      if (attempt === MOST_ATTEMPTS) throw this.client.refused(api, status, undefined);
+    }
   }
 
   /** Where a list goes on (RFC 8288), checked; undefined at its end. */

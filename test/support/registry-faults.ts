@@ -9,6 +9,8 @@ export type RequestFault =
   | { readonly answer: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
   /** Breaks both connections after so many bytes of the request's body. */
   | { readonly cutAfter: number }
+  /** Goes on as a request for this path. */
+  | { readonly as: string }
   /** Lets the registry do its work, then breaks the connection instead of telling. */
   | { readonly loseAnswer: true };
 
@@ -72,7 +74,8 @@ export class RegistryFaults {
   }
 
   #forward(incoming: IncomingMessage, outgoing: ServerResponse, fault: RequestFault | undefined): void {
-    const { method, url: path, headers } = incoming;
+    const { method, headers } = incoming;
+    const path = fault !== undefined && 'as' in fault ? fault.as : incoming.url;
     const { hostname: host, port } = this.#target;
     const onward = request({ host, port, method, path, headers }, (answer) => {
       if (fault !== undefined && 'loseAnswer' in fault) {

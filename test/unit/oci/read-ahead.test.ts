@@ -110,7 +110,7 @@ describe('a source that is sent in pieces', () => {
     const broken = { ...source, open: () => streamOf([content.subarray(0, 5)]) };
     const reader = new SourceReader(broken, NEVER);
     await assert.rejects(collect((await reader.piece(0, 100)).body));
-    assert.match(reader.failure?.message ?? '', /ended before its 100 bytes/);
+    assert.match(reader.failure?.message ?? '', /ended before the 100 that were announced/);
   });
 });
 
