@@ -3,6 +3,7 @@ import { headerOf } from '../http/request.ts';
 import { digestOf } from './digest.ts';
 import { formatImage, formatRepository, type RepositoryName } from './image-name.ts';
 import { MANIFEST_TYPES, OCI } from './media-types.ts';
+import { refusalIn } from './registry-errors.ts';
 import { type ApiAnswer, type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
 
 /** A manifest or index with the bytes that its digest stands for. */
@@ -156,10 +157,10 @@ export class Repository {
       target.searchParams.set('digest', digest);
       const type = { 'content-type': 'application/octet-stream' };
       const api = this.#api('PUT', target, { doing, headers: type, body: bytes, signal });
-      const { status } = await this.client.ask(api, [404]);
+      const answer = await this.client.ask(api, [404]);
       // An upload that is not known: the registry forgot it, or closed it and its answer was lost.
-      if (status !== 404 || (await this.hasBlob(digest, signal))) return;
-      if (attempt === MOST_ATTEMPTS) throw this.client.refused(api, status, undefined);
+      if (answer.status !== 404 || (await this.hasBlob(digest, signal))) return;
+      if (attempt === MOST_ATTEMPTS) throw this.client.refused(api, refusalIn(answer, answer.body));
     }
   }
 

@@ -214,8 +214,8 @@ describe('a push', function () {
       method === 'POST' && path.includes('/uploads/')
         ? { answer: 202, headers: { location: 'http://169.254.169.254/latest/meta-data/' } }
         : undefined;
-    const credentials = { username: 'user', password: 'secret' };
-    const client = new RegistryClient({ registry: faults.host, credentials, dispatcher });
+    const login = { kind: 'password', username: 'user', password: 'secret', from: 'a test' } as const;
+    const client = new RegistryClient({ registry: faults.host, login, dispatcher });
     const target = { ...request.target, registry: faults.host };
     const pushing = pushImage({ ...request, target }, { client, onProgress: () => undefined, signal: NEVER });
     await assert.rejects(pushing, { code: 'REGISTRY_REDIRECT_UNSAFE', message: /169\.254/ });
