@@ -4,12 +4,19 @@ import { checkFilePaths } from './file-path.ts';
 import { ManagedLayout } from './layout.ts';
 import { totalSize } from './model-digest.ts';
 import { versionOfTime } from './names.ts';
+import { ReusedMemory } from './piece-memory.ts';
 import type { ModelFile, ResolvedModel } from './resolved-model.ts';
 import type { ManagedSelection, ModelSelection, PlainSelection } from './selection.ts';
 import { type SelectedObject, takeSnapshot } from './snapshot.ts';
 import { storedFile } from './stored-file.ts';
 import { wantedVersion } from './wanted-version.ts';
 import type { ObjectStore } from './stores/object-store.ts';
+
+/**
+ * Pieces of a model's files in memory at once where their readers take one at a time: three for each of four files that go
+ * into a registry side by side. With memory for each file alone, eight of 256 MiB took 276 MB.
+ */
+const PIECES_AT_ONCE = 12;
 
 /**
  * Finds the model that a selection means, and checks that its files can be used. Reads no model byte.
@@ -39,9 +46,10 @@ async function resolveManaged(
   const layout = new ManagedLayout(prefix);
   const { manifest, notes, warnings } = await wantedVersion({ store, layout }, model, by, signal);
   const { version, created, folder, digest, properties, source, packed } = manifest;
+  const shared = new ReusedMemory(PIECES_AT_ONCE);
   const files = manifest.files.map((file) => {
     const object = layout.file(model, version, folder, file.path);
-    return storedFile(store, { ...file, object, etag: undefined, md5: undefined });
+    return storedFile(store, { ...file, object, etag: undefined, md5: undefined }, shared);
   });
   return {
     ...{ name: model, version, created, digest, fingerprint: digest, properties, source, files, packed },
@@ -56,8 +64,9 @@ async function resolvePlain(
   signal: AbortSignal,
 ): Promise<ResolvedModel> {
   const { objects, version, folder } = await takeSnapshot(store, selection, signal);
+  const shared = new ReusedMemory(PIECES_AT_ONCE);
   const files: readonly ModelFile[] = objects.map(({ name, path, size, etag, md5 }) =>
-    storedFile(store, { path, size, object: name, etag, md5, sha256: undefined }),
+    storedFile(store, { path, size, object: name, etag, md5, sha256: undefined }, shared),
   );
   const newest = new Date(Math.max(...objects.map(({ modified }) => modified.getTime())));
   const [only] = objects.length === 1 ? objects : [];

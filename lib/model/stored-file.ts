@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { FreshMemory, type PieceMemory, ReusedMemory } from './piece-memory.ts';
+import { FreshMemory, type PieceMemory } from './piece-memory.ts';
 import { readAhead } from './read-ahead.ts';
 import type { ModelFile } from './resolved-model.ts';
 import type { ObjectStore } from './stores/object-store.ts';
@@ -20,8 +20,12 @@ export interface StoredFileFacts {
   readonly md5: string | undefined;
 }
 
-/** A model's file in a store. */
-export function storedFile(store: ObjectStore, facts: StoredFileFacts): ModelFile {
+/**
+ * A model's file in a store.
+ *
+ * @param shared what files are read into whose readers take a piece at a time
+ */
+export function storedFile(store: ObjectStore, facts: StoredFileFacts, shared: PieceMemory): ModelFile {
   const { path, size, object, etag, sha256, md5 } = facts;
   const readRange: ModelFile['readRange'] = (offset, into, signal) =>
     store.readRange({ name: object, offset, size, etag }, into, signal);
@@ -40,7 +44,7 @@ export function storedFile(store: ObjectStore, facts: StoredFileFacts): ModelFil
     return Promise.resolve(Readable.from(pieces, { objectMode: false, signal }));
   };
   const openBriefly: ModelFile['openBriefly'] = (offset, check, signal) => {
-    return piecesOf(offset, check, new ReusedMemory(READ_AHEAD), signal);
+    return piecesOf(offset, check, shared, signal);
   };
   const identity = etag === undefined ? undefined : JSON.stringify([store.uriOf(object), size, etag]);
   return { path, size, sha256, md5, identity, readRange, open, openBriefly };

@@ -61,6 +61,12 @@ export function withinSeconds(of: Measured, limit: number): Result {
   return { ...of, target: `≤ ${limit} s`, reached: `${seconds.toFixed(2)} s`, met: seconds <= limit };
 }
 
+/** No more than so many bytes, counted by a proxy, moved; time is only shown. */
+export function movesAtMost(of: Measured, what: string, bytes: number, limit: number): Result {
+  const [target, reached] = [limit, bytes].map((count) => count.toLocaleString('en'));
+  return { ...of, target: `≤ ${target ?? ''} ${what}`, reached: reached ?? '', met: bytes <= limit };
+}
+
 /** A result that also holds a number of bytes, counted by a proxy, to its limit. */
 export function withBytes(result: Result, what: string, bytes: number, limit = 0): Result {
   const most = limit === 0 ? '0' : `≤ ${limit.toLocaleString('en')}`;

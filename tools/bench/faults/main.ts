@@ -1,4 +1,4 @@
-// npm run bench -- faults: what the model store promises, tried so often that chance has had its say.
+// npm run bench -- faults: what the model store and images promise, tried so often that chance has had its say.
 import { parseArgs } from 'node:util';
 import {
   type Trial,
@@ -9,6 +9,7 @@ import {
   tryOverwrites,
   tryRaces,
 } from '../../../test/support/promises.ts';
+import { tryEnds, tryUploadCuts } from '../../../test/support/image-promises.ts';
 import { chosenSeed } from '../../../test/support/random.ts';
 import { table } from '../../demo/table.ts';
 import { printedProgress } from '../../services/stages.ts';
@@ -41,6 +42,18 @@ const PROMISES: readonly Promised[] = [
   },
   { promise: 'exactly one winner', fault: '20 publish one version at once', runs: 20, attempt: tryRaces },
   { promise: 'running again changes nothing', fault: 'publish and fetch twice', runs: 20, attempt: tryAgain },
+  {
+    promise: 'every upload completes with the right digest',
+    fault: 'uploads to the registry cut at random bytes, up to three times each',
+    runs: 200,
+    attempt: tryUploadCuts,
+  },
+  {
+    promise: 'a tag names the old image or the whole new one',
+    fault: 'the push ended at a random request',
+    runs: 200,
+    attempt: tryEnds,
+  },
 ];
 
 /**

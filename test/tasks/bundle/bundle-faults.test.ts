@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureDebianPackages } from '../../../tools/services/debian-packages.ts';
+import { ensureServices, type Services } from '../../../tools/services/services.ts';
+import { printedProgress } from '../../../tools/services/stages.ts';
+import { freshContainer, put } from '../../support/blob-container.ts';
+import { ensureBusyboxImage } from '../../support/busybox-image.ts';
+import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
+import { RegistryFaults } from '../../support/registry-faults.ts';
+import { RequestProxy } from '../../support/request-proxy.ts';
+
+const VARIABLES = { SOURCE_DATE_EPOCH: '1764000000', 'Build.SourceVersion': 'a'.repeat(40) };
+const MiB = 1024 * 1024;
+
+describe('BundleModelImage, when something goes wrong or is large', function () {
+  this.timeout('180s');
+  let services: Pick<Services, 'blob' | 'registry' | 'docker'>;
+  let folder = '';
+  let base = '';
+  before(async () => {
+    services = await ensureServices(['blob', 'registry', 'docker']);
+    await ensureDebianPackages(['skopeo', 'time'], printedProgress());
+    base = await ensureBusyboxImage(services, '1');
+    folder = mkdtempSync(join(tmpdir(), 'bundle-faults-'));
+    mkdirSync(join(folder, 'app'));
+    writeFileSync(join(folder, 'app', 'run.sh'), '#!/bin/sh\ncat /model/labels.json\n', { mode: 0o755 });
+    mkdirSync(join(folder, 'model'));
+    writeFileSync(join(folder, 'model', 'weights.bin'), randomBytes(16 * MiB));
+    writeFileSync(join(folder, 'model', 'labels.json'), '["zero","one"]\n');
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const newTarget = (): string => `${services.registry.host}/bundle/${randomUUID()}`;
+  const run = (
+    inputs: Readonly<Record<string, string>>,
+    rest: Partial<TaskProcessOptions> = {},
+  ): Promise<TaskProcessResult> =>
+    runTaskProcess({
+      task: 'BundleModelImage',
+      inputs: {
+        ...{ tags: 'latest', baseImage: base, appFolder: join(folder, 'app'), modelFolder: join(folder, 'model') },
+        ...inputs,
+      },
+      variables: VARIABLES,
+      ...rest,
+    });
+  const succeeded = (run: TaskProcessResult): TaskProcessResult => {
+    assert.equal(run.result, 'Succeeded', run.log);
+    return run;
+  };
+  const tagOf = (target: string): string =>
+    execFileSync('skopeo', ['inspect', '--tls-verify=false', '--format', '{{.Digest}}', `docker://${target}:latest`], {
+      encoding: 'utf8',
+    }).trim();
+
+  it('makes an image that docker runs, with app and model', async () => {
+    const { outputs } = succeeded(await run({ repository: newTarget(), entrypoint: '/app/run.sh' }));
+    const env = { ...process.env, DOCKER_HOST: services.docker.host };
+    const printed = execFileSync('docker', ['run', '--rm', '--quiet', outputs.image ?? ''], { encoding: 'utf8', env });
+    assert.equal(printed, '["zero","one"]\n');
+  });
+
+  it('cancelled while it sends leaves the tag as it was, and the registry no open upload', async () => {
+    const target = newTarget();
+    const before = succeeded(await run({ repository: target, modelSource: 'none' })).outputs.imageDigest;
+    const faults = await RegistryFaults.start(services.registry.host);
+    const cancel = new AbortController();
+    try {
+      faults.plan = ({ method, size }) => {
+        if (method !== 'PATCH' || size < MiB) return undefined;
+        cancel.abort();
+        // Nothing more is taken, so that it cannot have finished when the signal arrives.
+        return { cutAfter: MiB };
+      };
+      const repository = target.replace(services.registry.host, faults.host);
+      const cancelled = await run({ repository }, { signal: cancel.signal });
+      assert.notEqual(cancelled.result, 'Succeeded', cancelled.log);
+      assert.equal(tagOf(target), before);
+      const begun = faults.seen.filter(({ method, path }) => method === 'POST' && path.includes('/uploads/')).length;
+      assert.ok(begun > 0);
+      assert.ok(faults.seen.some(({ method, path }) => method === 'DELETE' && path.includes('/uploads/')));
+    } finally {
+      await faults.stop();
+    }
+  });
+
+  it('of a model that is overwritten in a plain store while it is read fails and leaves the tag as it was', async () => {
+    const target = newTarget();
+    const before = succeeded(await run({ repository: target, modelSource: 'none' })).outputs.imageDigest;
+    const container = await freshContainer();
+    await put(container, 'weights.bin', randomBytes(24 * MiB));
+    const proxy = await RequestProxy.start(container.service.endpoint);
+    let reads = 0;
+    proxy.hooks = {
+      before: async ({ method, url }) => {
+        if (method === 'GET' && url.includes('/weights.bin') && (reads += 1) === 2) {
+          await put(container, 'weights.bin', randomBytes(24 * MiB));
+        }
+        return undefined;
+      },
+    };
+    try {
+      const { origin } = new URL(container.service.endpoint);
+      const connectionString = container.service.connectionString.replace(origin, proxy.origin);
+      const changed = await run({
+        ...{ repository: target, modelSource: 'store', layout: 'plain', blobs: 'weights.bin' },
+        ...{ storageAuth: 'connectionString', connectionString, container: container.name },
+      });
+      assert.equal(changed.result, 'Failed', changed.log);
+      assert.match(changed.issues[0]?.message ?? '', /CHANGED: /);
+      assert.equal(tagOf(target), before);
+    } finally {
+      await proxy.stop();
+      await container.client.delete();
+    }
+  });
+
+  it('takes an app larger than the memory that it may use, and writes nothing of it to a disk', async () => {
+    const app = join(folder, 'large');
+    mkdirSync(app);
+    writeFileSync(join(app, 'sparse.bin'), 'x');
+    truncateSync(join(app, 'sparse.bin'), 400 * MiB);
+    const report = join(folder, 'time');
+    const wrapper = ['/usr/bin/time', '--format', '%M %O', '--output', report];
+    const inputs = { repository: newTarget(), appFolder: app, modelSource: 'none' };
+    const { outputs } = succeeded(await run(inputs, { wrapper }));
+    const [kilobytes = Infinity, blocks = Infinity] = readFileSync(report, 'utf8').split(' ').map(Number);
+    assert.ok(kilobytes < 250_000, `${kilobytes} kB of memory`);
+    assert.ok(blocks * 512 < MiB, `${blocks} blocks written`);
+    assert.ok(Number(outputs.bytesSent) < 16 * MiB, 'zeros compress');
+  });
+});
