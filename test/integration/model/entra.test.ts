@@ -11,7 +11,7 @@ import { TestAzure, withEnvironment } from '../../support/azure.ts';
 import { ConnectProxy } from '../../support/connect-proxy.ts';
 import { noise } from '../../support/model-folder.ts';
 
-const SIGNAL = AbortSignal.timeout(110_000);
+let signal: AbortSignal;
 
 describe('a store that is opened by tokens of Microsoft Entra', () => {
   let azure: TestAzure;
@@ -21,7 +21,10 @@ describe('a store that is opened by tokens of Microsoft Entra', () => {
     container = await azure.container();
   });
   after(() => azure.standIn.stop());
-  beforeEach(() => azure.reset());
+  beforeEach(() => {
+    azure.reset();
+    signal = AbortSignal.timeout(110_000);
+  });
   afterEach(() => assert.deepEqual(azure.standIn.unknownCalls, []));
 
   const open = async (
@@ -30,7 +33,7 @@ describe('a store that is opened by tokens of Microsoft Entra', () => {
   ): Promise<AzureBlobStore> => {
     const session = new AzureSession(azure.readConnection('federated'), {
       dispatcher: createDispatcher({ caFile: azure.standIn.caFile }),
-      signal: SIGNAL,
+      signal,
       onToken: () => undefined,
     });
     const tokens = session.tokensFor(STORAGE_SCOPE);
@@ -49,13 +52,13 @@ describe('a store that is opened by tokens of Microsoft Entra', () => {
     inEnvironment(async () => {
       azure.grant('Storage Blob Data Contributor', container.containerName);
       const store = await open();
-      assert.ok(await store.write('a/b c', Buffer.from('hello'), 'absent', SIGNAL));
-      assert.equal((await store.read('a/b c', SIGNAL))?.text, 'hello');
+      assert.ok(await store.write('a/b c', Buffer.from('hello'), 'absent', signal));
+      assert.equal((await store.read('a/b c', signal))?.text, 'hello');
       const upload = store.startUpload('big');
-      await upload.send(0, noise(1_000_000), SIGNAL);
-      await upload.complete(1, SIGNAL);
+      await upload.send(0, noise(1_000_000), signal);
+      await upload.complete(1, signal);
       assert.ok((await container.getBlobClient('big').downloadToBuffer()).equals(noise(1_000_000)));
-      await store.remove('big', SIGNAL);
+      await store.remove('big', signal);
     }));
 
   it('names the role that is missing, and where', () =>
@@ -65,14 +68,14 @@ describe('a store that is opened by tokens of Microsoft Entra', () => {
         `container ${containerName} of the storage account devstoreaccount1 may not be (read|written) by the application ${azure.application.clientId}`,
       );
       const store = await open();
-      await assert.rejects(store.read('a', SIGNAL), {
+      await assert.rejects(store.read('a', signal), {
         code: 'STORE_FORBIDDEN',
         message: refused,
         remedy: /role "Storage Blob Data Reader" on that container/,
       });
       azure.grant('Storage Blob Data Reader', containerName);
-      assert.equal(await store.read('a', SIGNAL), undefined);
-      await assert.rejects(store.write('a', Buffer.from('x'), 'absent', SIGNAL), {
+      assert.equal(await store.read('a', signal), undefined);
+      await assert.rejects(store.write('a', Buffer.from('x'), 'absent', signal), {
         code: 'STORE_FORBIDDEN',
         message: refused,
         remedy: /role "Storage Blob Data Contributor"/,
@@ -83,7 +86,7 @@ describe('a store that is opened by tokens of Microsoft Entra', () => {
     inEnvironment(async () => {
       azure.grant('Storage Blob Data Reader', 'another');
       azure.grant('Reader and Data Access');
-      await assert.rejects((await open()).read('a', SIGNAL), { code: 'STORE_FORBIDDEN' });
+      await assert.rejects((await open()).read('a', signal), { code: 'STORE_FORBIDDEN' });
     }));
 
   it('outlives its tokens: none of its requests comes with one that has ended', () =>
@@ -93,11 +96,11 @@ describe('a store that is opened by tokens of Microsoft Entra', () => {
       const [tokens, refusals] = [azure.standIn.storageTokens.size, azure.standIn.storageRefusals.length];
       const store = await open();
       const bytes = noise(100_000);
-      await store.write('slow', bytes, 'absent', SIGNAL);
+      await store.write('slow', bytes, 'absent', signal);
       const range = { name: 'slow', offset: 0, length: bytes.length, size: bytes.length, etag: undefined };
       const read = async (): Promise<Buffer> => {
         const into = Buffer.alloc(bytes.length);
-        await store.readRange(range, into, SIGNAL);
+        await store.readRange(range, into, signal);
         return into;
       };
       for (const end = Date.now() + 9_000; Date.now() < end;) {
@@ -112,18 +115,18 @@ describe('a store that is opened by tokens of Microsoft Entra', () => {
     inEnvironment(async () => {
       azure.grant('Storage Blob Data Reader');
       const store = await open();
-      await store.read('a', SIGNAL);
+      await store.read('a', signal);
       // As when the tenant's keys are rotated: nothing that was issued before is accepted any more.
       azure.standIn.revokeTokens();
       const refusals = azure.standIn.storageRefusals.length;
-      assert.equal(await store.read('a', SIGNAL), undefined);
+      assert.equal(await store.read('a', signal), undefined);
       assert.deepEqual(azure.standIn.storageRefusals.slice(refusals), ['InvalidAuthenticationInfo']);
     }));
 
   it('fails with what signing in fails with', () =>
     inEnvironment(async () => {
       azure.change({ connections: [] });
-      await assert.rejects((await open()).read('a', SIGNAL), {
+      await assert.rejects((await open()).read('a', signal), {
         code: 'AZURE_VOUCHER_REFUSED',
         message: /answered 404/,
       });
@@ -138,10 +141,10 @@ describe('a store that is opened by tokens of Microsoft Entra', () => {
       const { caFile } = azure.standIn;
       try {
         const settings = { url: proxy.origin, username: 'agent', password: 'p@ss' };
-        assert.equal(await (await open(endpoint, { caFile, proxy: settings })).read('a', SIGNAL), undefined);
+        assert.equal(await (await open(endpoint, { caFile, proxy: settings })).read('a', signal), undefined);
         assert.deepEqual([...new Set(proxy.targets)], [`models.${PROXIED_DOMAIN}:${port}`]);
         const wrong = await open(endpoint, { caFile, proxy: { ...settings, password: 'wrong' } });
-        await assert.rejects(wrong.read('a', SIGNAL), { code: 'STORE_UNREACHABLE' });
+        await assert.rejects(wrong.read('a', signal), { code: 'STORE_UNREACHABLE' });
       } finally {
         await proxy.stop();
       }
