@@ -74,8 +74,11 @@ describe('a publication that is interrupted', () => {
 
     proxy.reset();
     const { result, resumed, manifest } = await publishModel(await throughProxy(), order(source), silent, NEVER);
-    assert.deepEqual([result, resumed], ['published', 49 * MiB + 6]);
-    assert.equal(sentBlocks(), 0);
+    assert.equal(result, 'published');
+    // A block that was under way when the attempt ended is lost; all that had arrived is not sent again.
+    assert.ok(sentBlocks() <= 1, `${sentBlocks()} blocks were sent again`);
+    assert.ok(resumed >= 41 * MiB + 6, `only ${resumed} bytes were taken over`);
+    if (sentBlocks() === 0) assert.equal(resumed, 49 * MiB + 6);
     const stored = await container.client
       .getBlobClient(`models/digits/versions/1/${manifest.folder}/a.bin`)
       .downloadToBuffer();
