@@ -52,10 +52,23 @@ function ingressUrls(object: KubeObject): readonly string[] {
     : hosts.map((host) => `${secure.has(host) ? 'https' : 'http'}://${host}`);
 }
 
-/** The images that really run in the newest pods of the objects, each by its digest. */
+/**
+ * The images that really run in the newest pods of the objects, each by its digest. A node that pulled the same image by
+ * several names reports one of them; the name is the one that the pod asked for.
+ */
 export function runningImagesOf(objects: readonly KubeObject[], around: Surroundings): readonly string[] {
   const pods = objects.flatMap((object) => newestPodsOf(object, around));
-  const ids = pods.flatMap(({ status }) => (status?.containerStatuses ?? []).map(({ imageID }) => imageID));
-  // Docker's runtime puts a scheme before the name; an image that was never in a registry has no such name.
-  return [...new Set(ids.map((id) => id.replace(/^[a-z-]+:\/\//, '')).filter((id) => id.includes('@')))].sort();
+  const images = pods.flatMap(({ spec, status }) =>
+    (status?.containerStatuses ?? []).flatMap(({ name, image, imageID }) => {
+      // An image that was never in a registry has no digest there.
+      const [, digest] = /@(sha256:[0-9a-f]{64})$/.exec(imageID) ?? [];
+      const asked = spec.containers.find((container) => container.name === name)?.image ?? image;
+      return digest === undefined ? [] : [`${withoutReference(asked)}@${digest}`];
+    }),
+  );
+  return [...new Set(images)].sort();
+}
+
+function withoutReference(image: string): string {
+  return image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
 }

@@ -34,6 +34,7 @@ describe('the outcome', () => {
     const pods = [
       pod('w', { imageID: `docker-pullable://shop.io/app@${digest}` }),
       pod('w', { imageID: `shop.io/app@${digest}` }),
+      pod('w', { imageID: `mirror.io/same@${digest}` }),
       pod('w', { imageID: `docker://${digest}` }),
     ];
     const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'j', uid: 'w' } };
