@@ -1,4 +1,5 @@
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
+import { Renewable } from '../../http/renewable.ts';
 import { RoleError } from './s3-errors.ts';
 import type { AssumedRole, S3Keys } from './s3-access.ts';
 import type { RequestHandler } from './s3-requests.ts';
@@ -18,55 +19,27 @@ export interface SessionKeys {
   readonly expiration: Date;
 }
 
-/** A session is renewed when this much of its life is left … */
-const LAST_PART = 1 / 3;
-/** … but not earlier than this before its end, in milliseconds. */
-const LONGEST_LAST_PART = 5 * 60_000;
-
-/**
- * Gives keys of a role that are valid for a while: renewed before they end, however long a transfer takes, and asked for
- * once, however many requests wait for them.
- */
+/** Gives keys of a role that are valid for a while. */
 export class RoleKeys {
-  readonly #assume: () => Promise<SessionKeys>;
-  readonly #now: () => number;
-  #held: { readonly keys: SessionKeys; readonly renewal: number } | undefined;
-  #pending: Promise<SessionKeys> | undefined;
+  readonly #sessions: Renewable<SessionKeys>;
 
   constructor(assume: () => Promise<SessionKeys>, now: () => number = Date.now) {
-    this.#assume = assume;
-    this.#now = now;
+    this.#sessions = new Renewable(async () => {
+      const keys = await assume().catch((cause: unknown) => {
+        throw new RoleError(cause);
+      });
+      return { value: keys, ends: keys.expiration.getTime() };
+    }, now);
   }
 
   /** Keys to sign with now. Throws a {@link RoleError} where there are none, and no older ones that still hold. */
-  async keys(): Promise<SessionKeys> {
-    const held = this.#held;
-    if (held !== undefined && this.#now() < held.renewal) return held.keys;
-    try {
-      return await this.#renewed();
-    } catch (error) {
-      if (held !== undefined && this.#now() < held.keys.expiration.getTime()) return held.keys;
-      throw error;
-    }
+  keys(): Promise<SessionKeys> {
+    return this.#sessions.current();
   }
 
   /** The store says that the keys have expired, whatever this machine's clock says. */
   forget(): void {
-    this.#held = undefined;
-  }
-
-  #renewed(): Promise<SessionKeys> {
-    this.#pending ??= this.#renew().finally(() => (this.#pending = undefined));
-    return this.#pending;
-  }
-
-  async #renew(): Promise<SessionKeys> {
-    const keys = await this.#assume().catch((cause: unknown) => {
-      throw new RoleError(cause);
-    });
-    const end = keys.expiration.getTime();
-    this.#held = { keys, renewal: end - Math.min((end - this.#now()) * LAST_PART, LONGEST_LAST_PART) };
-    return keys;
+    this.#sessions.forget();
   }
 }
 
