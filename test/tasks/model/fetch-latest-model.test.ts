@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { type BlobContainer, freshContainer, put } from '../../support/blob-container.ts';
+import { type BlobContainer, put } from '../../support/blob-container.ts';
+import { useFreshStore } from '../../support/fresh-store.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
 import { type Content, contentOf, noise, TestFolder } from '../../support/model-folder.ts';
 import { type NodeVersion, runTaskProcess, type TaskProcessResult } from '../../support/packed-task.ts';
@@ -22,14 +23,7 @@ describe('FetchLatestModel', function () {
   let container: BlobContainer;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ container, folder } = fresh));
 
   const run = (task: string, inputs: Values, { origin, ...how }: How = {}): Promise<TaskProcessResult> => {
     const { endpoint, connectionString } = container.service;

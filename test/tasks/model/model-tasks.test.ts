@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { ContainerSASPermissions } from '@azure/storage-blob';
-import { type BlobContainer, freshContainer, namesIn, put } from '../../support/blob-container.ts';
+import { type BlobContainer, namesIn, put } from '../../support/blob-container.ts';
+import { useFreshStore } from '../../support/fresh-store.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
 import { contentOf, noise, TestFolder } from '../../support/model-folder.ts';
 import { type NodeVersion, runTaskProcess, type TaskProcessResult } from '../../support/packed-task.ts';
@@ -14,14 +15,7 @@ describe('PublishModel and FetchLatestModel', () => {
   let container: BlobContainer;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ container, folder } = fresh));
 
   const byConnectionString = (): Values => ({
     storageAuth: 'connectionString',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type BlobContainer, freshContainer, namesIn } from '../../support/blob-container.ts';
+import { type BlobContainer, namesIn } from '../../support/blob-container.ts';
+import { useFreshStore } from '../../support/fresh-store.ts';
 import { TestFolder } from '../../support/model-folder.ts';
 import { type NodeVersion, runTaskProcess, type TaskProcessResult } from '../../support/packed-task.ts';
 
@@ -10,14 +11,7 @@ describe('PublishModel', function () {
   let container: BlobContainer;
   let folder: TestFolder;
 
-  beforeEach(async () => {
-    container = await freshContainer();
-    folder = new TestFolder();
-  });
-  afterEach(async () => {
-    folder.remove();
-    await container.client.delete();
-  });
+  useFreshStore((fresh) => ({ container, folder } = fresh));
 
   const run = (
     inputs: Values,
