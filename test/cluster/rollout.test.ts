@@ -75,7 +75,10 @@ async function becomes(wanted: string, ask: () => Promise<string>): Promise<void
   }
 }
 
-describe('a rollout on a real cluster', () => {
+/** What runs before each test of a change. */
+const APP = web() + SETTINGS + BALANCER;
+
+describe('a rollout over a version that runs', () => {
   let bench: RolloutBench;
 
   before(async function () {
@@ -83,35 +86,27 @@ describe('a rollout on a real cluster', () => {
     bench = await RolloutBench.open();
   });
 
-  after(() => bench.close());
+  beforeEach(() => bench.begin(APP));
 
-  it('is green when the new pods serve, and tells where and which', async () => {
-    const run = await bench.rollOut(web() + SETTINGS + BALANCER);
-    assert.equal(run.result, 'Succeeded', run.log);
-    assert.equal(run.outputs.result, 'deployed');
-    assert.equal(run.outputs.imageDigests, bench.images[0]);
-    assert.match(run.outputs.addresses ?? '', /^http:\/\/[\d.]+$/);
-    await becomes('version 1\n', () => answerOf(run));
-    assert.match(run.summary ?? '', /✅ Deployed[\s\S]*Deployment\/web/);
-  });
+  after(() => bench.close());
 
   it('changes nothing the second time', async () => {
     const before = await bench.get(KINDS.deployment, 'web');
-    const run = await bench.rollOut(web() + SETTINGS + BALANCER);
+    const run = await bench.rollOut(APP);
     assert.equal(run.outputs.result, 'unchanged', run.log);
     assert.equal((await bench.get(KINDS.deployment, 'web'))?.metadata.generation, before?.metadata.generation);
   });
 
   it('puts a new image into the manifests', async () => {
-    const run = await bench.rollOut(web() + SETTINGS + BALANCER, { images: `app=${bench.images[1]}` });
+    const run = await bench.rollOut(APP, { images: `app=${bench.images[1]}` });
     assert.equal(run.outputs.result, 'deployed', run.log);
     assert.equal(run.outputs.imageDigests, bench.images[1]);
     await becomes('version 2\n', () => answerOf(run));
   });
 
   it('warns of an image that no container uses', async () => {
-    const images = `app=${bench.images[1]}\nshop.io/other:1`;
-    const run = await bench.rollOut(web() + SETTINGS + BALANCER, { images });
+    const images = `app=${bench.images[0]}\nshop.io/other:1`;
+    const run = await bench.rollOut(APP, { images });
     assert.ok(run.issues.some(({ type, message }) => type === 'warning' && message.includes('shop.io/other:1')));
   });
 
@@ -127,7 +122,7 @@ describe('a rollout on a real cluster', () => {
     assert.ok(Date.now() - started < 30_000);
     assert.deepEqual(await bench.state(), before);
     // Whoever owned the fields owns them again, so that the next rollout meets no conflict.
-    const next = await bench.rollOut(web() + SETTINGS + BALANCER, { images: `app=${bench.images[1]}` });
+    const next = await bench.rollOut(APP);
     assert.equal(next.outputs.result, 'unchanged', next.log);
   });
 
@@ -148,10 +143,10 @@ describe('a rollout on a real cluster', () => {
   });
 
   it('of pods that a quota forbids fails', async () => {
-    await bench.create(KINDS.quota, { metadata: { name: 'small' }, spec: { hard: { pods: '2' } } });
-    const run = await bench.rollOut(web({ replicas: 2, command: `true; ${SERVE}` }) + SETTINGS + BALANCER);
-    assert.match(failureOf(run, 'PODS_NOT_CREATED', 'restored'), /quota/);
-    await bench.remove(KINDS.quota, 'small');
+    await bench.underQuota({ pods: '2' }, async () => {
+      const run = await bench.rollOut(web({ command: `true; ${SERVE}` }));
+      assert.match(failureOf(run, 'PODS_NOT_CREATED', 'restored'), /quota/);
+    });
   });
 
   it('that never becomes ready ends in time, and can be left as it is', async () => {
@@ -159,7 +154,7 @@ describe('a rollout on a real cluster', () => {
     const run = await bench.rollOut(manifest, { inputs: { timeoutMinutes: '1', onFailure: 'keep' } });
     assert.match(failureOf(run, 'ROLLOUT_TIMEOUT', 'kept'), /Deployment\/web \(.*available/);
     assert.match(run.log, /Readiness probe failed/);
-    const again = await bench.rollOut(web() + SETTINGS + BALANCER);
+    const again = await bench.rollOut(APP);
     assert.equal(again.outputs.result, 'deployed', again.log);
   });
 
@@ -190,12 +185,13 @@ describe('a rollout on a real cluster', () => {
   });
 
   it('that takes over what others own gives it back when it fails', async () => {
+    await bench.changeAs('autoscaler', KINDS.deployment, 'web', { replicas: 3 });
     const before = await bench.state();
     const forceConflicts = { forceConflicts: 'true' };
     const failed = await bench.rollOut(web({ command: 'exit 1' }), { inputs: forceConflicts });
     failureOf(failed, 'CONTAINER_CRASHED', 'restored');
     assert.deepEqual(await bench.state(), before);
-    const forced = await bench.rollOut(web() + SETTINGS + BALANCER, { inputs: forceConflicts });
+    const forced = await bench.rollOut(APP, { inputs: forceConflicts });
     assert.equal(forced.outputs.result, 'deployed', forced.log);
   });
 
@@ -227,7 +223,19 @@ describe('a rollout of things that were not there', () => {
     bench = await RolloutBench.open();
   });
 
+  beforeEach(() => bench.begin());
+
   after(() => bench.close());
+
+  it('is green when the new pods serve, and tells where and which', async () => {
+    const run = await bench.rollOut(APP);
+    assert.equal(run.result, 'Succeeded', run.log);
+    assert.equal(run.outputs.result, 'deployed');
+    assert.equal(run.outputs.imageDigests, bench.images[0]);
+    assert.match(run.outputs.addresses ?? '', /^http:\/\/[\d.]+$/);
+    await becomes('version 1\n', () => answerOf(run));
+    assert.match(run.summary ?? '', /✅ Deployed[\s\S]*Deployment\/web/);
+  });
 
   it('leaves nothing behind when it fails', async () => {
     const before = await bench.state();
@@ -360,7 +368,7 @@ describe('a rollout that cannot begin', () => {
     const refused = failureOf(await bench.rollOut(SETTINGS, { kubeconfig }), 'CLUSTER_FORBIDDEN', 'refused');
     assert.match(refused, new RegExp(`may not get configmaps in namespace ${bench.namespace}`));
     const documented = await bench.kubeconfigOf('releaser', await bench.documentedRules());
-    const run = await bench.rollOut(web() + SETTINGS + BALANCER, { kubeconfig: documented });
+    const run = await bench.rollOut(APP, { kubeconfig: documented });
     assert.equal(run.outputs.result, 'deployed', run.log);
     const crashed = await bench.rollOut(web({ command: 'echo gone wrong; exit 1' }), { kubeconfig: documented });
     failureOf(crashed, 'CONTAINER_CRASHED', 'restored');

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
 import { KubeClient } from '../../lib/kube/client/kube-client.ts';
 import { NAMESPACES } from '../../lib/kube/client/resource.ts';
@@ -38,6 +39,9 @@ export const KINDS = {
   definition: kind('apiextensions.k8s.io/v1', 'CustomResourceDefinition', 'customresourcedefinitions', false),
 } as const;
 
+/** What the tests write into the namespace and compare; a workload before what it needs. */
+const WRITTEN = [KINDS.deployment, KINDS.statefulSet, KINDS.job, KINDS.service, KINDS.configMap, KINDS.quota];
+
 /** A ConfigMap that the cluster puts into each namespace, sooner or later. */
 const CLUSTER_OWNED = 'kube-root-ca.crt';
 
@@ -59,6 +63,8 @@ export class RolloutBench {
   readonly kubeconfig: string;
   readonly client: KubeClient;
   readonly #signal = AbortSignal.timeout(3_600_000);
+  /** The state in which a test began, by manifest. */
+  readonly #starts = new Map<string, unknown>();
 
   private constructor(kubeconfig: string, images: readonly [string, string]) {
     this.kubeconfig = kubeconfig;
@@ -83,6 +89,47 @@ export class RolloutBench {
       this.#signal,
     );
     await this.client.close();
+  }
+
+  /**
+   * Brings the namespace to where a test begins: with what `manifest` holds, and nothing else that tests write. Quick
+   * where the test before has left it so already, as most do.
+   */
+  async begin(manifest = ''): Promise<void> {
+    const start = this.#starts.get(manifest);
+    if (start !== undefined && isDeepStrictEqual(await this.state(), start)) return;
+    if (manifest === '') await this.#clear(WRITTEN);
+    else {
+      await this.#clear(WRITTEN.filter((resource) => resource === KINDS.quota));
+      const run = await this.rollOut(manifest, { inputs: { forceConflicts: 'true' } });
+      if (run.result !== 'Succeeded') throw new Error(`the test cannot begin: ${run.log}`);
+    }
+    this.#starts.set(manifest, await this.state());
+  }
+
+  async #clear(resources: readonly Resource[]): Promise<void> {
+    for (const resource of resources) {
+      const { items } = await this.client.list(resource, this.namespace, {}, this.#signal);
+      const names = items.map(({ metadata }) => metadata.name).filter((name) => name !== CLUSTER_OWNED);
+      for (const name of names) await this.remove(resource, name);
+      while ((await Promise.all(names.map((name) => this.get(resource, name)))).some((one) => one !== undefined)) {
+        await sleep(100, undefined, { signal: this.#signal });
+      }
+    }
+  }
+
+  /** Does something while the namespace has a quota that the cluster already enforces. */
+  async underQuota(hard: Readonly<Record<string, string>>, act: () => Promise<void>): Promise<void> {
+    await this.create(KINDS.quota, { metadata: { name: 'small' }, spec: { hard } });
+    try {
+      // Until its controller has counted what there is, a quota forbids nothing.
+      const isCounted = async (): Promise<boolean> =>
+        ((await this.get(KINDS.quota, 'small'))?.status as { readonly used?: object } | undefined)?.used !== undefined;
+      while (!(await isCounted())) await sleep(100, undefined, { signal: this.#signal });
+      await act();
+    } finally {
+      await this.remove(KINDS.quota, 'small');
+    }
   }
 
   /** Rolls out one manifest with the packed task. */
@@ -153,9 +200,8 @@ export class RolloutBench {
    * with the managers of every field.
    */
   async state(): Promise<Readonly<Record<string, unknown>>> {
-    const kinds = [KINDS.configMap, KINDS.service, KINDS.deployment, KINDS.statefulSet, KINDS.job];
     const lists = await Promise.all(
-      kinds.map((resource) => this.client.list(resource, this.namespace, {}, this.#signal)),
+      WRITTEN.map((resource) => this.client.list(resource, this.namespace, {}, this.#signal)),
     );
     const live = lists
       .flatMap(({ items }) => items)

@@ -50,11 +50,16 @@ export class LiveView {
         this.#follow({ resource: EVENTS, namespace }).catch(ignoreForbidden),
       ]),
     ]);
-    for (const event of this.#events()) {
-      if (!this.#olderEvents.has(keyOf(event)) && namespaces.includes(event.metadata.namespace ?? '')) {
-        this.#olderEvents.set(keyOf(event), countOf(event));
-      }
-    }
+    this.#settle((event) => namespaces.includes(event.metadata.namespace ?? ''));
+  }
+
+  /** From now on, all events that there are belong to the past: what comes next is not their fault. */
+  settle(): void {
+    this.#settle(() => true);
+  }
+
+  #settle(past: (event: KubeEvent) => boolean): void {
+    for (const event of this.#events().filter(past)) this.#olderEvents.set(keyOf(event), countOf(event));
   }
 
   /** One followed object as it is now; undefined if it is not there. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject, Pod } from '../objects.ts';
 import type { Surroundings } from './verdict.ts';
 
@@ -30,11 +31,31 @@ export function newestPodsOf(workload: KubeObject, around: Surroundings): readon
   }
 }
 
-/** The ReplicaSet of a Deployment's newest version: the one with the same revision number. */
+/**
+ * The ReplicaSet of a Deployment's newest version: the one of the same pod template, which is how its controller finds
+ * it. The revision numbers tell the same, but after a step back they follow a moment later than the status does.
+ */
 export function newestReplicaSetOf(deployment: KubeObject, around: Surroundings): KubeObject | undefined {
-  return around.replicaSets.find(
-    ({ metadata }) =>
-      metadata.ownerReferences?.some((owner) => owner.uid === deployment.metadata.uid) === true &&
-      metadata.annotations?.[REVISION] === deployment.metadata.annotations?.[REVISION],
+  const owned = around.replicaSets.filter(({ metadata }) =>
+    metadata.ownerReferences?.some((owner) => owner.uid === deployment.metadata.uid),
   );
+  const template = templateOf(deployment);
+  const revision = deployment.metadata.annotations?.[REVISION];
+  return (
+    owned.find((one) => isDeepStrictEqual(templateOf(one), template)) ??
+    owned.find(({ metadata }) => metadata.annotations?.[REVISION] === revision)
+  );
+}
+
+interface TemplateParts {
+  readonly spec?: {
+    readonly template?: { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> } };
+  };
+}
+
+/** The pod template without the label by which ReplicaSets tell their pods apart. */
+function templateOf(workload: KubeObject): unknown {
+  const { template } = (workload as KubeObject & TemplateParts).spec ?? {};
+  const labels = Object.entries(template?.metadata?.labels ?? {}).filter(([key]) => key !== 'pod-template-hash');
+  return { ...template, metadata: { ...template?.metadata, labels: Object.fromEntries(labels) } };
 }

@@ -1,7 +1,7 @@
 import { brief } from '../client/api-error.ts';
 import { conditionOf, isObserved, titleOf } from '../objects.ts';
 import type { KubeObject } from '../objects.ts';
-import { newestPodsOf } from './owned-pods.ts';
+import { newestPodsOf, newestReplicaSetOf } from './owned-pods.ts';
 import { symptomsOfPod } from './pod-symptoms.ts';
 import { fatal, ready, waiting } from './verdict.ts';
 import type { Surroundings, Symptom, Target, Verdict } from './verdict.ts';
@@ -146,17 +146,23 @@ export function podSymptoms(live: KubeObject, around: Surroundings, crashesCount
   return newestPodsOf(live, around).flatMap((pod) => symptomsOfPod(pod, around.events, crashesCount));
 }
 
-/** Pods that cannot even be created: quota, a missing service account, a webhook that denies them. */
+/**
+ * Pods of the newest version that cannot even be created: quota, a missing service account, a webhook that denies them.
+ * A Deployment repeats what any of its ReplicaSets complains of, also one of a version that is no longer wanted; so the
+ * newest ReplicaSet itself is asked.
+ */
 export function creationSymptoms(live: KubeObject, around: Surroundings): readonly Symptom[] {
-  const failure = conditionOf(live, 'ReplicaFailure');
+  const maker = live.kind === 'Deployment' ? newestReplicaSetOf(live, around) : live;
+  if (maker === undefined) return [];
+  const failure = conditionOf(maker, 'ReplicaFailure');
   const event = around.events.findLast(
-    (one) => one.reason === 'FailedCreate' && one.involvedObject.uid === live.metadata.uid,
+    (one) => one.reason === 'FailedCreate' && one.involvedObject.uid === maker.metadata.uid,
   );
   const message = failure?.status === 'True' ? failure.message : event?.message;
   if (message === undefined || newestPodsOf(live, around).length > 0) return [];
   return [
     {
-      key: `create/${titleOf(live)}`,
+      key: `create/${titleOf(maker)}`,
       graceMs: CREATE_GRACE,
       code: 'PODS_NOT_CREATED',
       message: `The cluster refuses to create pods of ${titleOf(live)}: ${brief(message).replace(/\.$/, '')}.`,

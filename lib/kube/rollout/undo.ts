@@ -49,6 +49,8 @@ export async function undo(parts: UndoParts): Promise<Undone> {
       sentence: `${whatWasDone(restoration)}; because it was told to stop, it did not wait for it.`,
     };
   }
+  // What happened to the failed version must not be held against the one before.
+  view.settle();
   try {
     await awaitReady(putBack, view, { reporter, signal: AbortSignal.any([signal, tooLate()]) });
   } catch (error) {

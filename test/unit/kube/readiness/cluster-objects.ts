@@ -25,7 +25,7 @@ export function deployment(parts: {
       generation: parts.generation ?? 2,
       annotations: { 'deployment.kubernetes.io/revision': '2' },
     },
-    spec: { replicas: 2, ...parts.spec },
+    spec: { replicas: 2, template: templateOf('2'), ...parts.spec },
     status: { observedGeneration: 2, ...parts.status },
   };
 }
@@ -33,16 +33,31 @@ export function deployment(parts: {
 /** A Deployment of two replicas that is all done. */
 export const DONE = { replicas: 2, updatedReplicas: 2, availableReplicas: 2, readyReplicas: 2 };
 
-export function replicaSet(uid: string, revision: string): KubeObject {
+/** The ReplicaSet of one version of a Deployment; {@link deployment} is at version 2. */
+export function replicaSet(
+  uid: string,
+  version: string,
+  { conditions = [], revision = version }: { readonly conditions?: readonly object[]; readonly revision?: string } = {},
+): KubeObject {
   return {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
     metadata: {
-      name: `web-${revision}`,
+      name: `web-${version}`,
       uid,
       ownerReferences: [{ uid: 'd', kind: 'Deployment', name: 'web' }],
       annotations: { 'deployment.kubernetes.io/revision': revision },
     },
+    spec: { template: templateOf(version, { 'pod-template-hash': uid }) },
+    status: { conditions },
+  };
+}
+
+/** The pod template of a version of the app. */
+function templateOf(version: string, labels: Readonly<Record<string, string>> = {}): object {
+  return {
+    metadata: { labels: { app: 'web', ...labels } },
+    spec: { containers: [{ name: 'app', image: `shop.io/app:${version}` }] },
   };
 }
 

@@ -67,11 +67,23 @@ describe('a Deployment', () => {
     ]);
   });
 
+  const failure = { type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: small' };
+
   it('whose pods the cluster refuses to create fails, and a quota is named as such', () => {
-    const failure = { type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: small' };
-    const verdict = look(deployment({ status: { conditions: [failure] } }));
+    const live = deployment({ status: { conditions: [failure] } });
+    const replicaSets = [replicaSet('old', '1'), replicaSet('new', '2', { conditions: [failure] })];
+    const verdict = look(live, live, around({ replicaSets }));
     assert.deepEqual(codesOf(verdict), ['PODS_NOT_CREATED']);
     assert.match(verdict.state === 'waiting' ? (verdict.symptoms[0]?.remedy ?? '') : '', /ResourceQuota/);
+  });
+
+  it('is not blamed for pods of another version that could not be created, though it repeats that', () => {
+    const live = deployment({ status: { conditions: [failure] } });
+    const events = [event('FailedCreate', failure.message, 'failed')];
+    // After a step back the revision numbers follow a moment later: the failed version has that of the Deployment.
+    const failed = replicaSet('failed', '3', { conditions: [failure], revision: '2' });
+    const replicaSets = [failed, replicaSet('restored', '2', { revision: '1' })];
+    assert.deepEqual(codesOf(look(live, live, around({ replicaSets, events }))), []);
   });
 
   it('that is deleted while it is waited for fails, but not for a watch that lags', () => {
