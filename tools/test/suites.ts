@@ -1,5 +1,5 @@
-// Runs test suites one after the other, each in a mocha of its own with its own patience, and goes on after a
-// failed one so that a run tells everything there is to know.
+// suites.ts RESULTS SUITE …: runs test suites one after the other, each in a mocha of its own with its own patience, and
+// goes on after a failed one so that a run tells everything there is to know. Results go into the folder RESULTS.
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,14 +9,16 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** How long one test of a suite may take, in seconds: what a suite talks to decides. */
 const PATIENCE: Readonly<Record<string, number>> = { unit: 5, integration: 120, tasks: 180, cluster: 600 };
 
+const [results = '', ...suites] = process.argv.slice(2);
+
 function run(suite: string): boolean {
   const files = globSync(`test/${suite}/**/*.test.ts`, { cwd: ROOT });
-  if (files.length === 0) return true;
+  if (files.length === 0) throw new Error(`there are no tests in test/${suite}`);
   const { status } = spawnSync(
     'mocha',
     [
       ...['--timeout', `${PATIENCE[suite] ?? 60}s`],
-      ...['--reporter', 'tools/test/reporter.ts', '--reporter-option', `suite=${suite}`],
+      ...['--reporter', 'tools/test/reporter.ts', '--reporter-option', `suite=${suite},results=${results}`],
       // Keep-alive connections of SDKs would hold the process open after the last test.
       ...['--exit', ...files.sort()],
     ],
@@ -25,7 +27,7 @@ function run(suite: string): boolean {
   return status === 0;
 }
 
-const failed = process.argv.slice(2).filter((suite) => !run(suite));
+const failed = suites.filter((suite) => !run(suite));
 if (failed.length > 0) {
   console.error(`npm test: failed in ${failed.join(', ')}.`);
   process.exit(1);
