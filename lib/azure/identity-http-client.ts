@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   createHttpHeaders,
   type HttpClient,
@@ -56,6 +57,26 @@ export function identityHttpClient({ persistent, dispatcher, signal, onExchange 
       }
     },
   };
+}
+
+const callers = new AsyncLocalStorage<HttpClient>();
+
+/**
+ * The client for managed identities. Of these the library keeps the first client that it was ever given for the whole
+ * process (msal-node, `ManagedIdentityClient.identitySource`), whatever later credentials bring: this one asks each time
+ * who is calling.
+ */
+export const callersHttpClient: HttpClient = {
+  sendRequest: (request) => {
+    const client = callers.getStore();
+    if (client === undefined) throw new Error('a managed identity was asked outside of callingThrough');
+    return client.sendRequest(request);
+  },
+};
+
+/** Has whatever `work` sends through {@link callersHttpClient} sent by a client. */
+export function callingThrough<T>(client: HttpClient, work: () => Promise<T>): Promise<T> {
+  return callers.run(client, work);
 }
 
 function answerOf(

@@ -58,7 +58,7 @@ async function credentialOf(
   http: IdentityHttpOptions,
 ): Promise<TokenCredential> {
   // The library is large, and a task that signs in otherwise never needs it.
-  const [sdk, { identityHttpClient }] = await Promise.all([
+  const [sdk, { callersHttpClient, callingThrough, identityHttpClient }] = await Promise.all([
     import('@azure/identity'),
     import('./identity-http-client.ts'),
   ]);
@@ -76,7 +76,8 @@ async function credentialOf(
     }
     case 'managed': {
       const own = identity.clientId === undefined ? {} : { clientId: identity.clientId };
-      return new sdk.ManagedIdentityCredential({ ...own, httpClient });
+      const credential = new sdk.ManagedIdentityCredential({ ...own, httpClient: callersHttpClient });
+      return { getToken: (scopes) => callingThrough(httpClient, () => credential.getToken(scopes)) };
     }
   }
 }

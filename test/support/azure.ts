@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { Agent as HttpsAgent } from 'node:https';
 import { readFileSync } from 'node:fs';
+import { ManagedIdentityApplication } from '@azure/msal-node';
 import { BlobServiceClient, type ContainerClient, newPipeline, StorageSharedKeyCredential } from '@azure/storage-blob';
 import type { AzureConnection } from '../../lib/azure/connection.ts';
 import { ServiceConnections } from '../../lib/agent/service-connections.ts';
@@ -206,10 +207,22 @@ export class TestAzure {
   }
 }
 
+/** A part of the library that its types do not show: where it found the metadata service, for the whole process. */
+interface WithSource {
+  readonly managedIdentityClient: { readonly constructor: { identitySource?: unknown } };
+}
+
+/** Lets managed identities be looked for anew: an agent has one metadata service for ever, tests have one each. */
+function forgetMetadataService(): void {
+  const application = new ManagedIdentityApplication() as unknown as WithSource;
+  application.managedIdentityClient.constructor.identitySource = undefined;
+}
+
 /** Runs work with variables in this process's environment, where the identity library looks for them. */
 export async function withEnvironment<T>(values: Readonly<Record<string, string>>, work: () => Promise<T>): Promise<T> {
   const before = Object.fromEntries(Object.keys(values).map((name) => [name, process.env[name]]));
   Object.assign(process.env, values);
+  forgetMetadataService();
   try {
     return await work();
   } finally {
