@@ -130,7 +130,8 @@ describe('BundleModelImage, when something goes wrong or is large', function () 
     const { outputs } = succeeded(await run(inputs, { wrapper }));
     const [kilobytes = Infinity, blocks = Infinity] = readFileSync(report, 'utf8').split(' ').map(Number);
     assert.ok(kilobytes < 250_000, `${kilobytes} kB of memory`);
-    assert.ok(blocks * 512 < MiB, `${blocks} blocks written`);
+    // The system counts writes of its own as the task's, up to some MiB; a copy of the app would be 400.
+    assert.ok(blocks * 512 < 16 * MiB, `${blocks} blocks written`);
     assert.ok(Number(outputs.bytesSent) < 16 * MiB, 'zeros compress');
   });
 });
