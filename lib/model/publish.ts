@@ -200,9 +200,9 @@ async function publishFiles(work: Work, attempt: Attempt): Promise<Outcome> {
   try {
     content = await readContent(
       files,
-      ({ path, size }, pieces) => {
+      ({ path, size }, pieces, digest) => {
         const name = layout.file(version.model, version.version, attempt.folder, path);
-        return uploader.send(name, size, pieces);
+        return uploader.send(name, size, pieces, digest);
       },
       uploader.memory,
       signal,

@@ -21,13 +21,14 @@ export interface Content {
 /**
  * Reads every file once, in the order in which layers hold them, and hands its pieces on while all digests are made.
  *
- * @param take gets each file with its pieces, reads them all, and gives the memory of each back
+ * @param take gets each file with its pieces, reads them all, and gives the memory of each back; `digest` is the SHA-256 of
+ *   the pieces that it has so far
  * @param memory what pieces are read into
  * @throws DeliveryError `SOURCE_CHANGED`, `SOURCE_UNREADABLE`, `PATH_UNSAFE`, and what `take` throws
  */
 export async function readContent(
   files: readonly SourceFile[],
-  take: (file: SourceFile, pieces: AsyncIterable<Buffer>) => Promise<void>,
+  take: (file: SourceFile, pieces: AsyncIterable<Buffer>, digest: () => Buffer) => Promise<void>,
   memory: PieceMemory,
   signal: AbortSignal,
 ): Promise<Content> {
@@ -37,7 +38,7 @@ export async function readContent(
     const layerDigest = new LayerDigest(layer);
     for (const file of layer.files) {
       const hash = createHash('sha256');
-      await take(file, hashed(readPieces(file, memory, signal), [hash, layerDigest]));
+      await take(file, hashed(readPieces(file, memory, signal), [hash, layerDigest]), () => hash.copy().digest());
       digested.push({ path: file.path, size: file.size, sha256: hash.digest('hex') });
     }
     layers.push(layerDigest.finish());

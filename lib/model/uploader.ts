@@ -60,8 +60,12 @@ export class Uploader {
     return this.#names;
   }
 
-  /** Takes a file piece by piece; returns once it is read, which is before it has arrived. */
-  async send(name: string, size: number, pieces: AsyncIterable<Buffer>): Promise<void> {
+  /**
+   * Takes a file piece by piece; returns once it is read, which is before it has arrived.
+   *
+   * @param digest SHA-256 of all pieces so far
+   */
+  async send(name: string, size: number, pieces: AsyncIterable<Buffer>, digest: () => Buffer): Promise<void> {
     this.#names.push(name);
     if (size <= PIECE) {
       for await (const part of parted(pieces, PIECE, this.memory)) {
@@ -78,7 +82,8 @@ export class Uploader {
     for await (const part of parted(pieces, length, this.memory)) {
       await this.#place(places);
       const index = parts.length;
-      parts.push(this.#start(part, places, () => upload.send(index, part.bytes, this.#signal)));
+      const sent = { bytes: part.bytes, digest: digest() };
+      parts.push(this.#start(part, places, () => upload.send(index, sent, this.#signal)));
     }
     this.#track(
       Promise.all(parts).then(async () => {

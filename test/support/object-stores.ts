@@ -1,5 +1,6 @@
 // Every kind of store, with a real server behind it, for tests that hold for all of them alike.
-import type { ObjectStore } from '../../lib/model/stores/object-store.ts';
+import { createHash } from 'node:crypto';
+import type { ObjectPart, ObjectStore } from '../../lib/model/stores/object-store.ts';
 import { freshContainer, namesIn, openContainer, put } from './blob-container.ts';
 import { deleteObject, freshBucket, objectsIn, openBucket, putObject } from './s3-bucket.ts';
 
@@ -83,4 +84,9 @@ export function delegating(store: ObjectStore): ObjectStore {
     startUpload: (name) => store.startUpload(name),
     remove: (name, signal) => store.remove(name, signal),
   };
+}
+
+/** Bytes as a part, which only such bytes make. */
+export function objectPart(bytes: Buffer): ObjectPart {
+  return { bytes, digest: createHash('sha256').update(bytes).digest() };
 }

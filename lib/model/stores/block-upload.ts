@@ -1,7 +1,6 @@
-import { subtle } from 'node:crypto';
 import type { BlockBlobClient } from '@azure/storage-blob';
 import { failureOf } from './azure-errors.ts';
-import type { PartUpload } from './object-store.ts';
+import type { ObjectPart, PartUpload } from './object-store.ts';
 
 /** Runs requests with retries. */
 export type Try = <T>(signal: AbortSignal, attempt: (abortSignal: AbortSignal) => Promise<T>) => Promise<T>;
@@ -13,8 +12,8 @@ interface HeldBlocks {
 }
 
 /**
- * An upload to Azure in blocks, which are called by their place and content. So a block that is there already is known
- * without its bytes, and two uploads to one name, whoever makes them, cannot mix their contents: each joins
+ * An upload to Azure in blocks, which are called by their place and by the content up to their end. So a block that is there
+ * already is known without its bytes, and two uploads to one name, whoever makes them, cannot mix their contents: each joins
  * exactly the blocks that it has read.
  */
 export class BlockUpload implements PartUpload {
@@ -28,9 +27,10 @@ export class BlockUpload implements PartUpload {
     this.#try = attempt;
   }
 
-  async send(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
-    const [id, held] = await Promise.all([blockId(index, bytes), (this.#held ??= this.#heldBlocks(signal))]);
+  async send(index: number, { bytes, digest }: ObjectPart, signal: AbortSignal): Promise<boolean> {
+    const id = blockId(index, digest);
     this.#ids[index] = id;
+    const held = await (this.#held ??= this.#heldBlocks(signal));
     if (held.all.has(id)) return false;
     await this.#try(signal, (abortSignal) => this.#blob.stageBlock(id, bytes, bytes.length, { abortSignal }));
     return true;
@@ -76,8 +76,7 @@ export class BlockUpload implements PartUpload {
   }
 }
 
-/** All of one length, as Azure wants it: the place, and the SHA-256 of the content, made beside this thread. */
-async function blockId(index: number, bytes: Uint8Array): Promise<string> {
-  const digest = Buffer.from(await subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+/** All of one length, as Azure wants it. */
+function blockId(index: number, digest: Buffer): string {
   return Buffer.from(`${String(index).padStart(6, '0')} ${digest.toString('base64url')}`).toString('base64');
 }

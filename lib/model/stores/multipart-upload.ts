@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Try } from './block-upload.ts';
-import type { PartUpload } from './object-store.ts';
+import type { ObjectPart, PartUpload } from './object-store.ts';
 import { failureOf } from './s3-errors.ts';
 
 type Sdk = typeof import('./s3-sdk.ts');
@@ -29,7 +29,7 @@ export class MultipartUpload implements PartUpload {
     this.#on = surroundings;
   }
 
-  async send(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> {
+  async send(index: number, { bytes }: ObjectPart, signal: AbortSignal): Promise<boolean> {
     const { sdk, client, object, attempt } = this.#on;
     this.#begun ??= this.#begin(signal);
     const part = { ...object, UploadId: await this.#begun, PartNumber: index + 1, Body: bytes };

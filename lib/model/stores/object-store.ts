@@ -29,13 +29,20 @@ export interface ObjectRange {
 /** What must hold for a write to happen: nothing is there yet, or what is there has this ETag. */
 export type WriteCondition = 'absent' | { readonly etag: string };
 
+/** Bytes of an object that go in one request. */
+export interface ObjectPart {
+  readonly bytes: Uint8Array;
+  /** SHA-256 of the object from its start to the end of this part. */
+  readonly digest: Buffer;
+}
+
 /**
  * An upload in parts. Nothing of it can be seen before `complete`. Parts that an earlier upload to the same name has left,
  * with the same content and the same place, are taken over, where the kind of store can tell.
  */
 export interface PartUpload {
   /** Stores one part; parts may arrive in any order and several at once. False: it was there already and was not sent. */
-  send(index: number, bytes: Uint8Array, signal: AbortSignal): Promise<boolean>;
+  send(index: number, part: ObjectPart, signal: AbortSignal): Promise<boolean>;
   /**
    * Makes parts 0 to `count - 1` the object, unless there is one already. False: another content has that name, and
    * keeps it. An object of just these parts is as good as completed.

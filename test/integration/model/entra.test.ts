@@ -10,6 +10,7 @@ import { PROXIED_DOMAIN } from '../../../tools/services/azure/certificates.ts';
 import { TestAzure, withEnvironment } from '../../support/azure.ts';
 import { ConnectProxy } from '../../support/connect-proxy.ts';
 import { noise } from '../../support/model-folder.ts';
+import { objectPart } from '../../support/object-stores.ts';
 
 let signal: AbortSignal;
 
@@ -55,7 +56,7 @@ describe('a store that is opened by tokens of Microsoft Entra', () => {
       assert.ok(await store.write('a/b c', Buffer.from('hello'), 'absent', signal));
       assert.equal((await store.read('a/b c', signal))?.text, 'hello');
       const upload = store.startUpload('big');
-      await upload.send(0, noise(1_000_000), signal);
+      await upload.send(0, objectPart(noise(1_000_000)), signal);
       await upload.complete(1, signal);
       assert.ok((await container.getBlobClient('big').downloadToBuffer()).equals(noise(1_000_000)));
       await store.remove('big', signal);

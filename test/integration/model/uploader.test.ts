@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash, type Hash } from 'node:crypto';
 import { Uploader } from '../../../lib/model/uploader.ts';
 import { freshContainer, openContainer } from '../../support/blob-container.ts';
 import { noise } from '../../support/model-folder.ts';
@@ -15,7 +16,8 @@ describe('an uploader', () => {
     let arrived = 0;
     const observer = { arrived: (more: number) => void (arrived += more), reused: () => undefined };
     const uploader = new Uploader(store, new Map(), observer, NEVER);
-    await uploader.send('big.bin', bytes.length, piecesOf(bytes));
+    const hash = createHash('sha256');
+    await uploader.send('big.bin', bytes.length, piecesOf(bytes, hash), () => hash.copy().digest());
     await uploader.finish();
     const { committedBlocks = [] } = await container.client.getBlockBlobClient('big.bin').getBlockList('committed');
     assert.deepEqual(
@@ -28,6 +30,10 @@ describe('an uploader', () => {
   });
 });
 
-async function* piecesOf(bytes: Buffer): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += 8 * MiB) yield await Promise.resolve(bytes.subarray(at, at + 8 * MiB));
+async function* piecesOf(bytes: Buffer, hash: Hash): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += 8 * MiB) {
+    const piece = bytes.subarray(at, at + 8 * MiB);
+    hash.update(piece);
+    yield await Promise.resolve(piece);
+  }
 }

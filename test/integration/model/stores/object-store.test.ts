@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { ObjectStore, StoredObject } from '../../../../lib/model/stores/object-store.ts';
 import { noise } from '../../../support/model-folder.ts';
-import { STORE_KINDS, type TestStore } from '../../../support/object-stores.ts';
+import { objectPart, STORE_KINDS, type TestStore } from '../../../support/object-stores.ts';
 
 const NEVER = new AbortController().signal;
 const MiB = 1024 * 1024;
@@ -109,7 +109,9 @@ for (const kind of STORE_KINDS) {
 
       it('is joined in order, in whatever order the parts arrive', async () => {
         const upload = store.startUpload('big.bin');
-        await Promise.all([2, 0, 1].map((index) => upload.send(index, parts[index] ?? assert.fail(), NEVER)));
+        await Promise.all(
+          [2, 0, 1].map((index) => upload.send(index, objectPart(parts[index] ?? assert.fail()), NEVER)),
+        );
         assert.deepEqual(await behind.names(), []);
         await upload.complete(3, NEVER);
         const whole = Buffer.concat(parts);
@@ -119,7 +121,7 @@ for (const kind of STORE_KINDS) {
       it('never takes the place of another object; one of the same parts is as good as its own', async () => {
         const upload = async (content: readonly Buffer[]): Promise<boolean> => {
           const made = store.startUpload('big.bin');
-          await Promise.all(content.map((part, index) => made.send(index, part, NEVER)));
+          await Promise.all(content.map((part, index) => made.send(index, objectPart(part), NEVER)));
           return made.complete(content.length, NEVER);
         };
         assert.equal(await upload(parts), true);
@@ -132,7 +134,7 @@ for (const kind of STORE_KINDS) {
 
       it('that is abandoned has left nothing to see, and may be abandoned twice', async () => {
         const upload = store.startUpload('big.bin');
-        await upload.send(0, parts[0] ?? assert.fail(), NEVER);
+        await upload.send(0, objectPart(parts[0] ?? assert.fail()), NEVER);
         await upload.abandon(NEVER);
         await upload.abandon(NEVER);
         await store.startUpload('none.bin').abandon(NEVER);

@@ -6,6 +6,7 @@ import type { AssumedRole, S3Access, S3Credential, S3Keys } from '../../../../li
 import { type Conditions, type S3Emulator, startS3Emulator } from '../../../../tools/services/s3/emulator.ts';
 import { FaultProxy } from '../../../support/fault-proxy.ts';
 import { contentOf, noise, silent, TestFolder } from '../../../support/model-folder.ts';
+import { objectPart } from '../../../support/object-stores.ts';
 import { RequestProxy, type SeenRequest } from '../../../support/request-proxy.ts';
 import {
   credentialOf,
@@ -272,7 +273,7 @@ describe('publishing to S3', function () {
     const store = await openBucket(bucket);
     for (const expected of [1, 1, 2].map((seed, index) => ({ seed, completed: index < 2 }))) {
       const upload = store.startUpload('a.bin');
-      await upload.send(0, noise(6 * MiB, expected.seed), NEVER);
+      await upload.send(0, objectPart(noise(6 * MiB, expected.seed)), NEVER);
       assert.equal(await upload.complete(1, NEVER), expected.completed);
       assert.equal(bucket.emulator.openUploads(), 0);
     }
@@ -286,7 +287,7 @@ describe('publishing to S3', function () {
     );
     const store = await openBucket(bucket, { origin: proxy.origin });
     const upload = store.startUpload('a.bin');
-    await upload.send(0, noise(6 * MiB), NEVER);
+    await upload.send(0, objectPart(noise(6 * MiB)), NEVER);
     // Its own connection, so that the fault meets this one request.
     proxy.cutAll();
     await upload.complete(1, NEVER);
