@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import type { Connection } from './endpoint-environment.ts';
-import { parseYaml, type YamlValue } from './yaml-source.ts';
+import { parseYaml, type YamlValue } from './yaml-value.ts';
 
 /**
  * Reads a connections file. A value may be `{ env: NAME }`, so that no secret has to stand in a file.
@@ -56,13 +56,12 @@ function required(owner: YamlValue, field: YamlValue | undefined, name: string):
 }
 
 function values(field: YamlValue | undefined, env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
-  return Object.fromEntries((field?.entries() ?? []).map(([name, entry]) => [name, value(entry, env)]));
+  return Object.fromEntries([...(field?.entries() ?? [])].map(([name, entry]) => [name, value(entry, env)]));
 }
 
 function value(entry: YamlValue, env: NodeJS.ProcessEnv): string {
-  const asIs = (text: string): string => text;
-  if (entry.isText) return entry.text(asIs);
-  const name = entry.fields(['env']).env?.text(asIs) ?? '';
+  if (entry.isText) return entry.text();
+  const name = entry.fields(['env']).env?.text() ?? '';
   return (
     env[name] ?? entry.refuse(`the environment variable ${name} is not set`, `Set ${name} before you run the pipeline.`)
   );

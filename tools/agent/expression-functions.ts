@@ -92,6 +92,7 @@ export const FUNCTIONS: Readonly<Record<string, ExpressionFunction | undefined>>
   join: eager(two, (by = null, list = null) =>
     Array.isArray(list) ? (list as readonly ExpressionValue[]).map(textOf).join(textOf(by)) : textOf(list),
   ),
+  converttojson: eager(one, (value = null) => JSON.stringify(value, null, 2)),
   length: eager(one, (value = null) => (Array.isArray(value) ? value.length : textOf(value).length)),
 };
 

@@ -2,9 +2,10 @@
 import { nameOf, onlyPart, partOf, sorted, type Fields } from './part-file.ts';
 import type { Job } from './pipeline-model.ts';
 import { flagOf, numberOf } from './scalars.ts';
-import { readVariables, within, type Scope } from './scope.ts';
 import { readSteps } from './step-file.ts';
-import type { Substitute, YamlValue } from './yaml-source.ts';
+import { withTemplates } from './template.ts';
+import { readVariables, valuesOf } from './variables-file.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 const JOB_UNUSED = ['pool', 'workspace', 'cancelTimeoutInMinutes', 'uses', 'demands'];
 const JOB_FIELDS = [
@@ -16,48 +17,41 @@ const JOB_FIELDS = [
   'variables',
   ...JOB_UNUSED,
 ];
-const JOB_UNSUPPORTED = ['container', 'services', 'strategy', 'template', 'parameters', 'templateContext'];
+const JOB_UNSUPPORTED = ['container', 'services', 'strategy', 'templateContext'];
 /** The real service gives a job an hour. */
 const JOB_TIMEOUT_MINUTES = 60;
 
 /** Reads the jobs of a stage, or the steps that stand in for its only job. */
-export function readJobs(fields: Fields, owner: YamlValue, scope: Scope): readonly Job[] {
+export function readJobs(fields: Fields, owner: YamlValue): readonly Job[] {
   const { jobs, steps } = fields;
-  if (jobs !== undefined)
-    return sorted(
-      jobs.list().map((item) => readJob(item, scope)),
-      'job',
-    );
+  if (jobs !== undefined) return sorted(withTemplates(jobs, 'jobs').map(readJob), 'job');
   if (steps === undefined) return owner.refuse('there are no jobs', 'Add jobs.');
   const only = onlyPart(owner.place, 'Job', 'succeeded()');
-  return [{ ...only, ...LOCAL_JOB, steps: readSteps(steps, { substitute: scope.substitute, checksOut: true }) }];
+  return [{ ...only, ...LOCAL_JOB, steps: readSteps(steps, { checksOut: true }) }];
 }
 
 const LOCAL_JOB = { continueOnError: false, timeoutMinutes: JOB_TIMEOUT_MINUTES, environment: undefined };
 
-function readJob(item: YamlValue, scope: Scope): Job {
+function readJob(item: YamlValue): Job {
   const isDeployment = item.keys().includes('deployment');
   const fields = isDeployment
     ? item.fields(['deployment', 'environment', 'strategy', ...JOB_FIELDS], JOB_UNSUPPORTED)
     : item.fields(['job', 'steps', ...JOB_FIELDS], JOB_UNSUPPORTED);
-  const { substitute } = scope;
-  const own = readVariables(fields.variables, scope);
-  const inner = within(scope, own).substitute;
+  const own = readVariables(fields.variables);
   const steps = isDeployment ? deploymentSteps(item, fields) : fields.steps;
   if (steps === undefined) item.refuse('the job has no steps', 'Add steps.');
   return {
     ...partOf({
       item,
-      name: nameOf(fields[isDeployment ? 'deployment' : 'job'], item, isDeployment ? 'deployment' : 'job', substitute),
+      name: nameOf(fields[isDeployment ? 'deployment' : 'job'], item, isDeployment ? 'deployment' : 'job'),
       fields,
       variables: own,
-      substitute,
     }),
-    continueOnError: flagOf(fields.continueOnError, false, substitute),
-    timeoutMinutes: numberOf(fields.timeoutInMinutes, JOB_TIMEOUT_MINUTES, substitute),
-    environment: isDeployment ? environmentOf(fields.environment, item, substitute) : undefined,
+    continueOnError: flagOf(fields.continueOnError, false),
+    timeoutMinutes: numberOf(fields.timeoutInMinutes, JOB_TIMEOUT_MINUTES),
+    environment: isDeployment ? environmentOf(fields.environment, item) : undefined,
     // A deployment job does not check out by itself.
-    steps: readSteps(steps, { substitute: inner, checksOut: !isDeployment }),
+    steps: readSteps(steps.knowing(valuesOf(own)), { checksOut: !isDeployment }),
   };
 }
 
@@ -69,9 +63,9 @@ function deploymentSteps(item: YamlValue, fields: Fields): YamlValue | undefined
   return deploy?.fields(['steps', 'pool']).steps;
 }
 
-function environmentOf(value: YamlValue | undefined, item: YamlValue, substitute: Substitute): string {
+function environmentOf(value: YamlValue | undefined, item: YamlValue): string {
   if (value === undefined) return item.refuse('the deployment has no environment', 'Name one.');
-  if (value.isText) return value.text(substitute);
+  if (value.isText) return value.text();
   const { name } = value.fields(['name', 'resourceName', 'resourceId', 'resourceType', 'tags']);
-  return name?.text(substitute) ?? value.refuse('the environment has no name', 'Give it one.');
+  return name?.text() ?? value.refuse('the environment has no name', 'Give it one.');
 }

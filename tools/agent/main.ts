@@ -10,6 +10,8 @@ const USAGE = `usage: npm run pipeline -- FILE [option …]
   --var NAME=VALUE       a variable; wins over the one in the file
   --secret NAME=ENV      a secret variable, taken from the environment variable ENV
   --param NAME=VALUE     a parameter of the pipeline
+  --repository NAME=FOLDER
+                         where a repository lies that templates come from
   --source FOLDER        the folder to check out; else the git repository of FILE
   --working-tree         check out the files as they lie there, not as they were committed
   --node 24|20           the Node.js that runs the tasks; else 24
@@ -30,6 +32,7 @@ async function main(): Promise<number> {
       var: { type: 'string', multiple: true, default: [] },
       secret: { type: 'string', multiple: true, default: [] },
       param: { type: 'string', multiple: true, default: [] },
+      repository: { type: 'string', multiple: true, default: [] },
       source: { type: 'string' },
       'working-tree': { type: 'boolean', default: false },
       node: { type: 'string', default: '24' },
@@ -52,6 +55,7 @@ async function main(): Promise<number> {
     variables: pairs('--var', values.var),
     secrets: fromEnvironment(pairs('--secret', values.secret)),
     parameters: pairs('--param', values.param),
+    repositories: pairs('--repository', values.repository),
     workingTree: values['working-tree'],
     node: values.node,
     ...(values.source === undefined ? {} : { source: values.source }),

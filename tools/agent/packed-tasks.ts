@@ -6,7 +6,7 @@ import { resolveConnections, type Connection } from './endpoint-environment.ts';
 import { nearest } from './nearest.ts';
 import type { Pipeline, TaskStep } from './pipeline-model.ts';
 import { inputValues, readTaskDefinition, type TaskDefinition } from './task-definition.ts';
-import { refusal } from './yaml-source.ts';
+import { refusal } from './yaml-tree.ts';
 
 /**
  * The tasks of a pipeline by the names that it gives them.

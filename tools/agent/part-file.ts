@@ -3,7 +3,8 @@ import { parseExpression } from './expression.ts';
 import { inOrder, type Dependent } from './order.ts';
 import type { Place, VariableDefinition } from './pipeline-model.ts';
 import { conditionOf } from './scalars.ts';
-import { refusal, type Substitute, type YamlValue } from './yaml-source.ts';
+import { refusal } from './yaml-tree.ts';
+import type { YamlValue } from './yaml-value.ts';
 
 /** The fields of a mapping whose keys were checked. */
 export type Fields = Readonly<Record<string, YamlValue | undefined>>;
@@ -27,27 +28,25 @@ export function partOf({
   name,
   fields,
   variables,
-  substitute,
 }: {
   readonly item: YamlValue;
   readonly name: string;
   readonly fields: Fields;
   readonly variables: readonly VariableDefinition[];
-  readonly substitute: Substitute;
 }) {
   return {
     place: item.place,
     name,
-    displayName: fields.displayName?.text(substitute) ?? name,
-    dependsOn: dependencies(fields.dependsOn, substitute) ?? [],
-    condition: conditionOf(fields.condition, substitute),
+    displayName: fields.displayName?.text() ?? name,
+    dependsOn: dependencies(fields.dependsOn) ?? [],
+    condition: conditionOf(fields.condition),
     variables,
   };
 }
 
 /** The name that a stage or job must have. */
-export function nameOf(value: YamlValue | undefined, item: YamlValue, kind: string, substitute: Substitute): string {
-  const name = value?.text(substitute) ?? item.refuse(`"${kind}" is missing`, `Begin the entry with ${kind}: NAME.`);
+export function nameOf(value: YamlValue | undefined, item: YamlValue, kind: string): string {
+  const name = value?.text() ?? item.refuse(`"${kind}" is missing`, `Begin the entry with ${kind}: NAME.`);
   if (!/^[A-Za-z_]\w*$/.test(name)) {
     (value ?? item).refuse(`"${name}" is no name of a ${kind}`, 'Use letters, digits and underscores.');
   }
@@ -55,10 +54,10 @@ export function nameOf(value: YamlValue | undefined, item: YamlValue, kind: stri
 }
 
 /** The names of `dependsOn:`; undefined where it is left out. */
-export function dependencies(value: YamlValue | undefined, substitute: Substitute): readonly string[] | undefined {
+export function dependencies(value: YamlValue | undefined): readonly string[] | undefined {
   if (value === undefined) return undefined;
-  if (value.isList) return value.list().map((entry) => entry.text(substitute));
-  const name = value.text(substitute);
+  if (value.isList) return value.list().map((entry) => entry.text());
+  const name = value.text();
   return name === '' ? [] : [name];
 }
 

@@ -2,7 +2,7 @@
 import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { once } from 'node:events';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { findSources, type Sources } from './checkout.ts';
 import { connectionSecrets, type Connection } from './endpoint-environment.ts';
@@ -17,6 +17,7 @@ import { RunFolder } from './run-folder.ts';
 import { runStages } from './run.ts';
 import { runVariables } from './system-variables.ts';
 import type { NodeVersion } from './task-process.ts';
+import { templateFiles } from './template-files.ts';
 import { Variables } from './variables.ts';
 
 export type { StepResult } from './job.ts';
@@ -36,6 +37,8 @@ export interface PipelineOptions {
   readonly source?: string;
   /** Take the files as they lie there, not as they were committed. */
   readonly workingTree?: boolean;
+  /** Folders of other repositories that the pipeline takes templates from, by the names that it gives them. */
+  readonly repositories?: Readonly<Record<string, string>>;
   /** The Node.js that runs the tasks; 24 unless given. */
   readonly node?: NodeVersion;
   /** Folder of the packed tasks; what `npm run build` makes, unless given. */
@@ -66,9 +69,8 @@ export interface PipelineResult {
  */
 export async function runPipeline(options: PipelineOptions): Promise<PipelineResult> {
   const started = new Date();
-  const { pipeline, given } = await readAndCheck(options);
+  const { pipeline, given, sources } = await readAndCheck(options);
   const tasks = await findTasks(pipeline, options.tasks ?? PACKED_TASKS, options.connections ?? []);
-  const sources = await sourcesOf(options);
   const runFolder = await RunFolder.next();
   const log = createWriteStream(join(runFolder.path, 'log.txt'));
   const onLine = (line: string): void => {
@@ -114,7 +116,7 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineRes
 
 async function readAndCheck(
   options: PipelineOptions,
-): Promise<{ readonly pipeline: Pipeline; readonly given: Variables }> {
+): Promise<{ readonly pipeline: Pipeline; readonly given: Variables; readonly sources: Sources }> {
   const text = await readFile(options.file, 'utf8').catch((cause: unknown) => {
     throw new DeliveryError('PIPELINE_UNREADABLE', {
       message: `The pipeline file ${options.file} cannot be read.`,
@@ -122,14 +124,15 @@ async function readAndCheck(
       cause,
     });
   });
-  const { parameters = {}, variables = {}, secrets = {} } = options;
-  const file = relative(process.cwd(), resolve(options.file));
-  const pipeline = readPipeline({ file: file.startsWith('..') ? options.file : file, text, parameters, variables });
+  const sources = await sourcesOf(options);
+  const { file, parameters = {}, variables = {}, secrets = {}, repositories = {} } = options;
+  const templates = templateFiles({ ...repositories, self: sources.folder ?? dirname(file) });
+  const pipeline = readPipeline({ file, text, parameters, variables, templates });
   const given = Object.entries(secrets).reduce<Variables>(
     (all, [name, value]) => all.with(name, value, { isSecret: true }),
     Variables.from(variables),
   );
-  return { pipeline, given };
+  return { pipeline, given, sources };
 }
 
 async function sourcesOf({ file, source, workingTree = false }: PipelineOptions): Promise<Sources> {

@@ -210,6 +210,32 @@ steps:
     assert.match((await run(yaml, { workingTree: true })).log, new RegExp(`^ {3}changed\\n {3}${commit} main$`, 'm'));
   });
 
+  it('takes templates from its own folder and from other repositories', async () => {
+    const shared = mkdtempSync(join(tmpdir(), 'shared-'));
+    runs.push(shared);
+    writeFileSync(
+      join(shared, 'base.yml'),
+      'parameters: [{name: own, type: stepList}]\nsteps:\n- ${{ parameters.own }}\n',
+    );
+    writeFileSync(
+      join(folder, 'say.yml'),
+      'parameters: [{name: what}]\nsteps: [{script: "echo ${{ parameters.what }}"}]',
+    );
+    const { log, result } = await run(
+      `
+extends:
+  template: base.yml@shared
+  parameters:
+    own:
+      - template: say.yml
+        parameters: { what: hello }
+`,
+      { repositories: { shared } },
+    );
+    assert.equal(result, 'Succeeded');
+    assert.match(log, /^ {3}hello$/m);
+  });
+
   it('takes parameters, and variables from outside before those of the file', async () => {
     const { log } = await run(
       `

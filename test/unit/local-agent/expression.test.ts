@@ -39,6 +39,7 @@ describe('an expression', () => {
     [`join(', ', split('a;b', ';'))`, 'a, b'],
     [`length(upper('four'))`, 4],
     [`xor(true, false)`, true],
+    [`convertToJson(split('a', ';'))`, '[\n  "a"\n]'],
     [`-2.5`, -2.5],
   ] as const) {
     it(`${text} is ${JSON.stringify(expected)}`, () => assert.deepEqual(value(text), expected));
