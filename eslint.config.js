@@ -7,11 +7,12 @@ import tseslint from 'typescript-eslint';
  */
 const ARROWS = {
   'lib/errors': [],
+  'lib/naming': [],
   'lib/http': ['errors'],
   'lib/packing': ['errors'],
   'lib/azure': ['errors', 'http'],
-  'lib/model': ['errors', 'http', 'packing'],
-  'lib/oci': ['errors', 'http', 'packing'],
+  'lib/model': ['errors', 'http', 'naming', 'packing'],
+  'lib/oci': ['errors', 'http', 'naming', 'packing'],
   'lib/docker': ['errors'],
   'lib/supply': ['errors'],
   'lib/kube': ['errors', 'http'],

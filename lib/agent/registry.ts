@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { cloudOfRegistry } from '../azure/container-registry.ts';
 import { type BaseSource, registryBase } from '../oci/base-source.ts';
 import {
   formatImage,
@@ -38,6 +39,30 @@ export interface ImageRoute {
   readonly image: (name: string) => BaseSource;
 }
 
+/** A repository of a registry, with what it takes to get in. */
+export interface RegistryRoute {
+  readonly target: RepositoryName;
+  readonly client: RegistryClient;
+  /** Whether it is in Azure Container Registry. */
+  readonly isAzure: boolean;
+}
+
+/**
+ * Reads `repository`, `registry`, `registryConnection`, `registrySubscription` and `allowHttp`. Where no connection is for the registry, the
+ * login is docker's own, if any.
+ *
+ * @throws DeliveryError `IMAGE_NAME_INVALID`, `INPUT_INVALID`, `CONNECTION_MISSING`, `CONNECTION_INVALID`, `REGISTRY_NOT_AZURE`
+ */
+export async function registryRoute(agent: Agent, dispatcher: Dispatcher): Promise<RegistryRoute> {
+  const { clientOf, access } = await registryClients(agent, dispatcher);
+  const target = parseRepositoryName(agent.inputs.text('repository'), access.host);
+  return {
+    target,
+    client: clientOf(target.registry, formatRepository(target), access),
+    isAzure: access.login?.kind === 'azure' || cloudOfRegistry(target.registry) !== undefined,
+  };
+}
+
 /**
  * Reads `repository`, `registry`, `registryConnection` and `registrySubscription`, the same of the base (`baseRegistry`, …),
  * `allowHttp`, and `baseImage` once it is wanted. Where no connection is for a registry, the login is docker's own, if any.
@@ -46,26 +71,13 @@ export interface ImageRoute {
  */
 export async function imageRoute(agent: Agent, dispatcher: Dispatcher): Promise<ImageRoute> {
   const { inputs } = agent;
-  const access = registryAccess(agent, {
-    registry: inputs.optionalText('registry'),
-    connection: ['registryConnection', inputs.optionalText('registryConnection')],
-    subscription: ['registrySubscription', inputs.optionalText('registrySubscription')],
-  });
+  const { clientOf, access } = await registryClients(agent, dispatcher);
   const baseAccess = registryAccess(agent, {
     registry: inputs.optionalText('baseRegistry'),
     connection: ['baseRegistryConnection', inputs.optionalText('baseRegistryConnection')],
     subscription: ['baseRegistrySubscription', inputs.optionalText('baseRegistrySubscription')],
   });
   const target = parseRepositoryName(inputs.text('repository'), access.host);
-  const ownLogin = await dockerLogins(agent);
-  const clientOf = (registry: string, name: string, by: RegistryAccess | undefined): RegistryClient =>
-    new RegistryClient({
-      registry,
-      login: (by && checkedLogin(by, registry, name)) ?? ownLogin(registry),
-      allowHttp: inputs.flag('allowHttp'),
-      dispatcher,
-      onToken: (token) => agent.hide(token),
-    });
   const client = clientOf(target.registry, formatRepository(target), access);
   const open = (base: ImageName, by: RegistryAccess | undefined): BaseSource => {
     const isTargets = by?.login === undefined && base.registry === target.registry;
@@ -91,6 +103,26 @@ export async function imageRoute(agent: Agent, dispatcher: Dispatcher): Promise<
       return open(parsed, baseAccess.host === parsed.registry ? baseAccess : undefined);
     },
   };
+}
+
+/** Makes clients of registries that sign in by the connections of the inputs, or as docker is signed in. */
+async function registryClients(agent: Agent, dispatcher: Dispatcher) {
+  const { inputs } = agent;
+  const access = registryAccess(agent, {
+    registry: inputs.optionalText('registry'),
+    connection: ['registryConnection', inputs.optionalText('registryConnection')],
+    subscription: ['registrySubscription', inputs.optionalText('registrySubscription')],
+  });
+  const ownLogin = await dockerLogins(agent);
+  const clientOf = (registry: string, name: string, by: RegistryAccess | undefined): RegistryClient =>
+    new RegistryClient({
+      registry,
+      login: (by && checkedLogin(by, registry, name)) ?? ownLogin(registry),
+      allowHttp: inputs.flag('allowHttp'),
+      dispatcher,
+      onToken: (token) => agent.hide(token),
+    });
+  return { access, clientOf };
 }
 
 async function loginOf(client: RegistryClient, signal: AbortSignal): Promise<readonly RegistryLogin[]> {

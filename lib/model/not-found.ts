@@ -1,6 +1,6 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
 import type { ManagedStore } from './managed-store.ts';
-import { nearestNames } from './nearest-names.ts';
+import { nearestNames } from '../naming/nearest-names.ts';
 
 /** What of a model was not found, as a sentence goes on: `the model digits has no …`. */
 export interface Missing {

@@ -1,6 +1,6 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { checkName } from './names.ts';
-import { isRange } from './semantic-version.ts';
+import { isRange } from '../naming/semantic-version.ts';
 
 /** How a version of a managed model is found. */
 export type WantedBy =

@@ -1,9 +1,9 @@
 import picomatch from 'picomatch';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { inPathOrder } from './model-digest.ts';
-import { nearestNames } from './nearest-names.ts';
+import { nearestNames } from '../naming/nearest-names.ts';
 import { versionOfText } from './names.ts';
-import { highestFirst, semanticVersion, versionInPath } from './semantic-version.ts';
+import { highestFirst, semanticVersion, versionInPath } from '../naming/semantic-version.ts';
 import type { PlainChoice, PlainSelection } from './selection.ts';
 import type { ObjectStore, StoredObject } from './stores/object-store.ts';
 

@@ -5,7 +5,7 @@ import { findVersion } from './find-version.ts';
 import type { ManagedStore } from './managed-store.ts';
 import type { Manifest } from './manifest.ts';
 import { notFound } from './not-found.ts';
-import { highestFirst, inRange } from './semantic-version.ts';
+import { highestFirst, inRange } from '../naming/semantic-version.ts';
 import type { WantedBy } from './selection.ts';
 
 /** Manifests read at once in the search for a digest. */

@@ -88,7 +88,7 @@ async function readIndex(
   signal: AbortSignal,
 ): Promise<Read> {
   const index = parseIndex(top.bytes);
-  const all = index.manifests.filter(isImage);
+  const all = index.manifests.filter(isPlatformEntry);
   const usable: Descriptor[] = [];
   for (const entry of all) if (await isUsable(source, entry, signal)) usable.push(entry);
   if (usable.length === 0) throw new DocumentError('it has no image for Linux');
@@ -136,8 +136,8 @@ function platformOf({ os, architecture, variant }: ImageConfig): Platform {
   return { os, architecture, ...(variant === undefined ? {} : { variant }) };
 }
 
-/** Attestations stand in indexes as images of no platform. */
-function isImage({ platform, annotations }: Descriptor): boolean {
+/** Whether an entry of an index is an image: attestations stand there as images of no platform. */
+export function isPlatformEntry({ platform, annotations }: Descriptor): boolean {
   return platform?.os !== 'unknown' && annotations?.['vnd.docker.reference.type'] === undefined;
 }
 
@@ -150,7 +150,8 @@ function checkPlatforms({ name }: BaseSource, wanted: readonly string[], there: 
   });
 }
 
-function kindOfStored(stored: StoredManifest): ReturnType<typeof kindOf> {
+/** What a stored document is; undefined for neither index nor manifest. */
+export function kindOfStored(stored: StoredManifest): ReturnType<typeof kindOf> {
   return kindOf(stored.mediaType) ?? kindByShape(stored);
 }
 

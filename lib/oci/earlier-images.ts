@@ -3,6 +3,7 @@ import type { Compression } from '../packing/compression.ts';
 import type { LayerIdentity } from '../packing/layer-digest.ts';
 import { compressionOf, kindOf } from './media-types.ts';
 import { DocumentError, parseConfig, parseIndex, parseManifest } from './parse-documents.ts';
+import { isCompanionTag } from './referrers.ts';
 import type { Repository, StoredManifest } from './repository.ts';
 
 /** How images name the content of some of their layers. */
@@ -29,6 +30,8 @@ interface EarlierImage {
 
 /** Where nothing stands under the wanted tags, so many of a repository's newest-looking tags are looked at. */
 const MOST_GUESSES = 3;
+/** Of more tags only so many are listed. */
+const MOST_TAGS = 10_000;
 
 /**
  * Images made before, which tell what content became which layers: those that the wanted tags point at, then
@@ -112,7 +115,7 @@ async function* guessed(
   known: readonly string[],
   signal: AbortSignal,
 ): AsyncGenerator<EarlierImage> {
-  const tags = await repository.tags(signal).catch(nothingIfClosed);
+  const tags = await repository.tags(signal, MOST_TAGS).catch(nothingIfClosed);
   for (const tag of highestTags(tags.filter((tag) => !known.includes(tag))).slice(0, MOST_GUESSES)) {
     yield* await imagesOf(repository, tag, signal).catch(nothingIfClosed);
   }
@@ -121,8 +124,7 @@ async function* guessed(
 /** Tags with the highest numbers first, which are those of the latest runs; `latest` before all. */
 export function highestTags(tags: readonly string[]): readonly string[] {
   const { compare } = new Intl.Collator('en', { numeric: true });
-  // Signatures and attestations have tags that are digests: `sha256-….sig`.
-  const images = tags.filter((tag) => !/^sha256-[0-9a-f]{64}/.test(tag));
+  const images = tags.filter((tag) => !isCompanionTag(tag));
   return images.sort((a, b) => Number(b === 'latest') - Number(a === 'latest') || compare(b, a));
 }
 

@@ -63,6 +63,11 @@ export function referrersTag(digest: string): string {
   return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`;
 }
 
+/** Whether a tag stands beside an image: a list of referrers, or what cosign keeps under such names. */
+export function isCompanionTag(tag: string): boolean {
+  return /^sha256-[0-9a-f]{64}(?:\.\w+)?$/.test(tag);
+}
+
 /**
  * Adds entries to the list under a tag, and takes out those that they replace. No registry has to write only if nobody else has, so
  * the tag is looked at just before it is written, and the list is read again afterwards and written again, with what others

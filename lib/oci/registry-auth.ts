@@ -11,7 +11,8 @@ import { askForToken, LoginRefused, orLoginRefused } from './token-request.ts';
 /** One right to one repository, as token services name it. */
 export interface Scope {
   readonly repository: string;
-  readonly actions: 'pull' | 'pull,push';
+  /** `metadata_read` is Azure Container Registry's own, for its lists of tags and manifests. */
+  readonly actions: 'pull' | 'pull,push' | 'pull,metadata_read';
 }
 
 /** Whom a registry is to let in. */

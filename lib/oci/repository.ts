@@ -3,6 +3,7 @@ import { headerOf } from '../http/request.ts';
 import { digestOf } from './digest.ts';
 import { formatImage, formatRepository, type RepositoryName } from './image-name.ts';
 import { MANIFEST_TYPES, OCI } from './media-types.ts';
+import type { Scope } from './registry-auth.ts';
 import { refusalIn } from './registry-errors.ts';
 import { type ApiAnswer, type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
 
@@ -19,17 +20,17 @@ const DOCUMENT_LIMIT = 8 * 1024 * 1024;
 /** How often the upload of a document is begun; one that breaks in between is taken up again by itself. */
 const MOST_ATTEMPTS = 3;
 
-/** Tags are listed to find an earlier image: a list that goes on for ever is not worth it. */
 const TAGS_A_PAGE = 1000;
-const MOST_PAGES = 10;
+/** A registry that answers with ever more pages is not believed. */
+const MOST_PAGES = 1000;
 
 /** What one repository of a registry holds: manifests, tags and small blobs. */
 export class Repository {
   readonly client: RegistryClient;
   readonly name: RepositoryName;
-  readonly #actions: 'pull' | 'pull,push';
+  readonly #actions: Scope['actions'];
 
-  constructor(client: RegistryClient, name: RepositoryName, actions: 'pull' | 'pull,push') {
+  constructor(client: RegistryClient, name: RepositoryName, actions: Scope['actions']) {
     this.client = client;
     this.name = name;
     this.#actions = actions;
@@ -71,18 +72,35 @@ export class Repository {
     return headerOf(answer, 'docker-content-digest') ?? (await this.manifest(tag, signal))?.digest;
   }
 
-  /** The repository's tags, in the registry's order; of very many only the first ten thousand. */
-  async tags(signal: AbortSignal): Promise<readonly string[]> {
+  /**
+   * The repository's tags, in the registry's order; none where there is no such repository.
+   *
+   * @param most where more are not worth the requests, how many are
+   */
+  async tags(signal: AbortSignal, most = Infinity): Promise<readonly string[]> {
     const doing = `list the tags of ${formatRepository(this.name)}`;
+    const path = `${this.name.repository}/tags/list?n=${TAGS_A_PAGE}`;
     const tags: string[] = [];
-    let target: string | URL | undefined = `${this.name.repository}/tags/list?n=${TAGS_A_PAGE}`;
-    for (let page = 0; target !== undefined && page < MOST_PAGES; page += 1) {
-      const answer: ApiAnswer = await this.client.ask(this.#api('GET', target, { doing, signal }), [404]);
-      if (answer.status === 404) return [];
-      tags.push(...tagsOf(answer.body));
-      target = await this.#nextPage(answer, signal);
+    for await (const page of this.pages(path, doing, signal)) {
+      tags.push(...tagsOf(page));
+      if (tags.length >= most) break;
     }
     return tags;
+  }
+
+  /**
+   * The pages of a list (OCI distribution specification, "Content Discovery"); none where there is no such list.
+   *
+   * @param target path below `/v2/`, or a whole address of the registry
+   */
+  async *pages(target: string | URL, doing: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+    let next: string | URL | undefined = target;
+    for (let page = 0; next !== undefined && page < MOST_PAGES; page += 1) {
+      const answer: ApiAnswer = await this.client.ask(this.#api('GET', next, { doing, signal }), [404]);
+      if (answer.status === 404) return;
+      yield answer.body;
+      next = await this.#nextPage(answer, signal);
+    }
   }
 
   /**

@@ -1,5 +1,6 @@
 import { encodeJson } from './statement.ts';
 import type { ImageSubject } from './subject.ts';
+import type { VerificationKey } from './verification-key.ts';
 
 // cosign's specifications "Cosign Signature Specifications" and "Cosign Attestation Specifications". Kept to their first
 // form, under tags, because every release verifies it: 3.x looks for bundles first and for these where there are none, and so do skopeo,
@@ -21,14 +22,32 @@ export const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
 /** The annotation of an attestation's layer that names what kind of claim it is. */
 export const PREDICATE_ANNOTATION = 'predicateType';
 
+const SIGNATURE_TYPE = 'cosign container image signature';
+
 /** What a signature signs: that this digest is an image of this repository ("simple signing"). */
 export function signedPayload({ name, digest }: ImageSubject): Buffer {
   return encodeJson({
     critical: {
       identity: { 'docker-reference': name },
       image: { 'docker-manifest-digest': digest },
-      type: 'cosign container image signature',
+      type: SIGNATURE_TYPE,
     },
     optional: null,
   });
+}
+
+/**
+ * Whether a signature is the key's, and signs this very image. Whose repository it names is not asked: an image that was copied keeps its
+ * signature, as with `cosign verify`.
+ */
+export function isSignedBy(key: VerificationKey, payload: Buffer, signature: Buffer, digest: string): boolean {
+  try {
+    if (!key.verify(payload, signature)) return false;
+    const { critical } = JSON.parse(payload.toString()) as {
+      readonly critical: { readonly type: string; readonly image: Readonly<Record<string, string>> };
+    };
+    return critical.type === SIGNATURE_TYPE && critical.image['docker-manifest-digest'] === digest;
+  } catch {
+    return false;
+  }
 }

@@ -1,4 +1,5 @@
 import type { SigningKey } from './signing-key.ts';
+import type { VerificationKey } from './verification-key.ts';
 import { encodeJson, IN_TOTO_MEDIA_TYPE, type Statement } from './statement.ts';
 
 /** The media type of an envelope, by which cosign finds attestations. */
@@ -24,7 +25,7 @@ export function envelopeAround(statement: Statement, key: SigningKey): Buffer {
 }
 
 /** The statement in an envelope that the key has signed; undefined for anything else. */
-export function signedStatement(bytes: Buffer, key: SigningKey): Statement | undefined {
+export function signedStatement(bytes: Buffer, key: VerificationKey): Statement | undefined {
   try {
     const { payloadType, payload, signatures } = JSON.parse(bytes.toString()) as Envelope;
     const content = Buffer.from(payload, 'base64');

@@ -1,18 +1,14 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { LockedKeyError, openCosignKey } from './cosign-key.ts';
+import { algorithmOf, isUsable, type VerificationKey, verificationKey } from './verification-key.ts';
 
 /** Signs as `cosign verify --key` verifies: always with SHA-256, ECDSA in DER, RSA in PKCS #1 v1.5, Ed25519 pure. */
-export interface SigningKey {
+export interface SigningKey extends VerificationKey {
   readonly sign: (bytes: Buffer) => Buffer;
-  readonly verify: (bytes: Buffer, signature: Buffer) => boolean;
-  /** SHA-256 of the public key in DER, by which people tell keys apart: `sha256:` and 64 hexadecimal digits. */
-  readonly fingerprint: string;
 }
 
 const PEM = /-----BEGIN ([A-Z0-9 ]+)-----([^-]+)-----END \1-----/;
-const CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
-const SHORTEST_RSA = 2048;
 
 /**
  * Reads a private key: PEM (EC on P-256, P-384 or P-521, RSA of at least 2,048 bits, Ed25519), encrypted or not, or the encrypted key of
@@ -25,14 +21,7 @@ export async function readSigningKey(text: string, password = ''): Promise<Signi
   if (type === undefined || base64 === undefined) throw invalid('it is not PEM text');
   const key = await privateKey(type, base64, password);
   checkKind(key);
-  const publicKey = createPublicKey(key);
-  const algorithm = key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
-  const der = publicKey.export({ type: 'spki', format: 'der' });
-  return {
-    sign: (bytes) => sign(algorithm, bytes, key),
-    verify: (bytes, signature) => verify(algorithm, bytes, publicKey, signature),
-    fingerprint: `sha256:${createHash('sha256').update(der).digest('hex')}`,
-  };
+  return { ...verificationKey(createPublicKey(key)), sign: (bytes) => sign(algorithmOf(key), bytes, key) };
 }
 
 async function privateKey(type: string, base64: string, password: string): Promise<KeyObject> {
@@ -54,13 +43,11 @@ async function privateKey(type: string, base64: string, password: string): Promi
   }
 }
 
-function checkKind({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): void {
-  const good =
-    type === 'ed25519' ||
-    (type === 'ec' && CURVES.includes(details?.namedCurve ?? '')) ||
-    (type === 'rsa' && (details?.modulusLength ?? 0) >= SHORTEST_RSA);
-  if (!good)
-    throw invalid(`it is of the kind ${type ?? 'unknown'}, or too short, and cosign does not take such signatures`);
+function checkKind(key: KeyObject): void {
+  if (isUsable(key)) return;
+  throw invalid(
+    `it is of the kind ${key.asymmetricKeyType ?? 'unknown'}, or too short, and cosign does not take such signatures`,
+  );
 }
 
 function invalid(problem: string): DeliveryError {

@@ -83,7 +83,7 @@ async function pushPlatform(
         createdBy: 'base',
       },
     ],
-    ...{ settings: {}, annotations: {}, created: new Date(0) },
+    ...{ settings: {}, annotations: {}, created: new Date(extra.created ?? 0) },
   });
   for (const { bytes } of configs) await repository.putDocument(bytes, NEVER);
   await repository.putManifest(top.digest, top, NEVER);

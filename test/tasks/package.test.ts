@@ -50,11 +50,11 @@ function manifestOf(task: string): TaskManifest {
   return read('tasks', task, 'task.json') as TaskManifest;
 }
 
-/** What a task asks about the model store. BundleModelImage asks only where the model comes from there. */
+/** What a task asks about the model store. Some ask only where they need one. */
 function storeOf({ inputs, dataSourceBindings }: TaskManifest): object {
   const own = inputs.filter(({ groupName }) => groupName === 'store');
   const rule = ({ visibleRule }: TaskInput): string =>
-    (visibleRule ?? '').replace(/^modelSource = store(?: && |$)/, '');
+    (visibleRule ?? '').replace(/^(?:modelSource = store|requireLatestModel != false)(?: && |$)/, '');
   return {
     inputs: own.map((input) => ({ ...input, visibleRule: rule(input) })),
     dropDowns: dataSourceBindings?.filter(({ target }) => own.some(({ name }) => name === target)),
@@ -181,7 +181,7 @@ describe('each task.json', () => {
     const stores = TASKS.map(manifestOf).filter(({ groups }) => groups.some(({ name }) => name === 'store'));
     assert.deepEqual(
       stores.map(({ name }) => name),
-      ['BundleModelImage', 'FetchLatestModel', 'PublishModel'],
+      ['BundleModelImage', 'FetchLatestModel', 'PublishModel', 'ResolveLatestImage'],
     );
     const [first, ...others] = stores.map(storeOf);
     for (const other of others) assert.deepEqual(other, first);

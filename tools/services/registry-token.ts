@@ -39,7 +39,7 @@ export function registryToken(
 
 /** Reads scopes such as `repository:team/app:pull,push`; undefined where one of them is none. */
 export function readScopes(scopes: readonly string[]): readonly RepositoryAccess[] | undefined {
-  const read = scopes.map((scope) => /^repository:([^:]+):([a-z,]+)$/.exec(scope));
+  const read = scopes.map((scope) => /^repository:([^:]+):([a-z_,]+)$/.exec(scope));
   if (read.includes(null)) return undefined;
   return read.map((parts) => ({ repository: parts?.[1] ?? '', actions: parts?.[2]?.split(',') ?? [] }));
 }

@@ -41,10 +41,11 @@ export async function startThrowawayTlsBlob(server: CertifiedKey): Promise<{ rea
  * Starts a registry with nothing in it.
  *
  * @param who names and passwords, or a token service; without either, everybody may pull and push
+ * @returns with the folder in which it keeps its data
  */
 export async function startThrowawayRegistry(
   who: { readonly users?: Readonly<Record<string, string>>; readonly tokens?: TokenAuth } = {},
-): Promise<Registry & Stoppable> {
+): Promise<Registry & Stoppable & { readonly folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'registry-'));
   const port = await freePort();
   const { users, tokens } = who;
@@ -56,7 +57,7 @@ export async function startThrowawayRegistry(
   const asksWho = users !== undefined || tokens !== undefined;
   const program = await registryProgram(settings, printedProgress());
   const running = await startIn(folder, program, async () => await registryAnswers(port, { asksWho }));
-  return { host: `127.0.0.1:${port}`, ...running };
+  return { host: `127.0.0.1:${port}`, folder, ...running };
 }
 
 /** Writes a password file as Apache's htpasswd does with bcrypt, the one hash that the registry takes. */

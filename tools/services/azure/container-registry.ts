@@ -116,14 +116,23 @@ function accessToken(
   if (service !== issuer.service) return failure(400, 'UNSUPPORTED', 'service is not this registry');
   const granted = wanted.map(({ repository, actions }): RepositoryAccess => ({
     repository,
-    actions: actions.filter((action) =>
-      action === 'push' ? mayPush(caller, surroundings) : action === 'pull' && mayPull(caller, surroundings),
-    ),
+    actions: actions.filter((action) => RIGHTS[action]?.(caller, surroundings) === true),
   }));
   const token = registryToken(issuer, 'objectId' in caller ? caller.objectId : 'admin', granted, life().access);
   onToken(token);
   // It does not say how long the token lives: the token does.
   return { status: 200, body: { access_token: token } };
+}
+
+const RIGHTS: Readonly<Record<string, typeof mayPull | undefined>> = {
+  pull: mayPull,
+  push: mayPush,
+  metadata_read: mayReadMetadata,
+};
+
+/** Whoever may pull from all of a registry may know its tags and manifests; roles for repositories tell the two apart. */
+function mayReadMetadata(caller: Caller, surroundings: RegistryTokenSurroundings): boolean {
+  return may(caller, { rbac: 'pull/read', abac: 'repositories/metadata/read' }, surroundings);
 }
 
 function mayPull(caller: Caller, surroundings: RegistryTokenSurroundings): boolean {

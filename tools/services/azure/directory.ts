@@ -146,10 +146,14 @@ const ACTIONS: Readonly<Record<Role, readonly string[]>> = {
   ],
   AcrPull: ['Microsoft.ContainerRegistry/registries/pull/read'],
   AcrPush: ['Microsoft.ContainerRegistry/registries/pull/read', 'Microsoft.ContainerRegistry/registries/push/write'],
-  'Container Registry Repository Reader': ['Microsoft.ContainerRegistry/registries/repositories/content/read'],
+  'Container Registry Repository Reader': [
+    'Microsoft.ContainerRegistry/registries/repositories/content/read',
+    'Microsoft.ContainerRegistry/registries/repositories/metadata/read',
+  ],
   'Container Registry Repository Writer': [
     'Microsoft.ContainerRegistry/registries/repositories/content/read',
     'Microsoft.ContainerRegistry/registries/repositories/content/write',
+    'Microsoft.ContainerRegistry/registries/repositories/metadata/read',
   ],
 };
 

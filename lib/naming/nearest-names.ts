@@ -4,7 +4,10 @@ const SUGGESTIONS = 5;
 const CANDIDATES = 5000;
 
 /** The names most like a wanted one, best first, for error messages. */
-export async function nearestNames(wanted: string, candidates: AsyncIterable<string>): Promise<readonly string[]> {
+export async function nearestNames(
+  wanted: string,
+  candidates: AsyncIterable<string> | Iterable<string>,
+): Promise<readonly string[]> {
   const names: string[] = [];
   for await (const name of candidates) {
     names.push(name);

@@ -26,6 +26,11 @@ export function semanticVersion(name: string): semver.SemVer | undefined {
   return semver.parse(prerelease === undefined ? release : `${release}-${prerelease}`) ?? undefined;
 }
 
+/** Whether a name is a version of three parts, which no build number is by chance. */
+export function isFullVersion(name: string): boolean {
+  return /^v?\d+\.\d+\.\d+(?![\d.])/.test(name) && semanticVersion(name) !== undefined;
+}
+
 /**
  * The version that the path of a file holds: the one nearest to its end, of the surest kind that is there.
  * `models/2.1.0/weights-v3.onnx` is of version 2.1.0.

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import { highestFirst, inRange, isRange, semanticVersion, versionInPath } from '../../../lib/model/semantic-version.ts';
+import {
+  highestFirst,
+  inRange,
+  isRange,
+  semanticVersion,
+  versionInPath,
+} from '../../../lib/naming/semantic-version.ts';
 
 describe('a semantic version', () => {
   it('is also one with a v, with fewer parts, or a run number', () => {
