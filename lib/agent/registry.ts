@@ -105,6 +105,22 @@ export async function imageRoute(agent: Agent, dispatcher: Dispatcher): Promise<
   };
 }
 
+/**
+ * Reads `image`, `registry`, `registryConnection` and `registrySubscription`. A name without a registry belongs
+ * to the one of the connection.
+ *
+ * @returns the image, and what speaks to its registry
+ * @throws DeliveryError `IMAGE_NAME_INVALID`, `TAG_INVALID`, and as {@link imageRoute}
+ */
+export async function namedImage(
+  agent: Agent,
+  dispatcher: Dispatcher,
+): Promise<{ readonly image: ImageName; readonly client: RegistryClient }> {
+  const { clientOf, access } = await registryClients(agent, dispatcher);
+  const image = parseImageName(agent.inputs.text('image'), access.host);
+  return { image, client: clientOf(image.registry, formatImage(image), access) };
+}
+
 /** Makes clients of registries that sign in by the connections of the inputs, or as docker is signed in. */
 async function registryClients(agent: Agent, dispatcher: Dispatcher) {
   const { inputs } = agent;

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { readLines } from './output-lines.ts';
 
@@ -22,6 +24,8 @@ export interface DockerRun {
   readonly onLine?: (line: string) => void;
   /** Variables beside those of all its runs. */
   readonly env?: Environment;
+  /** What it reads from its standard input; without it there is none. */
+  readonly input?: AsyncIterable<Uint8Array>;
 }
 
 /** How long docker may take to end after SIGTERM, in milliseconds; the agent gives a task 7.5 s in all. */
@@ -55,9 +59,9 @@ export class DockerCli {
    *
    * @throws the signal's reason; DeliveryError `DOCKER_MISSING` where it cannot be started
    */
-  async run(args: readonly string[], { signal, onLine, env = {} }: DockerRun): Promise<DockerExit> {
+  async run(args: readonly string[], { signal, onLine, env = {}, input }: DockerRun): Promise<DockerExit> {
     signal.throwIfAborted();
-    const child = spawn(this.#program, args, { env: { ...this.#env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(this.#program, args, { env: { ...this.#env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
     const stop = (): void => {
       child.kill('SIGTERM');
       setTimeout(() => child.kill('SIGKILL'), GRACE).unref();
@@ -76,12 +80,23 @@ export class DockerCli {
         }),
         readLines(child.stdout, (line) => keep('stdout', line)),
         readLines(child.stderr, (line) => keep('stderr', line)),
+        feed(child.stdin, input),
       ]);
       signal.throwIfAborted();
       return { code, ...kept };
     } finally {
       signal.removeEventListener('abort', stop);
     }
+  }
+}
+
+/** Gives a program what it shall read. One that ends before it has read all has a reason, which it tells itself. */
+async function feed(stdin: Writable, input: AsyncIterable<Uint8Array> | undefined): Promise<void> {
+  try {
+    await pipeline(Readable.from(input ?? []), stdin);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EPIPE' && code !== 'ECONNRESET' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
   }
 }
 

@@ -11,6 +11,8 @@ export type Builder = 'buildx' | 'buildkit' | 'classic';
 export interface Engine {
   readonly clientVersion: string;
   readonly serverVersion: string;
+  /** Whose images it runs, such as `linux/amd64`. */
+  readonly platform: string;
   readonly builder: Builder;
   /** The builder writes image layouts, so an image never has to be in the engine's own store. */
   readonly writesLayouts: boolean;
@@ -25,7 +27,8 @@ export async function describeEngine(docker: DockerCli, signal: AbortSignal): Pr
   const { code, stdout, stderr } = await docker.run(['version', '--format', '{{json .}}'], { signal });
   const versions = parseVersions(stdout);
   if (code !== 0 || versions?.server === undefined) throw unreachable(docker, stderr);
-  const facts = { clientVersion: versions.client, serverVersion: versions.server };
+  const { client, server, platform } = versions;
+  const facts = { clientVersion: client, serverVersion: server, platform };
   // The word that docker itself heeds.
   const wantsClassic = docker.variable('DOCKER_BUILDKIT') === '0';
   const driver = wantsClassic ? undefined : await buildxDriver(docker, signal);
@@ -52,15 +55,17 @@ async function keepsLayouts(docker: DockerCli, signal: AbortSignal): Promise<boo
 interface Versions {
   readonly client: string;
   readonly server: string | undefined;
+  readonly platform: string;
 }
 
 function parseVersions(text: string): Versions | undefined {
   try {
     const { Client, Server } = JSON.parse(text) as {
       readonly Client?: { readonly Version?: string };
-      readonly Server?: { readonly Version?: string } | null;
+      readonly Server?: { readonly Version?: string; readonly Os?: string; readonly Arch?: string } | null;
     };
-    return { client: Client?.Version ?? '', server: Server?.Version };
+    const platform = `${Server?.Os ?? 'linux'}/${Server?.Arch ?? 'amd64'}`;
+    return { client: Client?.Version ?? '', server: Server?.Version, platform };
   } catch {
     return undefined;
   }

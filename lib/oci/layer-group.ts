@@ -25,7 +25,8 @@ export interface LayerGroup {
 
 /** What planning looks at. */
 export interface PlanContext {
-  readonly earlier: EarlierImages;
+  /** Undefined: none is worth a look. */
+  readonly earlier: EarlierImages | undefined;
   /** Repositories of the registry that may have the layers. */
   readonly mountFrom: readonly string[];
   readonly signal: AbortSignal;
@@ -77,8 +78,9 @@ function fits(identities: readonly LayerIdentity[], layers: readonly Layer<Layer
 async function earlierLayers(
   { layers, compression, content }: LayerGroup,
   contents: readonly LayerIdentity[] | undefined,
-  earlier: EarlierImages,
+  earlier: EarlierImages | undefined,
 ): Promise<readonly (EarlierLayer | undefined)[]> {
+  if (earlier === undefined) return [];
   if (contents !== undefined) {
     return Promise.all(contents.map(({ digest }) => earlier.byDiffId(digest, compression)));
   }

@@ -47,7 +47,7 @@ export async function appEntries(folder: string, target: string): Promise<readon
 }
 
 /**
- * The files of a model in a folder on this machine, by paths relative to it. Links to files count as the files, as
+ * The files in a folder on this machine, such as those of a model, by paths relative to it. Links to files count as the files, as
  * download caches make them.
  *
  * @throws DeliveryError `MODEL_FOLDER_NOT_FOUND`, `MODEL_EMPTY`, `PATH_UNSAFE`

@@ -1,15 +1,13 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { append, type NewImage } from './append.ts';
+import type { NewImage } from './append.ts';
 import { type BaseImage, readBaseImage } from './base-image.ts';
-import type { BaseSource } from './base-source.ts';
+import { assemble, baseLayers, checkFamily, type ImageRequest } from './compose-image.ts';
 import { EarlierImages } from './earlier-images.ts';
 import type { Descriptor } from './image.ts';
 import type { RepositoryName } from './image-name.ts';
-import { type LayerGroup, wantedLayers } from './layer-group.ts';
-import { compressionOf, isForeign, layerType } from './media-types.ts';
+import { wantedLayers } from './layer-group.ts';
 import type { RegistryClient } from './registry-client.ts';
 import { Repository } from './repository.ts';
-import type { RunSettings } from './run-settings.ts';
 import { checkTags, checkUnmoved, moveTags, storeDocuments } from './store-image.ts';
 import {
   fateOf,
@@ -21,24 +19,13 @@ import {
 } from './transfer-layers.ts';
 
 /** An image to make and push. */
-export interface PushRequest {
-  readonly base: BaseSource;
-  /** Platforms of the base to build for; none: all that can be. */
-  readonly platforms: readonly string[];
+export interface PushRequest extends ImageRequest {
   readonly target: RepositoryName;
   readonly tags: readonly string[];
   /** Whether a tag that points at another image is an error, and stays as it is. */
   readonly immutableTags: boolean;
   /** Other repositories of the target's registry that may have the layers to add. */
   readonly mountFrom: readonly string[];
-  /** In the order in which their layers lie upon the base. */
-  readonly groups: readonly LayerGroup[];
-  readonly settings: RunSettings;
-  /** What to say about the image, in labels and annotations, once its base is known. */
-  readonly about: (base: BaseImage) => Readonly<Record<string, string>>;
-  /** More annotations. */
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly created: Date;
   /** What else must be there before a tag points at the image. If it fails, the tags stay as they were. */
   readonly beforeTags?: (image: StoredImage) => Promise<void>;
 }
@@ -98,7 +85,7 @@ export async function pushImage(request: PushRequest, context: PushContext): Pro
   checkFamily(base, request);
 
   const added = groups.flat();
-  const ofBase = baseLayers(base, target);
+  const ofBase = baseLayers(base, target.name);
   const same = await unchanged(request, base, { ofBase, added }, target, signal);
   if (same !== undefined) return same;
 
@@ -128,41 +115,6 @@ async function bring(
   await checkTags(target, request, image.top.digest, signal);
   await storeDocuments(target, image, afresh, signal);
   return { image, fates, bytesSent };
-}
-
-/**
- * Refuses what the base's format cannot hold while nothing has been sent yet.
- *
- * @throws DeliveryError `COMPRESSION_UNSUPPORTED`, `ANNOTATIONS_UNSUPPORTED`
- */
-function checkFamily({ family, source }: BaseImage, { groups, annotations }: PushRequest): void {
-  for (const { compression } of groups) layerType(family, compression);
-  if (family.annotated || Object.keys(annotations).length === 0) return;
-  throw new DeliveryError('ANNOTATIONS_UNSUPPORTED', {
-    message: `The base image ${source.name} is in ${family.name} format, which has no annotations.`,
-    remedy: 'Use labels, or a base image in OCI format: skopeo copy --format oci makes one.',
-  });
-}
-
-/** The base's layers, each once however many platforms share it. */
-function baseLayers({ source, images }: BaseImage, target: Repository): readonly WantedLayer[] {
-  const mountFrom = source.repository?.registry === target.name.registry ? [source.repository.repository] : [];
-  const unique = new Map<string, { readonly layer: Descriptor; readonly diffId: string | undefined }>();
-  for (const { manifest, config } of images) {
-    for (const [index, layer] of manifest.layers.entries()) {
-      unique.set(layer.digest, { layer, diffId: config.rootfs.diff_ids[index] });
-    }
-  }
-  return [...unique.values()].map(({ layer: { digest, size, mediaType }, diffId }) => ({
-    group: 'base',
-    known: { digest, size },
-    compression: compressionOf(mediaType),
-    diffId: () => diffId,
-    volume: size,
-    mountFrom,
-    source: source.layer({ digest, size }),
-    foreign: isForeign(mediaType),
-  }));
 }
 
 /** The image that would come out, if the tags have it already and all its digests are known. */
@@ -195,26 +147,6 @@ function storedImage(
     return { mediaType, digest, size: bytes.length };
   };
   return { repository, top: describe(top), platforms: manifests.map(describe), base, layers };
-}
-
-function assemble(request: PushRequest, base: BaseImage, added: readonly LayerFate[]): NewImage {
-  const about = request.about(base);
-  const listed = request.groups.flatMap(({ name, content }): [string, string][] => {
-    const digests = added.filter(({ group }) => group === name).map(({ digest }) => digest);
-    return content === undefined
-      ? []
-      : Object.entries(content.labels).concat([[content.layersLabel, digests.join(',')]]);
-  });
-  const targets = new Map(request.groups.map(({ name, target }) => [name, target]));
-  return append(base, {
-    layers: added.map(({ group, digest, size, diffId, compression }) => ({
-      ...{ digest, size, diffId, compression },
-      createdBy: `BundleModelImage: ${group} into ${targets.get(group) ?? ''}`,
-    })),
-    settings: { ...request.settings, labels: { ...about, ...Object.fromEntries(listed), ...request.settings.labels } },
-    annotations: { ...about, ...request.annotations },
-    created: request.created,
-  });
 }
 
 function factsOf(

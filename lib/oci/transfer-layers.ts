@@ -36,8 +36,8 @@ export interface LayerFate {
   readonly compression: Compression;
   /** As the registry keeps it, in bytes. */
   readonly size: number;
-  /** `reused`: the repository had it; `mounted`: taken over from another repository; `sent`: it went over the wire. */
-  readonly fate: 'reused' | 'mounted' | 'sent';
+  /** `reused`: the repository had it; `mounted`: taken over from another repository; `sent`: it went over the wire; `written`: into files. */
+  readonly fate: 'reused' | 'mounted' | 'sent' | 'written';
 }
 
 /** How far the sending is, in bytes. */

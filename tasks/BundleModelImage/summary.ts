@@ -1,13 +1,15 @@
 import { code, facts as factTable, table } from '../../lib/agent/markdown.ts';
 import { formatBytes } from '../../lib/agent/quantities.ts';
 import { formatPlatform } from '../../lib/oci/image.ts';
-import { formatImage, formatRepository, type RepositoryName } from '../../lib/oci/image-name.ts';
+import { formatRepository, type RepositoryName } from '../../lib/oci/image-name.ts';
 import type { PushedImage } from '../../lib/oci/push-image.ts';
 import type { Attached } from './attachments.ts';
 import type { BundledModel } from './model-source.ts';
+import type { MadeImage, Output } from './output.ts';
 
 /** What a run did, for the JSON attachment from which lineage is drawn. */
 export interface BundleFacts extends Readonly<Record<string, unknown>> {
+  readonly output: Output;
   readonly image: string;
   readonly imageDigest: string;
   readonly imageTags: readonly string[];
@@ -26,14 +28,16 @@ export interface BundleFacts extends Readonly<Record<string, unknown>> {
 }
 
 export function factsOf(
-  { digest, changed, base, layers, bytesSent, bytesReused }: PushedImage,
+  { image, digest, changed, base, layers, bytesSent, bytesReused }: MadeImage,
   {
+    output,
     target,
     tags,
     model,
     revision,
     attached,
   }: {
+    readonly output: Output;
     readonly target: RepositoryName;
     readonly tags: readonly string[];
     readonly model: BundledModel | undefined;
@@ -42,7 +46,8 @@ export function factsOf(
   },
 ): BundleFacts {
   return {
-    image: formatImage({ ...target, tag: undefined, digest }),
+    output,
+    image,
     imageDigest: digest,
     imageTags: tags,
     imageChanged: changed,
@@ -57,16 +62,26 @@ export function factsOf(
   };
 }
 
-const FATES = { sent: 'sent', mounted: 'reused from another repository', reused: 'reused' } as const;
+const FATES = {
+  sent: 'sent',
+  mounted: 'reused from another repository',
+  reused: 'reused',
+  written: 'written',
+} as const;
+
+const LOCAL_HEADS = {
+  docker: '✅ Image in the Docker engine of the agent, pushed nowhere',
+  folder: '✅ Image in a folder of the agent, pushed nowhere',
+} as const;
 
 /** The page that the run's summary tab shows of an image. */
 export function summaryOf(facts: BundleFacts): string {
-  const { image, imageTags, imageChanged, platforms, skippedPlatforms, layers, bytesSent, bytesReused } = facts;
+  const { output, image, imageTags, platforms, skippedPlatforms, layers, bytesSent, bytesReused } = facts;
   return [
-    `## ${imageChanged ? '✅ Image pushed' : '✅ Unchanged: the registry has this very image'}`,
+    `## ${headOf(facts)}`,
     code(image),
     `Tags ${imageTags.map(code).join(', ')} · ${platforms.join(', ')}`,
-    `**${formatBytes(bytesSent)} sent**, ${formatBytes(bytesReused)} reused`,
+    ...(output === 'registry' ? [`**${formatBytes(bytesSent)} sent**, ${formatBytes(bytesReused)} reused`] : []),
     ...(skippedPlatforms.length === 0
       ? []
       : [`Left out, for only Linux can be built upon: ${skippedPlatforms.join(', ')}`]),
@@ -74,6 +89,21 @@ export function summaryOf(facts: BundleFacts): string {
     table(['Layer', 'Digest', 'Size', ''], layers.map(rowOf)),
     '',
   ].join('\n\n');
+}
+
+function headOf({ output, imageChanged }: BundleFacts): string {
+  if (output !== 'registry') return LOCAL_HEADS[output];
+  return imageChanged ? '✅ Image pushed' : '✅ Unchanged: the registry has this very image';
+}
+
+/** The page of an image that only got tags. */
+export function tagSummary({
+  image,
+  imageTags,
+  imageChanged,
+}: Pick<BundleFacts, 'image' | 'imageTags' | 'imageChanged'>): string {
+  const head = imageChanged ? '✅ Image tagged' : '✅ Unchanged: all tags pointed at this very image';
+  return [`## ${head}`, code(image), `Tags ${imageTags.map(code).join(', ')}`, ''].join('\n\n');
 }
 
 function rowOf({ group, name, digest, size, fate }: PushedImage['layers'][number]): readonly string[] {

@@ -12,6 +12,8 @@ export interface TaskInput {
   readonly defaultValue?: string | boolean | number;
   readonly required?: boolean | string;
   readonly visibleRule?: string;
+  /** The rule of its group, which hides all inputs in it. */
+  readonly groupRule?: string | undefined;
   readonly options?: Readonly<Record<string, string>>;
   readonly properties?: Readonly<Record<string, string>>;
 }
@@ -39,7 +41,8 @@ interface TaskJson {
   readonly id: string;
   readonly name: string;
   readonly version: { readonly Major: number; readonly Minor: number; readonly Patch: number };
-  readonly inputs?: readonly TaskInput[];
+  readonly inputs?: readonly (TaskInput & { readonly groupName?: string })[];
+  readonly groups?: readonly { readonly name: string; readonly visibleRule?: string }[];
   readonly outputVariables?: readonly { readonly name: string }[];
   readonly restrictions?: {
     readonly commands?: { readonly mode?: string };
@@ -63,7 +66,9 @@ export async function readTaskDefinition(folder: string): Promise<TaskDefinition
     id: json.id,
     name: json.name,
     version: `${json.version.Major}.${json.version.Minor}.${json.version.Patch}`,
-    inputs: json.inputs ?? [],
+    inputs: (json.inputs ?? []).map(({ groupName, ...input }) => {
+      return { ...input, groupRule: json.groups?.find(({ name }) => name === groupName)?.visibleRule };
+    }),
     outputs: (json.outputVariables ?? []).map(({ name }) => name),
     restrictions: {
       commands: json.restrictions?.commands?.mode?.toLowerCase() === 'restricted' ? 'restricted' : 'any',
@@ -126,6 +131,10 @@ function unknownInput(task: TaskDefinition, name: string): DeliveryError {
   });
 }
 
+function isShown({ groupRule, visibleRule }: TaskInput, values: Readonly<Record<string, string>>): boolean {
+  return isVisible(groupRule, values) && isVisible(visibleRule, values);
+}
+
 function checkInput(
   task: TaskDefinition,
   input: TaskInput,
@@ -134,7 +143,7 @@ function checkInput(
 ): void {
   const value = values[input.name] ?? '';
   const required = String(input.required ?? false).toLowerCase() === 'true';
-  if (required && value === '' && !isGiven && isVisible(input.visibleRule, values)) {
+  if (required && value === '' && !isGiven && isShown(input, values)) {
     throw new DeliveryError('INPUT_MISSING', {
       message: `${task.name} needs its input ${input.name}.`,
       remedy: `Add ${input.name} to the inputs of the step.`,

@@ -1,13 +1,29 @@
-// One model's way from training to an answer, by the example's own pipelines.
+// One model's way from training to an answer, by the example's own pipelines, told as the steps of the tutorial.
+import { join } from 'node:path';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import { findSources } from '../agent/checkout.ts';
 import type { Connection } from '../agent/endpoint-environment.ts';
+import { ask } from '../services/commands.ts';
 import type { Services } from '../services/services.ts';
 import { imageDigestOf } from './answering-pod.ts';
 import { askFor, type Answer, type Picture } from './digits-service.ts';
 import { layersOf, type Layer } from './image-layers.ts';
-import type { Narrator, Told } from './narrator.ts';
+import type { Narrator, Step } from './narrator.ts';
 import { megabytes, percent, shortDigest } from './readable.ts';
-import { runExample, type ExampleRun } from './example-pipeline.ts';
+import { EXAMPLE, runExample, type ExampleRun } from './example-pipeline.ts';
+import {
+  ANSWER,
+  BUILD,
+  BUNDLE,
+  COMMIT,
+  DEPLOY,
+  DEVELOP,
+  PUBLISH,
+  PUSH,
+  REQUEST,
+  SCHEDULE,
+  TRAIN,
+} from './tutorial-steps.ts';
 
 const NAMESPACE = 'digits';
 
@@ -44,7 +60,7 @@ export interface Delivered {
   readonly seconds: { readonly publish: number; readonly commit: number; readonly release: number };
 }
 
-/** Delivers models one after the other. */
+/** Delivers models one after the other, each by the steps of the tutorial. */
 export class Delivery {
   readonly #surroundings: Surroundings;
 
@@ -52,35 +68,25 @@ export class Delivery {
     this.#surroundings = surroundings;
   }
 
-  /** Trains, publishes, bundles and rolls out a model, and asks the service what it sees in a picture. */
-  async deliver({ version, samples, hidden }: Training, picture: Picture): Promise<Delivered> {
-    const { narrator } = this.#surroundings;
-    const publish = await narrator.stage('Train it, publish it', () =>
-      this.#run('publish-model', { modelVersion: version, samples: String(samples), hidden }, (run) => {
-        return `${percent(Number(run.output('train.accuracy')))} right on unseen digits`;
-      }),
-    );
-    const commit = await narrator.stage('Commit pipeline: test, fetch, bundle', () =>
-      this.#run('azure-pipelines', {}, (run) => {
-        return `${shortDigest(run.output('bundle.imageDigest'))}, ${megabytes(Number(run.output('bundle.bytesSent')))} sent`;
-      }),
-    );
-    const release = await narrator.stage('Release pipeline: roll out', () =>
-      this.#run('azure-pipelines.release', { 'resources.pipeline.commit.runID': commit.buildId }, (run) => {
-        return `at ${run.output('rollout.addresses')}`;
-      }),
-    );
-    const address = hostOf(release.output('rollout.addresses'));
-    const { answer, answeringDigest } = await narrator.stage('Ask the service', async () => {
-      const said = await askFor(version, address, picture);
-      const digest = await imageDigestOf(said.pod, NAMESPACE, this.#surroundings.services);
-      requireSame('image', digest, commit.output('bundle.imageDigest'));
-      requireSame('app commit', said.appCommit, commit.commit);
-      const note = `a ${said.result}, ${percent(said.confidence)} sure, says model ${said.modelVersion}`;
-      return { value: { answer: said, answeringDigest: digest }, note };
+  /** Steps 1 and 2, which come before any model: the app as it is now, and its commit. */
+  async develop(): Promise<void> {
+    const { narrator, variables } = this.#surroundings;
+    await narrator.step(DEVELOP, async () => ({ value: undefined, note: await unitTests(variables.python ?? '') }));
+    await narrator.step(COMMIT, async () => {
+      const { commit } = await findSources(EXAMPLE, { workingTree: false, exact: false });
+      return { value: undefined, note: `commit ${commit.slice(0, 12)}` };
     });
+  }
+
+  /** Steps 3 to 11: trains, publishes, bundles and rolls out a model, and asks the service what it sees in a picture. */
+  async deliver(training: Training, picture: Picture): Promise<Delivered> {
+    const publish = await this.#publish(training);
+    const commit = await this.#commit();
+    const release = await this.#release(commit);
+    const address = hostOf(release.output('rollout.addresses'));
+    const { answer, answeringDigest } = await this.#ask(training.version, address, picture, commit);
     return {
-      version,
+      version: training.version,
       accuracy: Number(publish.output('train.accuracy')),
       layers: await layersOf(commit.output('bundle.image')),
       bytesSent: Number(commit.output('bundle.bytesSent')),
@@ -92,19 +98,97 @@ export class Delivery {
     };
   }
 
-  async #run(
+  #publish({ version, samples, hidden }: Training): Promise<ExampleRun> {
+    const variables = { modelVersion: version, samples: String(samples), hidden };
+    return this.#pipeline([TRAIN, PUBLISH], 'publish-model', variables, (run) => [
+      ['publish', `${percent(Number(run.output('train.accuracy')))} right on unseen digits`],
+      [undefined, `version ${version}, which is what latest names now`],
+    ]);
+  }
+
+  #commit(): Promise<ExampleRun> {
+    return this.#pipeline([BUILD, BUNDLE, PUSH], 'azure-pipelines', {}, (run) => [
+      ['model', `run ${run.buildId}, tests passed`],
+      [
+        'push',
+        `${megabytes(Number(run.output('bundle.bytesSent')))} sent, ${megabytes(Number(run.output('bundle.bytesReused')))} were there`,
+      ],
+      [undefined, shortDigest(run.output('bundle.imageDigest'))],
+    ]);
+  }
+
+  #release(commit: ExampleRun): Promise<ExampleRun> {
+    const variables = { 'resources.pipeline.commit.runID': commit.buildId };
+    return this.#pipeline([SCHEDULE, DEPLOY], 'azure-pipelines.release', variables, (run) => [
+      ['rollout', `run ${run.buildId}`],
+      [undefined, `${run.output('rollout.result')}, serving`],
+    ]);
+  }
+
+  /** Asks, and makes sure that what answers is what was built: the demo's whole point. */
+  async #ask(
+    version: string,
+    address: string,
+    picture: Picture,
+    commit: ExampleRun,
+  ): Promise<Pick<Delivered, 'answer' | 'answeringDigest'>> {
+    const { narrator, services } = this.#surroundings;
+    await narrator.step(REQUEST, () => Promise.resolve({ value: undefined, note: `http://${address}` }));
+    return narrator.step(ANSWER, async () => {
+      const answer = await askFor(version, address, picture);
+      const answeringDigest = await imageDigestOf(answer.pod, NAMESPACE, services);
+      requireSame('image', answeringDigest, commit.output('bundle.imageDigest'));
+      requireSame('app commit', answer.appCommit, commit.commit);
+      const note = `a ${answer.result}, ${percent(answer.confidence)} sure, says model ${answer.modelVersion}`;
+      return { value: { answer, answeringDigest }, note };
+    });
+  }
+
+  /**
+   * Runs a pipeline and tells it as steps of the tutorial.
+   *
+   * @param parts for each, the name of the pipeline's step with which the next one begins, and what to say of it
+   */
+  #pipeline(
+    steps: readonly Step[],
     file: string,
     variables: Readonly<Record<string, string>>,
-    noteOf: (run: ExampleRun) => string,
-  ): Promise<Told<ExampleRun>> {
-    const { services, connections, variables: everywhere } = this.#surroundings;
-    const run = await runExample(file, {
-      connections,
-      variables: { ...everywhere, registry: services.registry.host, ...variables },
-      secrets: { storageConnectionString: services.blob.connectionString },
+    parts: (run: ExampleRun) => readonly (readonly [string | undefined, string])[],
+  ): Promise<ExampleRun> {
+    const { services, connections, narrator, variables: everywhere } = this.#surroundings;
+    return narrator.steps(steps, async () => {
+      const run = await runExample(file, {
+        connections,
+        variables: { ...everywhere, registry: services.registry.host, ...variables },
+        secrets: { storageConnectionString: services.blob.connectionString },
+      });
+      let begin = 0;
+      const told = parts(run).map(([next, note]) => {
+        const end = next === undefined ? run.steps.length : run.steps.findIndex(({ name }) => name === next);
+        const seconds = run.steps.slice(begin, end).reduce((sum, step) => sum + step.seconds, 0);
+        begin = end;
+        return { seconds, note };
+      });
+      return { value: run, told };
     });
-    return { value: run, note: noteOf(run) };
   }
+}
+
+/** Runs the app's unit tests on this machine, as its developer does. */
+async function unitTests(python: string): Promise<string> {
+  const summary = await ask(python, ['-B', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', join(EXAMPLE, 'tests')]);
+  if (summary !== undefined)
+    return (
+      summary
+        .trim()
+        .split('\n')
+        .at(-1)
+        ?.replace(/ in .*/, ' unit tests') ?? ''
+    );
+  throw new DeliveryError('DEMO_TESTS_FAILED', {
+    message: 'The unit tests of the app fail.',
+    remedy: `Run ${python} -m pytest ${join(EXAMPLE, 'tests')} to see which.`,
+  });
 }
 
 function hostOf(addresses: string): string {
@@ -112,7 +196,6 @@ function hostOf(addresses: string): string {
   return new URL(first).host;
 }
 
-/** What answers must be what was built: the demo's whole point. */
 function requireSame(what: string, found: string, wanted: string): void {
   if (found === wanted) return;
   throw new DeliveryError('DEMO_WRONG_ANSWER', {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import type { Connection } from '../agent/endpoint-environment.ts';
-import { runPipeline, type PipelineResult } from '../agent/pipeline.ts';
+import { runPipeline, type PipelineResult, type StepResult } from '../agent/pipeline.ts';
 
 export const EXAMPLE = join(import.meta.dirname, '..', '..', 'examples', 'digits');
 const SHOWN_LINES = 40;
@@ -20,6 +20,7 @@ export interface ExampleRun {
   /** The commit whose files were checked out. */
   readonly commit: string;
   readonly seconds: number;
+  readonly steps: readonly StepResult[];
   /** An output variable, by `step.variable`. */
   output(name: string): string;
 }
@@ -40,6 +41,7 @@ export async function runExample(name: string, supplies: Supplies): Promise<Exam
     buildId: run.buildId,
     commit: run.sourceVersion,
     seconds: run.seconds,
+    steps: run.steps,
     output: (variable) => {
       const value = run.outputs[variable];
       if (value === undefined) throw new Error(`${name}.yml has not set ${variable}.`);

@@ -22,7 +22,7 @@ const narrator = new Narrator();
 async function tell(): Promise<void> {
   const started = performance.now();
   const { input: picture } = JSON.parse(await readFile(join(EXAMPLE, 'two.json'), 'utf8')) as { input: Picture };
-  narrator.say('A model and its app, from training to answers, on this machine.\n');
+  narrator.say('A model and its app, from training to answers, on this machine: the eleven steps of the tutorial.\n');
 
   const services = await narrator.stage('Storage, registry, Docker and Kubernetes', async (progress) => {
     const running = await ensureServices(['blob', 'registry', 'docker', 'cluster'], progress);
@@ -51,9 +51,10 @@ async function tell(): Promise<void> {
   });
   const [firstVersion, betterVersion] = [String(2 * run - 1), String(2 * run)];
 
-  narrator.say(`\nModel ${firstVersion}: learnt from few digits`);
+  narrator.say(`\nThe eleven steps, with a model that has learnt from few digits`);
+  await delivery.develop();
   const first = await delivery.deliver({ version: firstVersion, samples: 150, hidden: '64' }, picture);
-  narrator.say(`\nModel ${betterVersion}: learnt from many`);
+  narrator.say(`\nSteps 3 to 11 again, with a model that has learnt from many`);
   const better = await delivery.deliver({ version: betterVersion, samples: 1347, hidden: '256,128' }, picture);
 
   const moved = layersOnlyIn(better.layers, first.layers);

@@ -7,12 +7,24 @@ export interface Told<Value> {
   readonly note: string;
 }
 
+/** A step of the tutorial. */
+export interface Step {
+  /** As the tutorial numbers it. */
+  readonly number: number;
+  readonly title: string;
+}
+
+/** What steps that one piece of work took together came to, each with a time of its own. */
+export interface ToldSteps<Value> {
+  readonly value: Value;
+  readonly told: readonly { readonly seconds: number; readonly note: string }[];
+}
+
 const TITLE_WIDTH = 58;
 
-/** Tells the demo's story: one line a stage, with its elapsed time and what came of it. */
+/** Tells the demo's story: one line a stage or step, with its time and what came of it. */
 export class Narrator {
   readonly #out: NodeJS.WritableStream;
-  #stages = 0;
   /** Whether the stage's own line is still open, so that its end can be written behind its title. */
   #lineIsOpen = false;
 
@@ -24,18 +36,51 @@ export class Narrator {
     this.#out.write(`${text}\n`);
   }
 
-  /** Runs a stage of the story. Set-up work within it tells its own lines below the title. */
+  /** Runs a stage of the set-up. Work within it tells its own lines below the title. */
   async stage<Value>(title: string, work: (progress: Progress) => Promise<Told<Value>>): Promise<Value> {
-    this.#stages += 1;
-    const started = performance.now();
-    this.#out.write(`${`${this.#stages}.`.padStart(3)} ${title} `.padEnd(TITLE_WIDTH, '.'));
-    this.#lineIsOpen = true;
-    try {
+    return this.#during('', title, async () => {
+      const started = performance.now();
       const { value, note } = await work({ stage: (step, steps) => this.#step(step, steps) });
-      this.#end(`${elapsed(started)}  ${note}`);
+      return { value, told: [{ seconds: secondsSince(started), note }] };
+    });
+  }
+
+  /** Does the work of one step of the tutorial. */
+  async step<Value>({ number, title }: Step, work: () => Promise<Told<Value>>): Promise<Value> {
+    return this.#during(`${number}.`, title, async () => {
+      const started = performance.now();
+      const { value, note } = await work();
+      return { value, told: [{ seconds: secondsSince(started), note }] };
+    });
+  }
+
+  /** Does the work of several steps that go in one, such as those of a pipeline. */
+  async steps<Value>(steps: readonly Step[], work: () => Promise<ToldSteps<Value>>): Promise<Value> {
+    const [first = { number: 0, title: '' }, ...others] = steps;
+    let rest: ToldSteps<Value>['told'] = [];
+    const value = await this.#during(`${first.number}.`, first.title, async () => {
+      const all = await work();
+      rest = all.told.slice(1);
+      return all;
+    });
+    for (const [index, { number, title }] of others.entries()) {
+      const { seconds = 0, note = '' } = rest[index] ?? {};
+      this.#begin(`${number}.`, title);
+      this.#end(`${readable(seconds)}  ${note}`);
+    }
+    return value;
+  }
+
+  async #during<Value>(mark: string, title: string, work: () => Promise<ToldSteps<Value>>): Promise<Value> {
+    const started = performance.now();
+    this.#begin(mark, title);
+    try {
+      const { value, told } = await work();
+      const { seconds = secondsSince(started), note = '' } = told[0] ?? {};
+      this.#end(`${readable(seconds)}  ${note}`);
       return value;
     } catch (error) {
-      this.#end(`${elapsed(started)}  failed`);
+      this.#end(`${readable(secondsSince(started))}  failed`);
       throw error;
     }
   }
@@ -46,12 +91,17 @@ export class Narrator {
     this.#lineIsOpen = false;
     try {
       const result = await work();
-      this.#out.write(`      ${title} `.padEnd(TITLE_WIDTH, ' ') + `${elapsed(started)}\n`);
+      this.#out.write(`      ${title} `.padEnd(TITLE_WIDTH, ' ') + `${readable(secondsSince(started))}\n`);
       return result;
     } catch (error) {
       this.#out.write(`      ${title}: ${messageOf(error)}\n`);
       throw error;
     }
+  }
+
+  #begin(mark: string, title: string): void {
+    this.#out.write(`${mark.padStart(3)} ${title} `.padEnd(TITLE_WIDTH, '.'));
+    this.#lineIsOpen = true;
   }
 
   #end(text: string): void {
@@ -60,6 +110,10 @@ export class Narrator {
   }
 }
 
-function elapsed(started: number): string {
-  return `${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`;
+function secondsSince(started: number): number {
+  return (performance.now() - started) / 1000;
+}
+
+function readable(seconds: number): string {
+  return `${seconds.toFixed(1).padStart(6)} s`;
 }

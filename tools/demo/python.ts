@@ -4,7 +4,7 @@ import { ask } from '../services/commands.ts';
 import { ensureDebianPackages } from '../services/debian-packages.ts';
 import type { Progress } from '../services/stages.ts';
 
-const MODULES = ['numpy', 'sklearn', 'flask', 'pytest'];
+const MODULES = ['numpy', 'sklearn', 'flask', 'PIL', 'pytest'];
 /** The one that Debian's packages are for; the first python3 on PATH may be another. */
 const DEBIAN_PYTHON = '/usr/bin/python3';
 // Finding a module is fast, importing scikit-learn takes a second.
@@ -17,7 +17,7 @@ async function hasModules(python: string): Promise<boolean> {
 /** A Python that has all that the example needs: the machine's own, else Debian's with its packages installed. */
 export async function ensurePython(progress: Progress): Promise<string> {
   for (const python of ['python3', DEBIAN_PYTHON]) if (await hasModules(python)) return python;
-  const packages = ['python3', 'python3-numpy', 'python3-sklearn', 'python3-flask', 'python3-pytest'];
+  const packages = ['python3', 'python3-numpy', 'python3-sklearn', 'python3-flask', 'python3-pil', 'python3-pytest'];
   await ensureDebianPackages(packages, progress);
   if (await hasModules(DEBIAN_PYTHON)) return DEBIAN_PYTHON;
   throw new DeliveryError('SETUP_FAILED', {

@@ -1,4 +1,4 @@
-// The image that the example app stands on: Debian with Python, Flask, gunicorn and numpy.
+// The image that the example apps stand on: Debian with Python, Flask, gunicorn, numpy and Pillow.
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,8 @@ import { type Progress, printedProgress } from './stages.ts';
 import { cachedFolder } from './state-folder.ts';
 
 const REPOSITORY = 'base/python-flask';
-const TAG = 'bookworm';
+/** An image of an earlier recipe, which a registry may still have, is another one. */
+const TAG = RECIPE.replace('python-flask-', '');
 const LAYER_TYPE = 'application/vnd.docker.image.rootfs.diff.tar.gzip';
 const NEVER = new AbortController().signal;
 

@@ -11,7 +11,7 @@ import { ensureDebianPackages } from './debian-packages.ts';
 import type { Progress } from './stages.ts';
 
 /** Names the content; a change of what is done here needs a new number. */
-export const RECIPE = 'python-flask-bookworm-2';
+export const RECIPE = 'python-flask-bookworm-3';
 /** The moment at which all files say they were changed. */
 export const BUILT_AT = new Date('2025-01-01T00:00:00Z');
 
@@ -21,7 +21,7 @@ export interface Layer {
   readonly diffId: string;
 }
 
-const PACKAGES = ['python3-flask', 'python3-numpy', 'gunicorn'];
+const PACKAGES = ['python3-flask', 'python3-numpy', 'python3-pil', 'gunicorn'];
 const LOG = 'base-image';
 const EPOCH = String(BUILT_AT.getTime() / 1000);
 /** What differs from machine to machine or from run to run, or is of no use in an image. */

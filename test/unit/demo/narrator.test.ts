@@ -20,7 +20,23 @@ describe("the demo's narrator", () => {
     const { narrator, heard } = listening();
     const value = await narrator.stage('Train', () => Promise.resolve({ value: 7, note: '97 % right' }));
     assert.equal(value, 7);
-    assert.match(heard().join('\n'), /^ 1\. Train \.+ +N s {2}97 % right$/);
+    assert.match(heard().join('\n'), /^ {4}Train \.+ +N s {2}97 % right$/);
+  });
+
+  it('tells the steps of the tutorial by their numbers, each with its own time though one run did them all', async () => {
+    const { narrator, heard } = listening();
+    const steps = [
+      { number: 9, title: 'Build' },
+      { number: 10, title: 'Push' },
+    ];
+    const told = [
+      { seconds: 1.25, note: 'built' },
+      { seconds: 0.5, note: 'pushed' },
+    ];
+    assert.equal(await narrator.steps(steps, () => Promise.resolve({ value: 7, told })), 7);
+    const lines = heard();
+    assert.match(lines[0] ?? '', /^ 9\. Build \.+ +N s {2}built$/);
+    assert.match(lines[1] ?? '', /^10\. Push \.+ +N s {2}pushed$/);
   });
 
   it('tells set-up work below the title of its stage', async () => {
