@@ -6,12 +6,10 @@ import { findDocker } from '../../lib/docker/docker-cli.ts';
 import { describeEngine } from '../../lib/docker/engine.ts';
 import { loadImage } from '../../lib/docker/load-image.ts';
 import { withPrivateFolder } from '../../lib/docker/private-folder.ts';
+import { imageArchive } from '../../lib/oci/image-archive.ts';
 import { formatImage } from '../../lib/oci/image-name.ts';
-import { appEntries } from '../../lib/oci/local-folder.ts';
 import { type PushContext, type PushedImage, pushImage, type PushRequest } from '../../lib/oci/push-image.ts';
 import { writeImage } from '../../lib/oci/write-image.ts';
-import { layerOf } from '../../lib/packing/layer.ts';
-import { readLayer } from '../../lib/packing/read-layer.ts';
 
 /** Where an image goes. */
 export type Output = 'registry' | 'docker' | 'folder';
@@ -49,8 +47,7 @@ async function loadIntoEngine(agent: Agent, request: PushRequest, context: PushC
     const folder = join(path, 'image');
     const platforms = request.platforms.length > 0 ? request.platforms : [platform];
     const written = await writeTo(folder, { ...request, platforms }, context);
-    const archive = layerOf(await appEntries(folder, '/'));
-    await loadImage(docker, readLayer(archive, 0, signal), signal);
+    await loadImage(docker, imageArchive(folder, signal), signal);
     const [name = ''] = namesOf(request);
     return { ...written, image: name };
   });

@@ -57,7 +57,10 @@ describe('where BundleModelImage brings an image', function () {
     runTaskProcess({
       task: 'BundleModelImage',
       inputs,
-      variables: { SOURCE_DATE_EPOCH: '1764000000', DOCKER_HOST: engine, ...variables },
+      variables: {
+        ...{ SOURCE_DATE_EPOCH: '1764000000', DOCKER_HOST: engine, 'Build.SourceVersion': 'a'.repeat(40) },
+        ...variables,
+      },
       ...rest,
     });
   const bundle = (
@@ -113,7 +116,9 @@ describe('where BundleModelImage brings an image', function () {
 
     it('of a base for several platforms, it is the one of the engine', async () => {
       const several = `bundle/${randomUUID()}/base`;
-      await pushBaseImage(repositoryOf(`${registry}/${several}`), '1', { platforms: [PLATFORMS.ARM64, PLATFORMS.AMD64] });
+      await pushBaseImage(repositoryOf(`${registry}/${several}`), '1', {
+        platforms: [PLATFORMS.ARM64, PLATFORMS.AMD64],
+      });
       const repository = newRepository();
       succeeded(await bundle({ output: 'docker', repository, baseImage: `${registry}/${several}:1` }));
       try {
@@ -128,20 +133,40 @@ describe('where BundleModelImage brings an image', function () {
       const temp = mkdtempSync(join(folder, 'temp-'));
       const variables = { DOCKER_HOST: 'unix:///nowhere.sock', 'Agent.TempDirectory': temp };
       failed(await bundle({ output: 'docker' }, { variables }), 'DOCKER_UNREACHABLE', /nowhere\.sock/);
-      assert.deepEqual(readdirSync(temp), []);
+      assert.deepEqual(
+        readdirSync(temp).filter((name) => name.startsWith('docker-')),
+        [],
+      );
     });
   });
 
   describe('with output folder', () => {
     it('it is an image layout that others read, with the digest that pushing gives it', async () => {
+      const layoutBase = `${registry}/bundle/${randomUUID()}/base`;
+      await pushBaseImage(repositoryOf(layoutBase), '1');
       const [outputFolder, repository] = [join(folder, 'layout'), newRepository()];
-      const written = succeeded(await bundle({ output: 'folder', outputFolder, repository }));
+      const inputs = { baseImage: `${layoutBase}:1`, repository };
+      const written = succeeded(await bundle({ ...inputs, output: 'folder', outputFolder }));
       assert.equal(written.outputs.image, `oci:${outputFolder}`);
-      const inspected = execFileSync('skopeo', ['inspect', `oci:${outputFolder}:7`], { encoding: 'utf8' });
+      execFileSync('skopeo', ['copy', '-q', `oci:${outputFolder}:7`, `dir:${join(folder, 'copied')}`]);
+      const inspected = execFileSync('skopeo', ['inspect', `dir:${join(folder, 'copied')}`], { encoding: 'utf8' });
       const { Digest: digest } = JSON.parse(inspected) as { readonly Digest: string };
       assert.equal(digest, written.outputs.imageDigest);
-      execFileSync('skopeo', ['copy', '-q', `oci:${outputFolder}:7`, `dir:${join(folder, 'copied')}`]);
-      assert.equal((await bundle({ repository })).outputs.imageDigest, digest);
+      assert.equal((await bundle(inputs)).outputs.imageDigest, digest);
+    });
+
+    it('of a base in the format of Docker it is an archive for docker load as well', async () => {
+      const outputFolder = join(folder, 'docker-format');
+      succeeded(await bundle({ output: 'folder', outputFolder }));
+      const archive = join(folder, 'image.tar');
+      execFileSync('tar', ['-cf', archive, '-C', outputFolder, '.']);
+      const tags = execFileSync('skopeo', [
+        'inspect',
+        '--format',
+        '{{.Name}} {{len .Layers}}',
+        `docker-archive:${archive}`,
+      ]);
+      assert.match(String(tags), / 3$/m);
     });
 
     it('one that holds an image already is left as it is', async () => {
@@ -158,7 +183,7 @@ describe('where BundleModelImage brings an image', function () {
 
     it('tags point at the image that was tested, and doing it again changes nothing', async () => {
       const { image = '', imageDigest } = succeeded(await bundle({})).outputs;
-      const tagged = succeeded(await run({ action: 'tag', image, tags: 'latest, tested-{build.id}' }));
+      const tagged = succeeded(await run({ action: 'tag', image, tags: 'latest, tested-{commit:7}' }));
       assert.equal(tagged.outputs.image, image);
       assert.equal(tagged.outputs.imageChanged, 'true');
       for (const tag of (tagged.outputs.imageTags ?? '').split(',')) {
