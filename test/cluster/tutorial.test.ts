@@ -58,10 +58,29 @@ describe('the pipelines of examples/tutorial', function () {
     }
   });
 
+  it('an hourly look for a new model does nothing while there is none, and makes a new latest image of a new one', async () => {
+    const before = await registry().digestOfTag('latest', NEVER);
+    const same = succeeded(await tutorial.run('azure-pipelines.model.yml'));
+    assert.equal(same.outputs['model.modelChanged'], 'false');
+    assert.equal(await registry().digestOfTag('latest', NEVER), before);
+    await tutorial.publish('--hidden', '128');
+    const { outputs } = succeeded(await tutorial.run('azure-pipelines.model.yml'));
+    assert.equal(outputs['model.modelChanged'], 'true');
+    const after = await registry().digestOfTag('latest', NEVER);
+    assert.equal(after, outputs['bundle.imageDigest']);
+    assert.notEqual(after, before);
+  });
+
   it('the nightly release serves it: every picture gets its label from the load balancer', async () => {
     const { outputs } = succeeded(await tutorial.run('azure-pipelines.release.yml'));
     assert.equal(outputs['rollout.result'], 'deployed');
     const address = outputs['rollout.addresses'] ?? '';
     for (const [label, picture] of tutorial.pictures()) assert.equal(await labelOf(address, picture), label);
+  });
+
+  it('the next night there is nothing to do', async () => {
+    const { steps, outputs } = succeeded(await tutorial.run('azure-pipelines.release.yml'));
+    assert.equal(outputs['latest.changed'], 'false');
+    assert.equal(steps.find(({ name }) => name === 'rollout')?.result, 'Skipped');
   });
 });

@@ -41,6 +41,6 @@ export const SAMPLE_VALUES: Readonly<Record<string, Readonly<Record<string, stri
     kubernetesConnection: 'my-cluster',
     namespace: 'digits',
     manifests: 'manifests/*.yml',
-    images: 'digits=$(latest.image)',
+    images: 'digits=$(resolve.image)',
   },
 };
