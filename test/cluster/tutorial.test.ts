@@ -17,7 +17,7 @@ describe('the pipelines of examples/tutorial', function () {
     this.timeout('30m');
     bench = await RolloutBench.open();
     tutorial = await Tutorial.open(bench.namespace);
-    await tutorial.publish();
+    await tutorial.publish('--samples', '600');
   });
   after(async () => {
     await tutorial.close();
@@ -63,7 +63,7 @@ describe('the pipelines of examples/tutorial', function () {
     const same = succeeded(await tutorial.run('azure-pipelines.model.yml'));
     assert.equal(same.outputs['model.modelChanged'], 'false');
     assert.equal(await registry().digestOfTag('latest', NEVER), before);
-    await tutorial.publish('--hidden', '128');
+    await tutorial.publish();
     const { outputs } = succeeded(await tutorial.run('azure-pipelines.model.yml'));
     assert.equal(outputs['model.modelChanged'], 'true');
     const after = await registry().digestOfTag('latest', NEVER);
