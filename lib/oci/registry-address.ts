@@ -1,3 +1,4 @@
+import { isLinkLocal, isPrivate } from '../http/private-address.ts';
 import { isLoopback } from '../http/proxy.ts';
 
 /** Docker Hub's images are named after one host and served by another. */
@@ -34,12 +35,4 @@ export function mayKnowCredentials(registry: URL, service: URL): boolean {
   const domain = registry.hostname.slice(registry.hostname.indexOf('.') + 1);
   if (!domain.includes('.') || /^[\d.]+$/.test(domain)) return false;
   return service.hostname === domain || service.hostname.endsWith(`.${domain}`);
-}
-
-function isLinkLocal(hostname: string): boolean {
-  return /^169\.254\.|^\[fe[89ab]/i.test(hostname) || hostname === 'metadata.google.internal';
-}
-
-function isPrivate(hostname: string): boolean {
-  return isLoopback(hostname) || /^(?:0\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|\[f[cd]|\[::\])/i.test(hostname);
 }

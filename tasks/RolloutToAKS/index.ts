@@ -1,26 +1,23 @@
 import { clusterOf, reporterFor } from '../../lib/agent/cluster.ts';
 import { proxyOf } from '../../lib/agent/proxy.ts';
 import { runTask } from '../../lib/agent/run-task.ts';
-import { collectManifests } from '../../lib/kube/manifests/collect.ts';
 import { rollOut } from '../../lib/kube/rollout/roll-out.ts';
+import { manifestsOf } from './manifests.ts';
 import { summaryOf } from './summary.ts';
 
 void runTask('RolloutToAKS', async (agent) => {
   const { inputs } = agent;
   const reporter = reporterFor(agent);
-  const selection = {
-    manifests: inputs.lines('manifests'),
-    images: inputs.lines('images'),
-    root: agent.variable('System.DefaultWorkingDirectory') ?? process.cwd(),
-  };
+  const access = clusterOf(agent, inputs.text('kubernetesConnection'));
+  const namespace = inputs.optionalText('namespace');
   const request = {
-    access: clusterOf(agent, inputs.text('kubernetesConnection')),
-    namespace: inputs.optionalText('namespace'),
+    access,
+    namespace,
     timeoutMinutes: inputs.integer('timeoutMinutes', { min: 1, max: 1440 }),
     onFailure: inputs.choice('onFailure', ['restore', 'keep']),
     forceConflicts: inputs.flag('forceConflicts'),
     proxy: proxyOf(agent),
-    manifests: await collectManifests(selection, (text) => agent.warn(text)),
+    manifests: await manifestsOf(agent, namespace ?? access.namespace ?? 'default'),
   };
 
   const report = await rollOut(request, reporter, agent.signal);

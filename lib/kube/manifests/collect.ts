@@ -1,30 +1,105 @@
-import { loadManifests } from './find.ts';
+import { readFile, stat } from 'node:fs/promises';
+import { DeliveryError } from '../../errors/delivery-error.ts';
+import { downloadManifest, isAddress } from './download.ts';
+import type { DownloadContext } from './download.ts';
+import { findManifests, shownPath } from './find.ts';
+import type { ManifestPlace } from './find.ts';
+import { renderChart } from './helm.ts';
+import type { Chart } from './helm.ts';
+import { withoutHooks } from './helm-hooks.ts';
 import { readSubstitutions, substituteImages } from './images.ts';
+import { renderKustomization } from './kustomize.ts';
 import type { ManifestObject } from './manifest-object.ts';
+import { TEXT_LIMIT } from './manifest-text.ts';
+import type { ManifestText } from './manifest-text.ts';
+import { parseManifest } from './parse.ts';
+import type { RenderingContext } from './rendering-program.ts';
+import type { TokenValues } from './tokens.ts';
 
-/** Which manifests, and which images in them. */
+/** Which manifests, and what is put into them. */
 export interface ManifestSelection {
-  /** Files, folders and globs, relative to `root`. */
+  /** Files, folders, globs and https addresses; paths are relative to `root`. */
   readonly manifests: readonly string[];
   readonly root: string;
+  readonly chart: Chart | undefined;
+  /** Values for the tokens of the user's own files; undefined: tokens are left as they stand. */
+  readonly tokens: TokenValues | undefined;
   /** `name=image`, or an image that takes the place of others of its repository. */
   readonly images: readonly string[];
 }
 
+export interface CollectContext extends DownloadContext, RenderingContext {
+  /** Told what the user should see: an image that no container uses, a hook that is not run. */
+  readonly warn: (text: string) => void;
+}
+
 /**
- * Reads the manifests of a rollout and puts the wanted images into them.
+ * Reads, downloads and renders the manifests of a rollout, and puts the wanted images into them.
  *
- * @param warn told of each image that no container uses: most often a misspelt name
- * @throws DeliveryError `MANIFEST_NOT_FOUND`, `MANIFEST_INVALID`, `IMAGE_NAME_INVALID`
+ * @throws DeliveryError `MANIFEST_NOT_FOUND`, `MANIFEST_INVALID`, `TOKEN_MISSING`, `IMAGE_NAME_INVALID`, and those of
+ *   downloading and rendering
  */
 export async function collectManifests(
-  { manifests, root, images }: ManifestSelection,
-  warn: (text: string) => void,
+  selection: ManifestSelection,
+  context: CollectContext,
 ): Promise<readonly ManifestObject[]> {
-  const substitutions = readSubstitutions(images);
-  const { objects, unmatched } = substituteImages(await loadManifests(manifests, root), substitutions);
+  const substitutions = readSubstitutions(selection.images);
+  const loaded = [...(await loadManifests(selection, context)), ...(await loadChart(selection, context))];
+  const { objects, unmatched } = substituteImages(loaded, substitutions);
   for (const { line, repository } of unmatched) {
-    warn(`The image ${line} changes nothing: no container of the manifests uses ${repository}.`);
+    context.warn(`The image ${line} changes nothing: no container of the manifests uses ${repository}.`);
   }
   return objects;
+}
+
+async function loadManifests(
+  { manifests, root, tokens }: ManifestSelection,
+  context: CollectContext,
+): Promise<readonly ManifestObject[]> {
+  const addresses = manifests.filter(isAddress);
+  const places = await findManifests(
+    manifests.filter((line) => !isAddress(line)),
+    root,
+  );
+  const texts = await Promise.all([
+    ...places.map((place) => textOf(place, root, context)),
+    ...addresses.map((address) => downloadManifest(address, context)),
+  ]);
+  const objects = texts.flatMap(({ name, text, own }) => parseManifest(name, text, own ? tokens : undefined));
+  if (objects.length === 0 && texts.length > 0) throw empty(texts.map(({ name }) => name));
+  return objects;
+}
+
+async function loadChart(
+  { chart, root }: ManifestSelection,
+  context: CollectContext,
+): Promise<readonly ManifestObject[]> {
+  if (chart === undefined) return [];
+  const { name, text } = await renderChart(chart, root, context);
+  const { objects, notRun } = withoutHooks(parseManifest(name, text));
+  if (notRun.length > 0) {
+    context.warn(
+      `Hooks of the chart ${chart.chart} are not run: ${notRun.join(', ')}. Run what they do in a step before.`,
+    );
+  }
+  if (objects.length === 0) throw empty([name]);
+  return objects;
+}
+
+async function textOf({ kind, path }: ManifestPlace, root: string, context: RenderingContext): Promise<ManifestText> {
+  const name = shownPath(path, root);
+  if (kind === 'kustomization') return renderKustomization(path, name, context);
+  const { size } = await stat(path);
+  if (size <= TEXT_LIMIT) return { name, text: await readFile(path, 'utf8'), own: true };
+  throw new DeliveryError('MANIFEST_INVALID', {
+    message: `${name} has ${Math.round(size / 1e6)} MB, too much for a manifest.`,
+    remedy: 'Name the manifests only, for example manifests/*.yaml.',
+  });
+}
+
+function empty(names: readonly string[]): DeliveryError {
+  return new DeliveryError('MANIFEST_INVALID', {
+    message: `There is no object in ${names.join(', ')}.`,
+    remedy: 'Check that the manifests are not empty.',
+  });
 }

@@ -1,60 +1,76 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join, relative, resolve, sep } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import picomatch from 'picomatch';
 import { DeliveryError } from '../../errors/delivery-error.ts';
-import type { ManifestObject } from './manifest-object.ts';
-import { parseManifest } from './parse.ts';
 
-/** Larger files are not manifests: etcd keeps no object above 1.5 MiB. */
-const MAX_FILE_BYTES = 16 * 1024 * 1024;
-const MANIFEST_NAMES = '*.{yaml,yml,json}';
-
-/**
- * Reads the objects of all manifests that `patterns` name, in the order of the patterns, files of one pattern by
- * name. A pattern is a file, a folder (its `.yaml`, `.yml` and `.json` files) or a glob; `!pattern` takes files away
- * again. Paths are relative to `root`.
- *
- * @throws DeliveryError `MANIFEST_NOT_FOUND` for a pattern that finds nothing, `MANIFEST_INVALID`
- */
-export async function loadManifests(patterns: readonly string[], root: string): Promise<readonly ManifestObject[]> {
-  const files = await findManifests(patterns, root);
-  const objects = (await Promise.all(files.map((file) => readManifest(file, root)))).flat();
-  if (objects.length === 0) {
-    throw new DeliveryError('MANIFEST_INVALID', {
-      message: `There is no object in ${files.map((file) => nameOf(file, root)).join(', ')}.`,
-      remedy: 'Check that the manifests are not empty.',
-    });
-  }
-  return objects;
+/** What a line of the input `manifests` leads to: a file, or a folder that `kubectl kustomize` renders. */
+export interface ManifestPlace {
+  readonly kind: 'file' | 'kustomization';
+  readonly path: string;
 }
 
-/** The manifest files that `patterns` name, without repeats. */
-export async function findManifests(patterns: readonly string[], root: string): Promise<readonly string[]> {
+const MANIFEST_NAMES = '*.{yaml,yml,json}';
+/** By these names kustomize knows its folders (kubectl.docs.kubernetes.io, "kustomization"). */
+const KUSTOMIZATIONS = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'];
+
+/**
+ * The places that `patterns` name, without repeats, in the order of the patterns, files of one pattern by name. A pattern
+ * is a file, a folder (of kustomize, or else its `.yaml`, `.yml` and `.json` files) or a glob; `!pattern` takes files
+ * away again. Paths are relative to `root`.
+ *
+ * @throws DeliveryError `MANIFEST_NOT_FOUND` for a pattern that finds nothing, `MANIFEST_INVALID` for what only a
+ *   rendering makes manifests of
+ */
+export async function findManifests(patterns: readonly string[], root: string): Promise<readonly ManifestPlace[]> {
   const unwanted = patterns
     .filter((pattern) => pattern.startsWith('!'))
     .map((pattern) => picomatch(absolute(pattern.slice(1), root)));
-  const found = new Set<string>();
+  const isWanted = (path: string): boolean => !unwanted.some((matches) => matches(posix(path)));
+  const found = new Map<string, ManifestPlace>();
   for (const pattern of patterns.filter((candidate) => !candidate.startsWith('!'))) {
-    const files = (await filesOf(absolute(pattern, root))).filter(
-      (file) => !unwanted.some((matches) => matches(posix(file))),
-    );
-    if (files.length === 0) {
-      throw new DeliveryError('MANIFEST_NOT_FOUND', {
-        message: `No manifest is at ${pattern} (looked in ${root}).`,
-        remedy: 'Check the path, and that the job checks out the repository or downloads the artifact that holds it.',
-      });
-    }
-    for (const file of files) found.add(file);
+    const places = await placesOf(absolute(pattern, root), isWanted);
+    if (places.length === 0) throw nothingAt(pattern, root);
+    for (const place of places) found.set(place.path, place);
   }
-  return [...found];
+  return [...found.values()];
 }
 
-async function filesOf(pattern: string): Promise<readonly string[]> {
-  const { base, isGlob } = picomatch.scan(pattern);
+type Wanted = (path: string) => boolean;
+
+async function placesOf(pattern: string, isWanted: Wanted): Promise<readonly ManifestPlace[]> {
   // A file may have a name that reads like a pattern; then the file is meant.
   const entry = await stat(pattern).catch(() => undefined);
-  if (entry?.isFile() === true) return [resolve(pattern)];
-  if (entry?.isDirectory() === true) return filesOf(`${pattern.replace(/\/$/, '')}/${MANIFEST_NAMES}`);
+  if (entry?.isDirectory() === true) return placesIn(resolve(pattern), isWanted);
+  if (entry?.isFile() !== true) return (await filesMatching(pattern)).filter(isWanted).map(fileAt);
+  const file = resolve(pattern);
+  if (!isWanted(file)) return [];
+  return KUSTOMIZATIONS.includes(basename(file))
+    ? [{ kind: 'kustomization', path: dirname(file) }]
+    : [{ kind: 'file', path: file }];
+}
+
+async function placesIn(folder: string, isWanted: Wanted): Promise<readonly ManifestPlace[]> {
+  const names = await readdir(folder);
+  if (KUSTOMIZATIONS.some((name) => names.includes(name))) return [{ kind: 'kustomization', path: folder }];
+  if (names.includes('Chart.yaml')) {
+    throw new DeliveryError('MANIFEST_INVALID', {
+      message: `${folder} is a Helm chart.`,
+      remedy: 'Name it in the input chart instead of manifests.',
+    });
+  }
+  return (await filesMatching(`${posix(folder)}/${MANIFEST_NAMES}`)).filter(isWanted).map(fileAt);
+}
+
+function fileAt(path: string): ManifestPlace {
+  if (!KUSTOMIZATIONS.includes(basename(path))) return { kind: 'file', path };
+  throw new DeliveryError('MANIFEST_INVALID', {
+    message: `${path} is no manifest, but tells kustomize what to make of those beside it.`,
+    remedy: 'Name its folder in manifests, so that it is rendered, or take the file away by a line that begins with !.',
+  });
+}
+
+async function filesMatching(pattern: string): Promise<readonly string[]> {
+  const { base, isGlob } = picomatch.scan(pattern);
   if (!isGlob) return [];
   const matches = picomatch(pattern);
   const entries = await readdir(base, { recursive: true, withFileTypes: true }).catch(() => []);
@@ -65,16 +81,18 @@ async function filesOf(pattern: string): Promise<readonly string[]> {
     .sort();
 }
 
-async function readManifest(file: string, root: string): Promise<readonly ManifestObject[]> {
-  const name = nameOf(file, root);
-  const { size } = await stat(file);
-  if (size > MAX_FILE_BYTES) {
-    throw new DeliveryError('MANIFEST_INVALID', {
-      message: `${name} has ${Math.round(size / 1e6)} MB, too much for a manifest.`,
-      remedy: 'Name the manifests only, for example manifests/*.yaml.',
-    });
-  }
-  return parseManifest(name, await readFile(file, 'utf8'));
+/** A path as messages show it: relative to `root` where it is in there. */
+export function shownPath(path: string, root: string): string {
+  const name = posix(relative(root, path));
+  if (name === '') return '.';
+  return name.startsWith('..') ? posix(path) : name;
+}
+
+function nothingAt(pattern: string, root: string): DeliveryError {
+  return new DeliveryError('MANIFEST_NOT_FOUND', {
+    message: `No manifest is at ${pattern} (looked in ${root}).`,
+    remedy: 'Check the path, and that the job checks out the repository or downloads the artifact that holds it.',
+  });
 }
 
 function absolute(pattern: string, root: string): string {
@@ -83,9 +101,4 @@ function absolute(pattern: string, root: string): string {
 
 function posix(path: string): string {
   return sep === '\\' ? path.replaceAll('\\', '/') : path;
-}
-
-function nameOf(file: string, root: string): string {
-  const name = posix(relative(root, file));
-  return name.startsWith('..') ? posix(file) : name;
 }

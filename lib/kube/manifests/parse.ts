@@ -3,6 +3,8 @@ import type { Document, Node, Tags } from 'yaml';
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
 import type { KubeObject } from '../objects.ts';
 import type { ManifestObject } from './manifest-object.ts';
+import { disguiseTokens, replaceTokens } from './tokens.ts';
+import type { TokenValues } from './tokens.ts';
 
 /** An alias may be used this often in one document; a file that needs more is an attack, not a manifest. */
 const MAX_ALIASES = 100;
@@ -14,26 +16,23 @@ const SERVER_OWNED = ['managedFields', 'resourceVersion', 'uid', 'creationTimest
  * Scalars mean what they mean to kubectl (YAML 1.1: `0644` is octal, `yes` is true), see {@link asKubectlReads}.
  *
  * @param file the name to show in messages
- * @throws DeliveryError `MANIFEST_INVALID`, naming file and line
+ * @param tokens values for the tokens `#{name}#` of the text; left out, they are left as they stand
+ * @throws DeliveryError `MANIFEST_INVALID`, `TOKEN_MISSING`, naming file and line
  */
-export function parseManifest(file: string, text: string): readonly ManifestObject[] {
+export function parseManifest(file: string, text: string, tokens?: TokenValues): readonly ManifestObject[] {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    version: '1.1',
-    customTags: asKubectlReads,
-    lineCounter: lines,
-    uniqueKeys: true,
-    prettyErrors: false,
-    logLevel: 'error',
-  });
+  const source = tokens === undefined ? text : disguiseTokens(text);
+  const documents = parseAllDocuments(source, { ...AS_KUBECTL, lineCounter: lines });
   // Only a text without any content comes back as this marker instead of a list.
   if ('empty' in documents) return [];
-  return documents.flatMap((document) => objectsOf(document, { file, lines }));
+  return documents.flatMap((document) => objectsOf(document, { file, source, lines, tokens }));
 }
 
 interface Place {
   readonly file: string;
+  readonly source: string;
   readonly lines: LineCounter;
+  readonly tokens: TokenValues | undefined;
 }
 
 /**
@@ -46,16 +45,36 @@ function asKubectlReads(tags: Tags): Tags {
   );
 }
 
+const AS_KUBECTL = {
+  version: '1.1',
+  customTags: asKubectlReads,
+  uniqueKeys: true,
+  prettyErrors: false,
+  logLevel: 'error',
+} as const;
+
 function objectsOf(document: Document, place: Place): readonly ManifestObject[] {
   const problem = document.errors[0];
   if (problem !== undefined) throw invalid(place, problem.pos[0], problem.message, remedyOf(problem.code));
   const root = document.contents;
   if (!isNode(root)) return [];
+  fillTokens(document, place);
   const value = plainValueOf(document, root, place);
   if (value === null) return [];
   return isList(value)
     ? itemsOf(root, value, place)
     : [{ object: objectOf(value, root, place), source: sourceOf(root, place) }];
+}
+
+function fillTokens(document: Document, { file, source, lines, tokens }: Place): void {
+  if (tokens === undefined) return;
+  const missing = replaceTokens(document, source, tokens, AS_KUBECTL);
+  if (missing.length === 0) return;
+  const list = missing.map(({ name, offset }) => `#{${name}}# (${file}:${lines.linePos(offset).line})`);
+  throw new DeliveryError('TOKEN_MISSING', {
+    message: `The pipeline has no value for ${list.join(', ')}.`,
+    remedy: 'Set a variable of that name where this task runs, or correct the name in the manifest.',
+  });
 }
 
 function plainValueOf(document: Document, root: Node, place: Place): unknown {

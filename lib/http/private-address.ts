@@ -1,0 +1,20 @@
+import { isLoopback } from './proxy.ts';
+
+/**
+ * Whether a host, as it stands in URLs, is reached by this machine alone, as a cloud's metadata service is (RFC 3927,
+ * RFC 4291).
+ */
+export function isLinkLocal(hostname: string): boolean {
+  return /^169\.254\.|^\[fe[89ab]/i.test(hostname) || hostname === 'metadata.google.internal';
+}
+
+/**
+ * Whether a host, as it stands in URLs, is this machine or an address of a private network (RFC 1918, RFC 4193). An IPv4
+ * address in the dress of IPv6 counts, whatever it is: nobody writes one for a good reason.
+ */
+export function isPrivate(hostname: string): boolean {
+  return (
+    isLoopback(hostname) ||
+    /^(?:0\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|\[f[cd]|\[::\]|\[::ffff:)/i.test(hostname)
+  );
+}
