@@ -26,6 +26,7 @@ export async function manifestsOf(agent: Agent, namespace: string): Promise<read
         root: agent.variable('System.DefaultWorkingDirectory') ?? process.cwd(),
         tokens: inputs.flag('replaceTokens') ? (name) => agent.variable(name) : undefined,
         images: inputs.lines('images'),
+        imagePaths: inputs.lines('imagePaths'),
       },
       { dispatcher, environment: process.env, signal: agent.signal, warn: (text) => agent.warn(text) },
     );

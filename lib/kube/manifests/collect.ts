@@ -7,6 +7,7 @@ import type { ManifestPlace } from './find.ts';
 import { renderChart } from './helm.ts';
 import type { Chart } from './helm.ts';
 import { withoutHooks } from './helm-hooks.ts';
+import { readImagePaths } from './image-paths.ts';
 import { readSubstitutions, substituteImages } from './images.ts';
 import { renderKustomization } from './kustomize.ts';
 import type { ManifestObject } from './manifest-object.ts';
@@ -26,6 +27,8 @@ export interface ManifestSelection {
   readonly tokens: TokenValues | undefined;
   /** `name=image`, or an image that takes the place of others of its repository. */
   readonly images: readonly string[];
+  /** `Kind: $.path`, where custom resources keep images besides containers. */
+  readonly imagePaths: readonly string[];
 }
 
 export interface CollectContext extends DownloadContext, RenderingContext {
@@ -36,19 +39,21 @@ export interface CollectContext extends DownloadContext, RenderingContext {
 /**
  * Reads, downloads and renders the manifests of a rollout, and puts the wanted images into them.
  *
- * @throws DeliveryError `MANIFEST_NOT_FOUND`, `MANIFEST_INVALID`, `TOKEN_MISSING`, `IMAGE_NAME_INVALID`, and those of
- *   downloading and rendering
+ * @throws DeliveryError `MANIFEST_NOT_FOUND`, `MANIFEST_INVALID`, `TOKEN_MISSING`, `IMAGE_NAME_INVALID`,
+ *   `IMAGE_PATH_INVALID`, and those of downloading and rendering
  */
 export async function collectManifests(
   selection: ManifestSelection,
   context: CollectContext,
 ): Promise<readonly ManifestObject[]> {
   const substitutions = readSubstitutions(selection.images);
+  const paths = readImagePaths(selection.imagePaths);
   const loaded = [...(await loadManifests(selection, context)), ...(await loadChart(selection, context))];
-  const { objects, unmatched } = substituteImages(loaded, substitutions);
+  const { objects, unmatched, deadPaths } = substituteImages(loaded, substitutions, paths);
   for (const { line, repository } of unmatched) {
     context.warn(`The image ${line} changes nothing: no container of the manifests uses ${repository}.`);
   }
+  for (const { line } of deadPaths) context.warn(`The image path ${line} leads to no image in the manifests.`);
   return objects;
 }
 

@@ -1,5 +1,7 @@
 import { DeliveryError } from '../../errors/delivery-error.ts';
 import type { KubeObject } from '../objects.ts';
+import { isFor, replaceAt } from './image-paths.ts';
+import type { ImagePath } from './image-paths.ts';
 import type { ManifestObject } from './manifest-object.ts';
 
 /** Puts `image` where a manifest names an image of `repository`. */
@@ -41,18 +43,28 @@ export function readSubstitutions(lines: readonly string[]): readonly ImageSubst
   return substitutions;
 }
 
+/** What a substitution came to. */
+export interface Substituted {
+  readonly objects: readonly ManifestObject[];
+  /** Substitutions that matched nothing. */
+  readonly unmatched: readonly ImageSubstitution[];
+  /** Paths that led to no text in any object. */
+  readonly deadPaths: readonly ImagePath[];
+}
+
 /**
  * Substitutes images in all containers, init containers and ephemeral containers, wherever a kind keeps them (a Pod,
- * a pod template, the job template of a CronJob, a custom resource).
+ * a pod template, the job template of a CronJob, a custom resource), and where `paths` lead.
  *
- * @returns the objects, and the substitutions that matched nothing
- * @throws DeliveryError `IMAGE_NAME_INVALID` if a container is left with something that cannot be an image
+ * @throws DeliveryError `IMAGE_NAME_INVALID` if there is left what cannot be an image
  */
 export function substituteImages(
   objects: readonly ManifestObject[],
   substitutions: readonly ImageSubstitution[],
-): { readonly objects: readonly ManifestObject[]; readonly unmatched: readonly ImageSubstitution[] } {
+  paths: readonly ImagePath[] = [],
+): Substituted {
   const matched = new Set<ImageSubstitution>();
+  const used = new Set<ImagePath>();
   const replace = (image: string, source: string): string => {
     const substitution = substitutions.find((candidate) => candidate.repository === repositoryOf(image));
     if (substitution !== undefined) matched.add(substitution);
@@ -60,13 +72,22 @@ export function substituteImages(
     if (!REFERENCE.test(result)) throw notAnImage(`${source} has "${result}"`);
     return result;
   };
+  const alongPath = (content: unknown, path: ImagePath, source: string): unknown =>
+    replaceAt(content, path.steps, (image) => {
+      used.add(path);
+      return replace(image, source);
+    });
   return {
     objects: objects.map(({ object, source }) => {
       const { metadata, ...content } = object;
-      const rewritten = rewrite(content, (image) => replace(image, source));
-      return { object: { ...(rewritten as object), metadata } as unknown as KubeObject, source };
+      const inContainers = rewrite(content, (image) => replace(image, source));
+      const everywhere = paths
+        .filter((path) => isFor(path, object))
+        .reduce((rewritten, path) => alongPath(rewritten, path, source), inContainers);
+      return { object: { ...(everywhere as object), metadata } as unknown as KubeObject, source };
     }),
     unmatched: substitutions.filter((substitution) => !matched.has(substitution)),
+    deadPaths: paths.filter((path) => !used.has(path)),
   };
 }
 

@@ -64,7 +64,15 @@ describe('rendering', () => {
     selection: Partial<ManifestSelection>,
     { signal = AbortSignal.timeout(60_000), env = environment } = {},
   ): Promise<readonly KubeObject[]> => {
-    const whole = { manifests: [], chart: undefined, root, tokens: undefined, images: [], ...selection };
+    const whole = {
+      manifests: [],
+      chart: undefined,
+      root,
+      tokens: undefined,
+      images: [],
+      imagePaths: [],
+      ...selection,
+    };
     const warn = (text: string): void => void warnings.push(text);
     return (await collectManifests(whole, { dispatcher, environment: env, signal, warn })).map(({ object }) => object);
   };

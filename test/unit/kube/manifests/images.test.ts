@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readImagePaths } from '../../../../lib/kube/manifests/image-paths.ts';
 import { imagesOf, readSubstitutions, repositoryOf, substituteImages } from '../../../../lib/kube/manifests/images.ts';
 import type { KubeObject } from '../../../../lib/kube/objects.ts';
 
@@ -69,6 +70,57 @@ describe('images', () => {
     assert.equal(repositoryOf('me/app'), 'docker.io/me/app');
     assert.equal(repositoryOf('127.0.0.1:5080/app:1'), '127.0.0.1:5080/app');
     assert.equal(repositoryOf('localhost/app'), 'localhost/app');
+  });
+
+  it('of custom resources are replaced where a path leads, and nowhere else', () => {
+    const server = (apiVersion: string): KubeObject => ({
+      apiVersion,
+      kind: 'ModelServer',
+      metadata: { name: 'a' },
+      spec: {
+        image: 'app:1',
+        workers: [{ image: 'app:1' }, { 'image.name': 'app:1', image: 'other:1' }],
+        other: 'app:1',
+      },
+    });
+    const paths = readImagePaths([
+      "ModelServer.example.com: $.spec['workers'][*].image",
+      'ModelServer.example.com = .spec.workers[1]["image.name"]',
+    ]);
+    const objects = [server('example.com/v1'), server('other.com/v1')].map((one) => ({
+      object: one,
+      source: 'a.yaml:1',
+    }));
+    const substituted = substituteImages(objects, readSubstitutions(['app:2']), paths);
+    assert.deepEqual(substituted.deadPaths, []);
+    assert.deepEqual(substituted.objects[0]?.object.spec, {
+      image: 'app:1',
+      workers: [{ image: 'app:2' }, { 'image.name': 'app:2', image: 'other:1' }],
+      other: 'app:1',
+    });
+    assert.deepEqual(substituted.objects[1], objects[1]);
+  });
+
+  it('are told of paths that lead to none', () => {
+    const paths = readImagePaths(['Pod: $.spec.nothing', 'Pod: $.spec.containers', 'Other: $.spec.image']);
+    const { deadPaths } = substituteImages([{ object: object('Pod', podSpec('app')), source: 'a.yaml:1' }], [], paths);
+    assert.deepEqual(deadPaths, paths);
+  });
+
+  it('are not looked for along a path that is none', () => {
+    for (const line of [
+      '$.spec.image',
+      'Pod',
+      'Pod:',
+      'Pod: $',
+      'pod: $.spec',
+      'Pod: spec.image',
+      'Pod: $..image',
+      'Pod: $.a[?(@.b)]',
+      'Pod: $.a[',
+    ]) {
+      assert.throws(() => readImagePaths([line]), { code: 'IMAGE_PATH_INVALID' }, line);
+    }
   });
 
   it('that cannot be images are refused with the place where they stand', () => {
