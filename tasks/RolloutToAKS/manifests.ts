@@ -1,48 +1,74 @@
 import type { Agent } from '../../lib/agent/agent.ts';
 import { networkOf } from '../../lib/agent/network.ts';
+import { pullLogin } from '../../lib/agent/pull-login.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { createDispatcher } from '../../lib/http/dispatcher.ts';
 import { collectManifests } from '../../lib/kube/manifests/collect.ts';
 import type { Chart } from '../../lib/kube/manifests/helm.ts';
+import { readSubstitutions } from '../../lib/kube/manifests/images.ts';
+import { withImageFacts } from '../../lib/kube/manifests/lineage.ts';
 import type { ManifestObject } from '../../lib/kube/manifests/manifest-object.ts';
+import { withPullSecret } from '../../lib/kube/manifests/pull-secret.ts';
+import type { PullSecret } from '../../lib/kube/manifests/pull-secret.ts';
+import { imageFacts } from './image-facts.ts';
 
 /**
- * Collects what the inputs name: manifests from files, addresses and folders of kustomize, a Helm chart, or both.
+ * Collects what the inputs name: manifests from files, addresses and folders of kustomize, a Helm chart, or both; with
+ * images, what is known of them, and the secret to pull them by.
  *
- * @param namespace where objects go whose manifest names none
- * @throws DeliveryError `INPUT_MISSING`, and what `collectManifests` throws
+ * @param home the namespace of objects whose manifest names none
+ * @throws DeliveryError `INPUT_MISSING`, and what `collectManifests`, `imageFacts` and `pullLogin` throw
  */
-export async function manifestsOf(agent: Agent, namespace: string): Promise<readonly ManifestObject[]> {
+export async function manifestsOf(agent: Agent, home: string): Promise<readonly ManifestObject[]> {
   const { inputs } = agent;
-  const chart = chartOf(agent, namespace);
+  const chart = chartOf(agent, home);
   const manifests = inputs.lines('manifests');
   if (manifests.length === 0 && chart === undefined) throw nothingNamed();
+  const pullSecret = pullSecretOf(agent);
+  const images = inputs.lines('images');
   const dispatcher = createDispatcher(networkOf(agent));
   try {
-    return await collectManifests(
+    const collected = await collectManifests(
       {
         manifests,
         chart,
         root: agent.variable('System.DefaultWorkingDirectory') ?? process.cwd(),
         tokens: inputs.flag('replaceTokens') ? (name) => agent.variable(name) : undefined,
-        images: inputs.lines('images'),
+        images,
         imagePaths: inputs.lines('imagePaths'),
       },
       { dispatcher, environment: process.env, signal: agent.signal, warn: (text) => agent.warn(text) },
     );
+    const named = readSubstitutions(images).map(({ image }) => image);
+    const factsOf = await imageFacts(agent, named, dispatcher);
+    const described = collected.map(({ object, source }) => ({ object: withImageFacts(object, factsOf), source }));
+    if (pullSecret === undefined) return described;
+    const complete = withPullSecret(described, pullSecret, home);
+    if (complete.length === described.length) agent.warn(unused(pullSecret));
+    return complete;
   } finally {
     await dispatcher.close();
   }
 }
 
-function chartOf({ inputs }: Agent, namespace: string): Chart | undefined {
+function pullSecretOf(agent: Agent): PullSecret | undefined {
+  const { inputs } = agent;
+  const name = inputs.optionalText('imagePullSecret');
+  return name === undefined ? undefined : { name, ...pullLogin(agent, inputs.text('registryConnection')) };
+}
+
+function unused({ name, registry }: PullSecret): string {
+  return `The image pull secret ${name} is not made: no pod of the manifests has an image of ${registry}.`;
+}
+
+function chartOf({ inputs }: Agent, home: string): Chart | undefined {
   const chart = inputs.optionalText('chart');
   if (chart === undefined) return undefined;
   return {
     chart,
     version: inputs.optionalText('chartVersion'),
     releaseName: inputs.text('releaseName'),
-    namespace,
+    namespace: home,
     valueFiles: inputs.lines('valueFiles'),
     values: inputs.pairs('setValues'),
   };
