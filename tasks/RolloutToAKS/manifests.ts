@@ -4,6 +4,7 @@ import { pullLogin } from '../../lib/agent/pull-login.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { createDispatcher } from '../../lib/http/dispatcher.ts';
 import { collectManifests } from '../../lib/kube/manifests/collect.ts';
+import type { ManifestSelection } from '../../lib/kube/manifests/collect.ts';
 import type { Chart } from '../../lib/kube/manifests/helm.ts';
 import { readSubstitutions } from '../../lib/kube/manifests/images.ts';
 import { withImageFacts } from '../../lib/kube/manifests/lineage.ts';
@@ -20,35 +21,35 @@ import { imageFacts } from './image-facts.ts';
  * @throws DeliveryError `INPUT_MISSING`, and what `collectManifests`, `imageFacts` and `pullLogin` throw
  */
 export async function manifestsOf(agent: Agent, home: string): Promise<readonly ManifestObject[]> {
+  const selection = selectionOf(agent, home);
+  const pullSecret = pullSecretOf(agent);
+  const dispatcher = createDispatcher(networkOf(agent));
+  try {
+    const warn = (text: string): void => agent.warn(text);
+    const context = { dispatcher, environment: process.env, signal: agent.signal, warn };
+    const collected = await collectManifests(selection, context);
+    const images = readSubstitutions(selection.images).map(({ image }) => image);
+    const factsOf = await imageFacts(agent, images, dispatcher);
+    const described = collected.map(({ object, source }) => ({ object: withImageFacts(object, factsOf), source }));
+    return pullSecret === undefined ? described : pulledBy(pullSecret, described, home, warn);
+  } finally {
+    await dispatcher.close();
+  }
+}
+
+function selectionOf(agent: Agent, home: string): ManifestSelection {
   const { inputs } = agent;
   const chart = chartOf(agent, home);
   const manifests = inputs.lines('manifests');
   if (manifests.length === 0 && chart === undefined) throw nothingNamed();
-  const pullSecret = pullSecretOf(agent);
-  const images = inputs.lines('images');
-  const dispatcher = createDispatcher(networkOf(agent));
-  try {
-    const collected = await collectManifests(
-      {
-        manifests,
-        chart,
-        root: agent.variable('System.DefaultWorkingDirectory') ?? process.cwd(),
-        tokens: inputs.flag('replaceTokens') ? (name) => agent.variable(name) : undefined,
-        images,
-        imagePaths: inputs.lines('imagePaths'),
-      },
-      { dispatcher, environment: process.env, signal: agent.signal, warn: (text) => agent.warn(text) },
-    );
-    const named = readSubstitutions(images).map(({ image }) => image);
-    const factsOf = await imageFacts(agent, named, dispatcher);
-    const described = collected.map(({ object, source }) => ({ object: withImageFacts(object, factsOf), source }));
-    if (pullSecret === undefined) return described;
-    const complete = withPullSecret(described, pullSecret, home);
-    if (complete.length === described.length) agent.warn(unused(pullSecret));
-    return complete;
-  } finally {
-    await dispatcher.close();
-  }
+  return {
+    manifests,
+    chart,
+    root: agent.variable('System.DefaultWorkingDirectory') ?? process.cwd(),
+    tokens: inputs.flag('replaceTokens') ? (name) => agent.variable(name) : undefined,
+    images: inputs.lines('images'),
+    imagePaths: inputs.lines('imagePaths'),
+  };
 }
 
 function pullSecretOf(agent: Agent): PullSecret | undefined {
@@ -57,8 +58,19 @@ function pullSecretOf(agent: Agent): PullSecret | undefined {
   return name === undefined ? undefined : { name, ...pullLogin(agent, inputs.text('registryConnection')) };
 }
 
-function unused({ name, registry }: PullSecret): string {
-  return `The image pull secret ${name} is not made: no pod of the manifests has an image of ${registry}.`;
+function pulledBy(
+  secret: PullSecret,
+  manifests: readonly ManifestObject[],
+  home: string,
+  warn: (text: string) => void,
+): readonly ManifestObject[] {
+  const complete = withPullSecret(manifests, secret, home);
+  if (complete.length === manifests.length) {
+    warn(
+      `The image pull secret ${secret.name} is not made: no pod of the manifests has an image of ${secret.registry}.`,
+    );
+  }
+  return complete;
 }
 
 function chartOf({ inputs }: Agent, home: string): Chart | undefined {

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import type { Dispatcher } from 'undici';
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
-import { readBounded } from '../../http/bounded-body.ts';
+import { readBounded, readStart } from '../../http/bounded-body.ts';
 import { isLinkLocal, isPrivate } from '../../http/private-address.ts';
 import { headerOf, request } from '../../http/request.ts';
 import type { HttpAnswer } from '../../http/request.ts';
@@ -42,7 +42,7 @@ export async function downloadManifest(
     try {
       const answer = await follow(url, dispatcher, end);
       if (isPassing(answer.status) && attempt < PATIENT.attempts) {
-        await answer.body.dump();
+        await pass(answer);
         await wait(waitBefore(attempt, PATIENT, headerOf(answer, 'retry-after')), end);
         continue;
       }
@@ -77,10 +77,10 @@ async function follow(first: URL, dispatcher: Dispatcher, signal: AbortSignal): 
   for (let redirects = 0; ; redirects++) {
     const answer = await request(dispatcher, { method: 'GET', url, headers: headersFor(url, first), signal });
     if (![301, 302, 303, 307, 308].includes(answer.status)) return answer;
-    await answer.body.dump();
+    await pass(answer);
     if (redirects === REDIRECTS) throw failed(first, `it leads on more than ${REDIRECTS} times`, CHECK_NETWORK);
     const target = headerOf(answer, 'location') ?? '';
-    if (!URL.canParse(target, url)) throw failed(first, 'it leads to no address', CHECK_NETWORK);
+    if (!URL.canParse(target, url.href)) throw failed(first, 'it leads to no address', CHECK_NETWORK);
     url = await allowed(new URL(target, url), first);
   }
 }
@@ -111,7 +111,7 @@ async function allowed(target: URL, first: URL): Promise<URL> {
 
 async function textOf(answer: HttpAnswer, url: URL): Promise<string> {
   const { status } = answer;
-  if (status !== 200) await answer.body.dump();
+  if (status !== 200) await pass(answer);
   if (status === 404 || status === 410) {
     throw new DeliveryError('MANIFEST_NOT_FOUND', {
       message: `No manifest is at ${shown(url)} (status ${status}).`,
@@ -128,6 +128,11 @@ async function textOf(answer: HttpAnswer, url: URL): Promise<string> {
   const remedy =
     'Name the address of the bare text (of GitHub: raw.githubusercontent.com); a login page looks the same.';
   throw failed(url, 'the server answers with a web page', remedy);
+}
+
+/** Leaves a body unread; a short one is taken off the connection, so that the next request can have it. */
+async function pass({ body }: HttpAnswer): Promise<void> {
+  await readStart(body, 64 * 1024);
 }
 
 /** An address as messages show it: without what may be secret. */

@@ -2,9 +2,7 @@ import { parseDocument, isScalar } from 'yaml';
 import { DeliveryError } from '../../errors/delivery-error.ts';
 
 /** Values of a chart as its templates see them. */
-export interface Values {
-  readonly [key: string]: unknown;
-}
+export type Values = Readonly<Record<string, unknown>>;
 
 /**
  * Makes nested values of paths such as `image.tag`, as `helm --set` does: `\.` is a dot within a name, numbers and

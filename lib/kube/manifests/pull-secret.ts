@@ -1,7 +1,7 @@
 import type { KubeObject } from '../objects.ts';
 import { repositoryOf } from './images.ts';
 import type { ManifestObject } from './manifest-object.ts';
-import { imagesOfPod, mapPodTemplates } from './pod-templates.ts';
+import { imagesOfPod, mapPodTemplates, podTemplatesOf } from './pod-templates.ts';
 import type { PodTemplate } from './pod-templates.ts';
 
 /** A login by which nodes pull the images of one registry. */
@@ -37,13 +37,10 @@ const SOURCE = 'the input imagePullSecret';
 
 /** The same object where no pod of it needs the secret. */
 function attachedTo(object: KubeObject, { name, registry }: PullSecret): KubeObject {
-  let isUsed = false;
-  const attached = mapPodTemplates(object, (template) => {
-    if (!imagesOfPod(template).some((image) => registryOf(image) === registry)) return template;
-    isUsed = true;
-    return withReference(template, name);
-  });
-  return isUsed ? attached : object;
+  const needsIt = (template: PodTemplate): boolean =>
+    imagesOfPod(template).some((image) => registryOf(image) === registry);
+  if (![...podTemplatesOf(object).values()].some(needsIt)) return object;
+  return mapPodTemplates(object, (template) => (needsIt(template) ? withReference(template, name) : template));
 }
 
 function withReference(template: PodTemplate, name: string): PodTemplate {

@@ -35,9 +35,15 @@ export async function render(rendering: Rendering, { environment, signal }: Rend
   signal.throwIfAborted();
   const { program, args, input = '', subject } = rendering;
   const child = spawn(program, args, { env: environment, stdio: ['pipe', 'pipe', 'pipe'] });
+  const kill = (): void => {
+    child.kill('SIGKILL');
+    // A program that it started itself may live on and hold these open.
+    child.stdout.destroy();
+    child.stderr.destroy();
+  };
   const stop = (): void => {
     child.kill('SIGTERM');
-    setTimeout(() => child.kill('SIGKILL'), GRACE).unref();
+    setTimeout(kill, GRACE).unref();
   };
   const late = AbortSignal.timeout(TIME_LIMIT);
   const end = AbortSignal.any([signal, late]);

@@ -60,8 +60,12 @@ describe('a manifest from an address', () => {
   const address = (path = '/app.yml', user = ''): string => `https://${user}git.${PROXIED_DOMAIN}:${port()}${path}`;
   const download = (url: string): Promise<ManifestText> =>
     downloadManifest(url, { dispatcher, signal: AbortSignal.timeout(60_000) });
-  const leadTo = (location: string) => (_: IncomingMessage, response: ServerResponse) =>
-    void (requests.length > 1 ? response.end(MANIFEST) : response.writeHead(302, { location }).end());
+  const leadTo =
+    (location: string): typeof act =>
+    (_, response) => {
+      if (requests.length > 1) response.end(MANIFEST);
+      else response.writeHead(302, { location }).end();
+    };
 
   it('comes through the proxy of the agent, from a server whose authority the agent knows', async () => {
     assert.deepEqual(await download(address()), {
