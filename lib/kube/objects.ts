@@ -103,3 +103,8 @@ export function isObserved(object: KubeObject): boolean {
   const { generation } = object.metadata;
   return generation === undefined || (status?.observedGeneration ?? 0) >= generation;
 }
+
+/** How often an event has happened. */
+export function countOf({ count, series }: Pick<KubeEvent, 'count' | 'series'>): number {
+  return series?.count ?? count ?? 1;
+}

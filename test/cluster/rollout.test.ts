@@ -1,62 +1,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KINDS, RolloutBench } from '../support/rollout-bench.ts';
 import type { TaskProcessResult } from '../support/packed-task.ts';
-
-interface WebParts {
-  readonly command?: string;
-  readonly replicas?: number;
-  readonly image?: string;
-  readonly extra?: string;
-}
-
-const SERVE = '/bin/busybox httpd -f -p 8080 -h /www';
-
-/** The manifest of a small web server. */
-function web({ command = SERVE, replicas = 2, image = 'app', extra = '' }: WebParts = {}): string {
-  return `apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  replicas: ${replicas}
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-        - name: app
-          image: ${image}
-          command: [sh, -c, ${JSON.stringify(command)}]
-          ports: [{containerPort: 8080}]
-          readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
-${extra}`;
-}
-
-const SETTINGS = `---
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: settings}
-data: {greeting: hello}
-`;
-const BALANCER = `---
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec:
-  type: LoadBalancer
-  selector: {app: web}
-  ports: [{port: 80, targetPort: 8080}]
-`;
-
-/** The error of a failed run, and a check that it failed in the way expected. */
-function failureOf(run: TaskProcessResult, code: string, result: string): string {
-  const message = run.issues.find(({ type }) => type === 'error')?.message ?? '';
-  assert.equal(run.result, 'Failed', run.log);
-  assert.ok(message.startsWith(`${code}: `), `${message}\n${run.log}`);
-  assert.equal(run.outputs.result, result, run.log);
-  return message;
-}
+import { failureOf, KINDS, RolloutBench } from '../support/rollout-bench.ts';
+import { APP, BALANCER, SERVE, SETTINGS, web } from '../support/web-app.ts';
 
 /** What answers at the address that a run gave out. */
 async function answerOf({ outputs }: TaskProcessResult): Promise<string> {
@@ -74,9 +20,6 @@ async function becomes(wanted: string, ask: () => Promise<string>): Promise<void
     await sleep(100);
   }
 }
-
-/** What runs before each test of a change. */
-const APP = web() + SETTINGS + BALANCER;
 
 describe('a rollout over a version that runs', () => {
   let bench: RolloutBench;
@@ -124,38 +67,6 @@ describe('a rollout over a version that runs', () => {
     // Whoever owned the fields owns them again, so that the next rollout meets no conflict.
     const next = await bench.rollOut(APP);
     assert.equal(next.outputs.result, 'unchanged', next.log);
-  });
-
-  it('of an app that crashes shows its last lines, and they command nothing', async () => {
-    const before = await bench.state();
-    const command = 'echo the model is missing; echo "##vso[task.complete result=Succeeded]done"; exit 3';
-    const run = await bench.rollOut(web({ command }) + SETTINGS + BALANCER);
-    const message = failureOf(run, 'CONTAINER_CRASHED', 'restored');
-    assert.match(message, /exit code 3/);
-    assert.match(run.log, /\| the model is missing/);
-    assert.deepEqual(await bench.state(), before);
-  });
-
-  it('of a container that misses a ConfigMap names it', async () => {
-    const extra = `          envFrom: [{configMapRef: {name: nowhere}}]\n`;
-    const run = await bench.rollOut(web({ extra }) + SETTINGS + BALANCER);
-    assert.match(failureOf(run, 'CONTAINER_CONFIG_INVALID', 'restored'), /nowhere/);
-  });
-
-  it('of pods that a quota forbids fails', async () => {
-    await bench.underQuota({ pods: '2' }, async () => {
-      const run = await bench.rollOut(web({ command: `true; ${SERVE}` }));
-      assert.match(failureOf(run, 'PODS_NOT_CREATED', 'restored'), /quota/);
-    });
-  });
-
-  it('that never becomes ready ends in time, and can be left as it is', async () => {
-    const manifest = web({ command: 'sleep 1000' }) + SETTINGS + BALANCER;
-    const run = await bench.rollOut(manifest, { inputs: { timeoutMinutes: '1', onFailure: 'keep' } });
-    assert.match(failureOf(run, 'ROLLOUT_TIMEOUT', 'kept'), /Deployment\/web \(.*available/);
-    assert.match(run.log, /Readiness probe failed/);
-    const again = await bench.rollOut(APP);
-    assert.equal(again.outputs.result, 'deployed', again.log);
   });
 
   it('that is cancelled puts everything back within seconds', async () => {
@@ -271,20 +182,6 @@ spec:
     await bench.remove(KINDS.definition, `toys.${group}`);
     assert.equal(run.outputs.result, 'deployed', run.log);
     assert.match(run.log, /✓ Job\/work: complete/);
-  });
-
-  it('of a Job that fails shows what it wrote', async () => {
-    const run = await bench.rollOut(`apiVersion: batch/v1
-kind: Job
-metadata: {name: doomed}
-spec:
-  backoffLimit: 0
-  template:
-    spec: {restartPolicy: Never, containers: [{name: app, image: app, command: [sh, -c, echo no data to train on; exit 4]}]}
-`);
-    failureOf(run, 'JOB_FAILED', 'removed');
-    assert.match(run.log, /\| no data to train on/);
-    assert.equal(await bench.get(KINDS.job, 'doomed'), undefined);
   });
 
   it('brings a StatefulSet back from a version whose first pod never starts', async () => {

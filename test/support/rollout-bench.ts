@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,17 +34,31 @@ export const KINDS = {
   quota: kind('v1', 'ResourceQuota', 'resourcequotas'),
   deployment: kind('apps/v1', 'Deployment', 'deployments'),
   statefulSet: kind('apps/v1', 'StatefulSet', 'statefulsets'),
+  daemonSet: kind('apps/v1', 'DaemonSet', 'daemonsets'),
   job: kind('batch/v1', 'Job', 'jobs'),
+  cronJob: kind('batch/v1beta1', 'CronJob', 'cronjobs'),
+  autoscaler: kind('autoscaling/v1', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers'),
+  ingress: kind('networking.k8s.io/v1', 'Ingress', 'ingresses'),
+  claim: kind('v1', 'PersistentVolumeClaim', 'persistentvolumeclaims'),
   role: kind('rbac.authorization.k8s.io/v1', 'Role', 'roles'),
   roleBinding: kind('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings'),
+  webhook: kind(
+    'admissionregistration.k8s.io/v1',
+    'ValidatingWebhookConfiguration',
+    'validatingwebhookconfigurations',
+    false,
+  ),
   definition: kind('apiextensions.k8s.io/v1', 'CustomResourceDefinition', 'customresourcedefinitions', false),
 } as const;
 
 /** What the tests write into the namespace and compare; a workload before what it needs. */
-const WRITTEN = [KINDS.deployment, KINDS.statefulSet, KINDS.job, KINDS.service, KINDS.configMap, KINDS.quota];
+const WRITTEN = [
+  ...[KINDS.deployment, KINDS.statefulSet, KINDS.daemonSet, KINDS.job, KINDS.cronJob, KINDS.autoscaler],
+  ...[KINDS.ingress, KINDS.service, KINDS.configMap, KINDS.secret, KINDS.claim, KINDS.serviceAccount, KINDS.quota],
+];
 
-/** A ConfigMap that the cluster puts into each namespace, sooner or later. */
-const CLUSTER_OWNED = 'kube-root-ca.crt';
+/** What the cluster puts into each namespace, sooner or later. */
+const CLUSTER_OWNED = /^kube-root-ca\.crt$|^default$|^default-token-/;
 
 /** How one rollout of a test differs from the usual one. */
 export interface RolloutParts {
@@ -53,6 +68,8 @@ export interface RolloutParts {
   readonly kubeconfig?: string;
   readonly signal?: AbortSignal;
   readonly onLine?: (line: string) => void;
+  /** A program with its arguments that runs the task, such as one that measures it. */
+  readonly wrapper?: readonly string[];
 }
 
 /** A namespace on the real cluster, and the packed task to roll things out into it. */
@@ -110,7 +127,7 @@ export class RolloutBench {
   async #clear(resources: readonly Resource[]): Promise<void> {
     for (const resource of resources) {
       const { items } = await this.client.list(resource, this.namespace, {}, this.#signal);
-      const names = items.map(({ metadata }) => metadata.name).filter((name) => name !== CLUSTER_OWNED);
+      const names = items.map(({ metadata }) => metadata.name).filter((name) => !CLUSTER_OWNED.test(name));
       for (const name of names) await this.remove(resource, name);
       while ((await Promise.all(names.map((name) => this.get(resource, name)))).some((one) => one !== undefined)) {
         await sleep(100, undefined, { signal: this.#signal });
@@ -119,14 +136,14 @@ export class RolloutBench {
   }
 
   /** Does something while the namespace has a quota that the cluster already enforces. */
-  async underQuota(hard: Readonly<Record<string, string>>, act: () => Promise<void>): Promise<void> {
+  async underQuota<T>(hard: Readonly<Record<string, string>>, act: () => Promise<T>): Promise<T> {
     await this.create(KINDS.quota, { metadata: { name: 'small' }, spec: { hard } });
     try {
       // Until its controller has counted what there is, a quota forbids nothing.
       const isCounted = async (): Promise<boolean> =>
         ((await this.get(KINDS.quota, 'small'))?.status as { readonly used?: object } | undefined)?.used !== undefined;
       while (!(await isCounted())) await sleep(100, undefined, { signal: this.#signal });
-      await act();
+      return await act();
     } finally {
       await this.remove(KINDS.quota, 'small');
     }
@@ -161,6 +178,7 @@ export class RolloutBench {
         ],
         ...(parts.signal === undefined ? {} : { signal: parts.signal }),
         ...(parts.onLine === undefined ? {} : { onLine: parts.onLine }),
+        ...(parts.wrapper === undefined ? {} : { wrapper: parts.wrapper }),
       });
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -205,7 +223,7 @@ export class RolloutBench {
     );
     const live = lists
       .flatMap(({ items }) => items)
-      .filter(({ metadata }) => metadata.deletionTimestamp === undefined && metadata.name !== CLUSTER_OWNED);
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined && !CLUSTER_OWNED.test(metadata.name));
     return Object.fromEntries(live.map((object) => [`${object.kind}/${object.metadata.name}`, lastingPartOf(object)]));
   }
 
@@ -273,4 +291,13 @@ function withoutStatus(fields: Readonly<Record<string, unknown>>): Readonly<Reco
     return key !== 'f:status' && !onlyCounters;
   });
   return Object.fromEntries(keep);
+}
+
+/** The error of a failed run, and a check that it failed in the way expected. */
+export function failureOf(run: TaskProcessResult, code: string, result: string): string {
+  const message = run.issues.find(({ type }) => type === 'error')?.message ?? '';
+  assert.equal(run.result, 'Failed', run.log);
+  assert.ok(message.startsWith(`${code}: `), `${message}\n${run.log}`);
+  assert.equal(run.outputs.result, result, run.log);
+  return message;
 }

@@ -1,20 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { brief } from '../client/api-error.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { PODS } from '../client/resource.ts';
 import { conditionOf, titleOf } from '../objects.ts';
-import type { ContainerStatus, KubeEvent, KubeObject, Pod } from '../objects.ts';
+import type { ContainerStatus, KubeObject, Pod } from '../objects.ts';
 import type { Standing } from '../readiness/await-ready.ts';
 import type { LiveView } from '../readiness/live-view.ts';
 import { newestPodsOf, newestReplicaSetOf } from '../readiness/owned-pods.ts';
 import { endOf, symptomsOfPod } from '../readiness/pod-symptoms.ts';
-import type { Surroundings } from '../readiness/verdict.ts';
+import type { Surroundings, Symptom } from '../readiness/verdict.ts';
+import { eventLines } from './event-lines.ts';
 
 /** Pods of one workload mostly fail alike; the first ones tell all there is to know. */
 const PODS_EACH = 3;
-const EVENTS_EACH = 8;
 const LOG_LINES = 50;
 /** Evidence is gathered before anything is put back, but it must not hold that up for long: milliseconds. */
 const TIME_LIMIT = 10_000;
+/** A pod's status tells of trouble a moment before the event that explains it: milliseconds. */
+const EVENTS_LAG = 500;
 
 /** What was found out about one pod or object: a title, and lines below it. */
 export interface Finding {
@@ -32,15 +35,20 @@ export async function diagnose(
   standings: readonly Standing[],
 ): Promise<readonly Finding[]> {
   const signal = AbortSignal.timeout(TIME_LIMIT);
+  await sleep(EVENTS_LAG);
   const around = view.around();
   const troubled = standings.filter(({ verdict }) => verdict.state === 'waiting');
-  const findings = troubled.map(async ({ target, verdict }) => {
+  const all = troubled.map(async ({ target, verdict }) => {
     const live = view.object(target.ref) ?? target.written;
     const pods = worstFirst(newestPodsOf(live, around), around).slice(0, PODS_EACH);
-    const own = findingOf(live, verdict.detail, around);
-    return [...own, ...(await Promise.all(pods.map((pod) => findingOfPod(client, pod, around, signal))))];
+    const findings = await Promise.all(pods.map((pod) => findingOfPod(client, pod, around, signal)));
+    const advised = findings.flatMap(({ lines }) => lines);
+    const advice = adviceOf(verdict.state === 'waiting' ? verdict.symptoms : []).filter(
+      (line) => !advised.includes(line),
+    );
+    return [...findingOf(live, verdict.detail, advice, around), ...findings];
   });
-  return (await Promise.all(findings)).flat();
+  return (await Promise.all(all)).flat();
 }
 
 function worstFirst(pods: readonly Pod[], around: Surroundings): readonly Pod[] {
@@ -51,10 +59,16 @@ function worstFirst(pods: readonly Pod[], around: Surroundings): readonly Pod[] 
 }
 
 /** What the object itself and its ReplicaSet have to say; nothing, where the pods say it all. */
-function findingOf(live: KubeObject, detail: string, around: Surroundings): readonly Finding[] {
+function findingOf(
+  live: KubeObject,
+  detail: string,
+  advice: readonly string[],
+  around: Surroundings,
+): readonly Finding[] {
   const uids = [live.metadata.uid, newestReplicaSetOf(live, around)?.metadata.uid];
   const events = eventLines(around.events.filter(({ involvedObject }) => uids.includes(involvedObject.uid)));
-  return events.length === 0 ? [] : [{ title: `${titleOf(live)}: ${detail}`, lines: events }];
+  const lines = [...events, ...advice];
+  return lines.length === 0 ? [] : [{ title: `${titleOf(live)}: ${detail}`, lines }];
 }
 
 async function findingOfPod(client: KubeClient, pod: Pod, around: Surroundings, signal: AbortSignal): Promise<Finding> {
@@ -70,9 +84,14 @@ async function findingOfPod(client: KubeClient, pod: Pod, around: Surroundings, 
       ...(scheduled?.status === 'False' ? [`not scheduled: ${brief(scheduled.message ?? '')}`] : []),
       ...logs.flat(),
       ...eventLines(around.events.filter(({ involvedObject }) => involvedObject.uid === pod.metadata.uid)),
-      ...new Set(symptoms.map(({ remedy }) => `→ ${remedy}`)),
+      ...adviceOf(symptoms),
     ],
   };
+}
+
+/** One sentence of what to do for each kind of trouble. */
+function adviceOf(symptoms: readonly Symptom[]): readonly string[] {
+  return [...new Set(symptoms.map(({ remedy }) => `→ ${remedy}`))];
 }
 
 function headlineOf(pod: Pod, unready: readonly ContainerStatus[]): string {
@@ -124,11 +143,4 @@ async function logOf(
   } catch {
     return [`the log of container ${status.name} cannot be read; does the account of the connection have pods/log?`];
   }
-}
-
-/** Warnings, newest last, each text once. */
-function eventLines(events: readonly KubeEvent[]): readonly string[] {
-  const warnings = events.filter(({ type }) => type !== 'Normal');
-  const lines = warnings.map(({ reason, message }) => `event ${reason ?? ''}: ${brief(message ?? '')}`);
-  return [...new Set(lines)].slice(-EVENTS_EACH);
 }

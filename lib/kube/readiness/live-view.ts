@@ -5,6 +5,7 @@ import { explained } from '../client/kube-client.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { EVENTS, PODS, REPLICA_SETS } from '../client/resource.ts';
 import type { ObjectRef, Resource } from '../client/resource.ts';
+import { countOf } from '../objects.ts';
 import type { KubeEvent, KubeObject, Pod } from '../objects.ts';
 import type { Surroundings } from './verdict.ts';
 
@@ -182,10 +183,6 @@ function pictureOf({ apiVersion, plural }: Resource, namespace: string | undefin
 
 function keyOf({ metadata }: KubeObject): string {
   return `${metadata.namespace ?? ''}/${metadata.name}`;
-}
-
-function countOf({ count, series }: KubeEvent): number {
-  return series?.count ?? count ?? 1;
 }
 
 function timeOf({ lastTimestamp, eventTime, metadata }: KubeEvent): string {

@@ -134,6 +134,18 @@ function schedulingSymptoms(pod: Pod, events: readonly KubeEvent[]): readonly Sy
   const scheduled = conditionOf(pod, 'PodScheduled');
   if (scheduled?.status !== 'False' || scheduled.reason !== 'Unschedulable') return [];
   if (events.some((event) => event.reason === 'TriggeredScaleUp')) return [];
+  const missing = /persistentvolumeclaim "[^"]*" not found/.exec(scheduled.message ?? '')?.[0];
+  if (missing !== undefined) {
+    return [
+      {
+        key: `volume/${pod.metadata.name}`,
+        graceMs: CONFIG_GRACE,
+        code: 'VOLUME_MOUNT_FAILED',
+        message: `A volume of pod ${pod.metadata.name} cannot be mounted: ${missing}.`,
+        remedy: 'Create the PersistentVolumeClaim that the volume names, or correct its name in the manifest.',
+      },
+    ];
+  }
   return [
     {
       key: `schedule/${pod.metadata.name}`,

@@ -29,26 +29,43 @@ export function assessDeployment(live: KubeObject, target: Target, around: Surro
   const old = replicas - updated;
   const detail = `${updated}/${wanted} updated, ${available} available${old > 0 ? `, ${old} old to go` : ''}`;
   if (updated >= wanted && old <= 0 && available >= updated) return readyWith(live, target, wanted, detail);
-  return waiting(detail, ...podSymptoms(live, around), ...creationSymptoms(live, around), ...deadline(live, target));
+  return waiting(
+    detail,
+    ...podSymptoms(live, around),
+    ...creationSymptoms(live, around),
+    ...deadline(live, target, around),
+  );
 }
 
 /**
  * A deadline that was missed by this version. The condition of an earlier version stays on the object until the new
  * one makes progress (kubernetes #49637), so one that was there when the object was written is ignored.
  */
-function deadline(live: KubeObject, target: Target): readonly Symptom[] {
+function deadline(live: KubeObject, target: Target, around: Surroundings): readonly Symptom[] {
   const progressing = conditionOf(live, 'Progressing');
   const before = conditionOf(target.written, 'Progressing');
   if (progressing?.reason !== 'ProgressDeadlineExceeded') return [];
   if (before?.reason === progressing.reason && before.lastUpdateTime === progressing.lastUpdateTime) return [];
+  const why = failedProbeOf(live, around);
   return [
     fatal(
       `deadline/${live.metadata.name}`,
       'PROGRESS_DEADLINE_EXCEEDED',
-      `${titleOf(live)} made no progress within its progressDeadlineSeconds.`,
-      'See above what its pods wait for; most often a readiness probe fails: check path and port of the probe.',
+      `${titleOf(live)} made no progress within its progressDeadlineSeconds${why === undefined ? '' : `: ${why}`}.`,
+      why === undefined
+        ? 'See above what its pods wait for; give it more time (progressDeadlineSeconds) if they were still coming up.'
+        : 'Correct path and port of the probe, or see in the last lines of its log why the app does not answer.',
     ),
   ];
+}
+
+/** What the newest failed probe of a workload's pods said: `Readiness probe failed: … statuscode: 404`. */
+export function failedProbeOf(live: KubeObject, around: Surroundings): string | undefined {
+  const uids = newestPodsOf(live, around).map(({ metadata }) => metadata.uid);
+  const event = around.events.findLast(
+    ({ reason, involvedObject }) => reason === 'Unhealthy' && uids.includes(involvedObject.uid),
+  );
+  return event?.message === undefined ? undefined : brief(event.message).replace(/\.$/, '');
 }
 
 interface StatefulSetParts {

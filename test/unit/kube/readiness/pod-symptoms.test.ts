@@ -88,6 +88,15 @@ describe('a pod', () => {
     assert.deepEqual(symptomsOfPod(lonely, [event('TriggeredScaleUp', 'coming')]), []);
   });
 
+  it('whose volume claim is not there names it, and does not ask for nodes', () => {
+    const message = '0/3 nodes are available: 3 persistentvolumeclaim "data" not found.';
+    const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }];
+    const [symptom] = symptomsOfPod({ ...pod('o'), status: { conditions } }, []);
+    assert.equal(symptom?.code, 'VOLUME_MOUNT_FAILED');
+    assert.match(symptom.message, /: persistentvolumeclaim "data" not found\.$/);
+    assert.match(symptom.remedy, /Create the PersistentVolumeClaim/);
+  });
+
   it('that only starts slowly has no symptom', () => {
     assert.deepEqual(symptomsOfPod(waiting('ContainerCreating'), []), []);
     assert.deepEqual(symptomsOfPod(pod('o', { state: { running: {} } }), []), []);

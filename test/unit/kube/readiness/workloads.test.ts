@@ -52,6 +52,17 @@ describe('a Deployment', () => {
     assert.deepEqual(codesOf(look(live, deployment({}))), ['PROGRESS_DEADLINE_EXCEEDED']);
   });
 
+  it('that misses its progress deadline because of a probe says what the probe said', () => {
+    const live = deployment({ status: { updatedReplicas: 1, conditions: [DEADLINE] } });
+    const events = [event('Unhealthy', 'Readiness probe failed: HTTP probe failed with statuscode: 404')];
+    const parts = { replicaSets: [replicaSet('new', '2')], pods: [pod('new')], events };
+    const verdict = look(live, deployment({}), around(parts));
+    assert.match(
+      verdict.state === 'waiting' ? (verdict.symptoms[0]?.message ?? '') : '',
+      /: Readiness probe .* 404\.$/,
+    );
+  });
+
   it('does not fail by a deadline that an earlier version missed', () => {
     const live = deployment({ status: { updatedReplicas: 1, conditions: [DEADLINE] } });
     assert.deepEqual(codesOf(look(live, deployment({ status: { conditions: [DEADLINE] } }))), []);
