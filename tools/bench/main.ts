@@ -5,6 +5,7 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<unkn
   'cold-start': () => import('./cold-start.ts'),
   faults: async (args) => (await import('./faults/main.ts')).benchFaults(args),
   image: async (args) => (await import('./image/main.ts')).benchImage(args),
+  rollout: async (args) => (await import('./rollout/main.ts')).benchRollout(args),
   store: async (args) => (await import('./store/main.ts')).benchStore(args),
 };
 
