@@ -9,6 +9,9 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<unkn
   store: async (args) => (await import('./store/main.ts')).benchStore(args),
 };
 
+// Services of a bench end when its process exits, which by itself a signal does not let it do.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
 const [name = '', ...args] = process.argv.slice(2);
 const bench = BENCHES[name];
 if (bench === undefined) {

@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
@@ -160,6 +161,16 @@ describe('a fetch that is interrupted', function () {
     symlinkSync(folder.at('elsewhere'), folder.at('out', name));
     await fetch();
     assert.deepEqual([readdirSync(folder.at('elsewhere')), fetched()], [[], expected]);
+  });
+
+  it('by somebody who removes its folder says so, and the next one begins anew', async () => {
+    await publish();
+    const thief = { ...silent, progress: () => rmSync(staged(), { recursive: true, force: true }) };
+    await assert.rejects(fetchModel(store, latest, folder.at('out/model'), thief, NEVER), {
+      code: 'DESTINATION_BUSY',
+      message: /somebody removed what was being written/,
+    });
+    assert.deepEqual([(await fetch()).result, fetched()], ['fetched', expected]);
   });
 
   it('between its two renames, gives the old content back to the next one', async () => {

@@ -53,7 +53,10 @@ async function resultsOf(
     // Each on a bench of its own: what one part leaves would fill the disk for the next.
     const bench = await ImageBench.start();
     try {
-      results.push(...(await progress.stage(title, () => run(bench, options))));
+      const part = await progress.stage(title, () => run(bench, options));
+      // A bench runs for minutes; what is known is shown, should it be ended.
+      console.log(table(rowsOf(part, CONTENDERS)));
+      results.push(...part);
     } finally {
       await bench.stop();
     }

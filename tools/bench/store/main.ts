@@ -11,6 +11,8 @@ import { type Result, rowsOf } from '../result.ts';
 import { CASES, type CaseName } from './cases.ts';
 import { Workbench } from './workbench.ts';
 
+const CONTENDERS = { ours: 'this task', az: 'Azure CLI', curl: 'curl' };
+
 /**
  * Runs the store benchmark and prints its table. False: a target was missed and `--check` was given.
  *
@@ -28,7 +30,7 @@ export async function benchStore(args: readonly string[]): Promise<boolean> {
   const results = await resultsOf(names, Number(values.rounds), progress);
   console.log(`\nMedian of ${values.rounds} rounds in turn, load average ${load()}, on ${machine()}.`);
   console.log('Each contender: wall time, processor time, most memory of one process.\n');
-  console.log(table(rowsOf(results, { ours: 'this task', az: 'Azure CLI', curl: 'curl' })));
+  console.log(table(rowsOf(results, CONTENDERS)));
   console.log(
     '\n× az: how many times as fast as the Azure CLI. × curl: how many times as long as curl, which checks nothing.',
   );
@@ -41,7 +43,10 @@ async function resultsOf(names: readonly CaseName[], rounds: number, progress: P
   try {
     for (const name of names) {
       const { title, run } = CASES[name];
-      results.push(...(await progress.stage(title, () => run(workbench, rounds))));
+      const part = await progress.stage(title, () => run(workbench, rounds));
+      // A bench runs for minutes; what is known is shown, should it be ended.
+      console.log(table(rowsOf(part, CONTENDERS)));
+      results.push(...part);
     }
   } finally {
     await workbench.stop();
