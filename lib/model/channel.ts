@@ -1,6 +1,7 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { readDeprecation, versionDeprecated } from './deprecation.ts';
 import { DocumentReader } from './document.ts';
+import { Hold } from './hold.ts';
 import type { ManagedStore, VersionName } from './managed-store.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
@@ -62,9 +63,9 @@ export interface ChannelTarget extends VersionName {
 
 /**
  * Points a channel at a version, by compare-and-swap: whoever is between two publishers sees one or the other, and
- * none overwrites what it has not seen. A deprecated version is refused, also where it is deprecated or pruned at this moment:
- * whoever does that writes it down before looking at channels, and here it is looked for after the channel was written, so one
- * of the two always sees the other.
+ * none overwrites what it has not seen. A deprecated version is refused, also where it is deprecated at this moment: whoever
+ * does that writes it down before looking at channels, and here it is looked for after the channel was written, so one of the
+ * two always sees the other. From being pruned a {@link Hold} keeps it meanwhile.
  *
  * @throws DeliveryError `CHANNEL_BUSY` where others keep moving it, `CHANNEL_MOVED` where it names another version than
  *   expected, `VERSION_DEPRECATED`, `VERSION_PRUNED`
@@ -72,6 +73,20 @@ export interface ChannelTarget extends VersionName {
 export async function moveChannel(
   managed: ManagedStore,
   target: ChannelTarget,
+  signal: AbortSignal,
+): Promise<ChannelMove> {
+  const hold = new Hold(managed, target, target.channel);
+  try {
+    return await moveHeld(managed, target, hold, signal);
+  } finally {
+    await hold.release();
+  }
+}
+
+async function moveHeld(
+  managed: ManagedStore,
+  target: ChannelTarget,
+  hold: Hold,
   signal: AbortSignal,
 ): Promise<ChannelMove> {
   const { store, layout } = managed;
@@ -85,6 +100,7 @@ export async function moveChannel(
       return { moved: ours, previous: current.previous };
     }
     if (target.expected !== undefined && current?.version !== target.expected) throw channelMoved(target, current);
+    await hold.take(signal);
     await refuseDeprecated(managed, target, signal);
     const next = { version: target.version, digest: target.digest, moved, previous: current?.version };
     if (!(await writeChannel(store, name, next, current, signal))) continue;

@@ -131,7 +131,8 @@ export class Destination {
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return notWritable(this.path, error);
     if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EBUSY') return busy(this.path, messageOf(error), error);
     // All that a fetch works with it has made itself.
-    if (code === 'ENOENT') return busy(this.path, `somebody removed what was being written (${messageOf(error)})`, error);
+    if (code === 'ENOENT')
+      return busy(this.path, `somebody removed what was being written (${messageOf(error)})`, error);
     if (code === 'ENOTDIR' || code === 'ENAMETOOLONG') return invalid(this.path, messageOf(error), error);
     return error;
   }

@@ -7,6 +7,7 @@ import { checkName, checkPrefix } from './names.ts';
  *     <prefix>/<model>/versions/<version>/model.json         written last and once: a version is whole or absent
  *     <prefix>/<model>/versions/<version>/deprecated.json    says why it should not be used any more; may come and go
  *     <prefix>/<model>/channels/<channel>.json               names a version
+ *     <prefix>/<model>/holds/<version>/<channel>/…           for seconds: the channel is about to name the version
  *
  * Each attempt to publish writes into a folder of its own, which `model.json` names. So two publishers of one version
  * never touch each other's files, and what a killed one leaves behind can never become part of a version.
@@ -48,6 +49,10 @@ export class ManagedLayout {
 
   channels(model: string): string {
     return `${this.#root}${checkName('model', model)}/channels/`;
+  }
+
+  holds(model: string): string {
+    return `${this.#root}${checkName('model', model)}/holds/`;
   }
 
   channel(model: string, channel: string): string {

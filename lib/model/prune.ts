@@ -2,6 +2,7 @@ import { DeliveryError } from '../errors/delivery-error.ts';
 import { readChannels } from './channel.ts';
 import { type Deprecation, readDeprecation, removeDeprecation, writeDeprecation } from './deprecation.ts';
 import { findVersion } from './find-version.ts';
+import { heldVersions } from './hold.ts';
 import { ManagedLayout } from './layout.ts';
 import type { ManagedStore } from './managed-store.ts';
 import type { Manifest } from './manifest.ts';
@@ -42,8 +43,8 @@ interface Condemned {
 
 /**
  * Removes old versions of a model and what failed attempts have left. Before anything goes, it is written down beside each version that it is
- * being removed, and channels are looked at once more: whoever moves a channel looks for that after moving it, so either of the two gives
- * way, and no channel ever names what is gone. Of each version `model.json` goes first, so it is whole or absent at
+ * being removed, and holds and channels are looked at once more: whoever moves a channel holds its version first and looks for that
+ * then, so either of the two gives way, and no channel ever names what is gone. Of each version `model.json` goes first, so it is whole or absent at
  * every moment; the note stays, so that its name never gets another content.
  *
  * @throws DeliveryError `MODEL_NOT_FOUND`, `MANIFEST_INVALID` (a channel), and those of {@link ObjectStore}
@@ -69,7 +70,10 @@ export async function pruneModel(
       return writeDeprecation(managed, { model, version: item.version }, note, signal);
     },
   );
-  const named = new Map((await readChannels(managed, model, signal)).map(({ version, name }) => [version, name]));
+  // In this order: a hold goes only when its channel is there to be seen.
+  const held = await heldVersions(managed, model, now, signal);
+  const channels = await readChannels(managed, model, signal);
+  const named = new Map([...held, ...channels.map(({ version, name }) => [version, name] as const)]);
   await inParallel(
     condemned.filter(({ item }) => named.has(item.version)),
     (one) => pardon(managed, model, one, signal),

@@ -7,8 +7,10 @@ import type { ManagedStore } from '../../../lib/model/managed-store.ts';
 import { promoteModel } from '../../../lib/model/promote.ts';
 import { pruneModel, type Pruned } from '../../../lib/model/prune.ts';
 import { type Publication, publishModel, type Published } from '../../../lib/model/publish.ts';
+import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
 import { type BlobContainer, freshContainer, namesIn, openContainer, put } from '../../support/blob-container.ts';
 import { silent, TestFolder } from '../../support/model-folder.ts';
+import { delegating } from '../../support/object-stores.ts';
 
 const NEVER = new AbortController().signal;
 const DIGITS = { prefix: 'models', model: 'digits' };
@@ -110,6 +112,50 @@ describe('what is done to models that are published', () => {
   });
 
   describe('pruning', () => {
+    it('leaves a version that a channel is about to name, even if whoever moves the channel is killed then', async () => {
+      for (const version of ['1', '2']) await publish(version);
+      let moving = (): void => undefined;
+      const aboutToMove = new Promise<void>((resolve) => (moving = resolve));
+      let pruned = (): void => undefined;
+      const hasPruned = new Promise<void>((resolve) => (pruned = resolve));
+      let killed = false;
+      const alive = <T>(work: Promise<T>): Promise<T> => (killed ? Promise.reject(new Error('killed')) : work);
+      const { store } = managed;
+      const doomed: ObjectStore = {
+        ...delegating(store),
+        read: (name, signal) => alive(store.read(name, signal)),
+        remove: (name, signal) => alive(store.remove(name, signal)),
+        write: async (name, bytes, condition, signal) => {
+          if (!name.includes('/channels/')) return store.write(name, bytes, condition, signal);
+          moving();
+          await hasPruned;
+          killed = true;
+          return store.write(name, bytes, condition, signal);
+        },
+      };
+      const promotion = promoteModel(
+        doomed,
+        { ...DIGITS, to: { version: '1' }, channel: 'new', expected: undefined },
+        NEVER,
+      );
+      await Promise.race([aboutToMove, promotion]);
+      assert.deepEqual(verdicts(await prune(1)), ['2 stays: among the newest 1', '1 stays: named by new meanwhile']);
+      pruned();
+      await assert.rejects(promotion, /killed/);
+      assert.deepEqual([await channels(), await manifests()], [{ new: '1' }, ['1', '2']]);
+      // What the killed one left holds nothing for long, and goes.
+      await deprecate('1');
+      await promote({ version: '2' }, 'new');
+      assert.deepEqual(verdicts(await prune(1, { now: new Date(Date.now() + 2 * 3_600_000) })), [
+        '2 stays: named by new',
+        '1 goes: deprecated: biased',
+      ]);
+      assert.deepEqual(
+        (await namesIn(container)).filter((name) => name.includes('/holds/')),
+        [],
+      );
+    });
+
     it('keeps the newest and what channels name; deprecated ones go first', async () => {
       for (const version of ['1', '2', '3', '4', '5']) await publish(version);
       await promote({ version: '1' }, 'production');
