@@ -1,5 +1,6 @@
 import type { ModelSource } from '../model/manifest.ts';
 import type { Agent } from './agent.ts';
+import { runUrl } from './run-identity.ts';
 
 /**
  * Where a model that this run publishes comes from, as far as the agent knows it.
@@ -17,14 +18,6 @@ export function modelSource(agent: Agent, author: string | undefined): ModelSour
     author: author ?? agent.variable('Build.RequestedFor'),
   };
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
-}
-
-/** The run's page: `Build.BuildUri` is no address that a browser knows. */
-function runUrl(agent: Agent): string | undefined {
-  const [collection, project] = [agent.variable('System.CollectionUri'), agent.variable('System.TeamProject')];
-  const id = agent.variable('Build.BuildId');
-  if (collection === undefined || project === undefined || id === undefined) return undefined;
-  return `${collection.replace(/\/$/, '')}/${encodeURIComponent(project)}/_build/results?buildId=${id}`;
 }
 
 /** Addresses of repositories may carry a user name or token. */

@@ -1,9 +1,12 @@
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import { previewLines } from '../../lib/kube/rollout/preview.ts';
 import type { ReportedObject, RolloutReport, RolloutResult } from '../../lib/kube/rollout/report.ts';
 
 const HEADLINES: Readonly<Record<RolloutResult, string>> = {
   deployed: '✅ Deployed',
   unchanged: '✅ Unchanged: everything was so already',
+  rolledBack: '✅ Rolled back: an earlier revision serves again',
+  previewed: '🔍 Previewed: nothing was changed',
   refused: '❌ Refused: nothing was changed',
   restored: '❌ Failed, and restored: the version before is back',
   restoredUnhealthy: '❌ Failed: the version before is back, but not healthy',
@@ -16,16 +19,24 @@ const HEADLINES: Readonly<Record<RolloutResult, string>> = {
 export function summaryOf(report: RolloutReport): string {
   return [
     `## ${HEADLINES[report.result]}`,
-    `${report.objects.length} objects on ${report.server}, ${report.durationSeconds} s.`,
+    `${titleOf(report)} on ${report.server}, ${report.durationSeconds} s.`,
     ...failureOf(report.failure),
     ...bulleted('Reachable at', report.addresses),
     ...bulleted('Images that run', report.imageDigests.map(code)),
     ...(report.objects.length === 0 ? [] : [tableOf(report.objects)]),
-    ...report.findings.map(
-      ({ title, lines }) => `<details><summary>${escaped(title)}</summary>\n\n${fenced(lines)}\n\n</details>`,
-    ),
+    ...(report.changes.length === 0 ? [] : [folded('What was to change', fenced(previewLines(report.changes)))]),
+    ...report.findings.map(({ title, lines }) => folded(title, fenced(lines))),
     '',
   ].join('\n\n');
+}
+
+function titleOf({ application, revision, objects }: RolloutReport): string {
+  const at = revision === undefined ? '' : `, revision ${revision}`;
+  return `${code(application)}${at}: ${objects.length} objects`;
+}
+
+function folded(title: string, content: string): string {
+  return `<details><summary>${escaped(title)}</summary>\n\n${content}\n\n</details>`;
 }
 
 function failureOf(failure: Error | undefined): readonly string[] {

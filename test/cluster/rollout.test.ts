@@ -44,6 +44,8 @@ describe('a rollout over a version that runs', () => {
     const run = await bench.rollOut(APP, { images: `app=${bench.images[1]}` });
     assert.equal(run.outputs.result, 'deployed', run.log);
     assert.equal(run.outputs.imageDigests, bench.images[1]);
+    assert.equal(run.outputs.previousImage, bench.images[0]);
+    assert.deepEqual([run.outputs.application, run.outputs.revision], ['web', '2']);
     await becomes('version 2\n', () => answerOf(run));
   });
 
@@ -153,6 +155,8 @@ describe('a rollout of things that were not there', () => {
     const run = await bench.rollOut(web({ command: 'exit 1' }) + SETTINGS + BALANCER);
     assert.match(failureOf(run, 'CONTAINER_CRASHED', 'removed'), /What this run had created was removed/);
     assert.deepEqual(await bench.state(), before);
+    for (const kind of [KINDS.secret, KINDS.lease])
+      assert.equal(await bench.get(kind, 'model-delivery.web'), undefined);
   });
 
   it('brings a kind, an object of it and a Job in the right order', async () => {
@@ -263,7 +267,10 @@ describe('a rollout that cannot begin', () => {
   it('because of missing rights names verb, resource and namespace; the documented Role is enough', async () => {
     const kubeconfig = await bench.kubeconfigOf('deployer', []);
     const refused = failureOf(await bench.rollOut(SETTINGS, { kubeconfig }), 'CLUSTER_FORBIDDEN', 'refused');
-    assert.match(refused, new RegExp(`may not get configmaps in namespace ${bench.namespace}`));
+    assert.match(
+      refused,
+      new RegExp(`may not create leases\\.coordination\\.k8s\\.io in namespace ${bench.namespace}`),
+    );
     const documented = await bench.kubeconfigOf('releaser', await bench.documentedRules());
     const run = await bench.rollOut(APP, { kubeconfig: documented });
     assert.equal(run.outputs.result, 'deployed', run.log);

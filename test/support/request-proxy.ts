@@ -1,6 +1,7 @@
 // An HTTP proxy that sees requests one by one, for tests that must act at a certain request: refuse it, or end whoever sent it.
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /** A request that has come, and its number, from 0. */
@@ -21,19 +22,22 @@ export interface RequestHooks {
 export class RequestProxy {
   readonly #server: Server;
   readonly #target: URL;
+  readonly #ca: string | undefined;
   readonly #seen: SeenRequest[] = [];
   hooks: RequestHooks;
 
-  private constructor(target: URL, hooks: RequestHooks) {
+  private constructor(target: URL, hooks: RequestHooks, ca: string | undefined) {
     this.#target = target;
+    this.#ca = ca;
     this.hooks = hooks;
     this.#server = createServer((incoming, answer) => {
       void this.#serve(incoming, answer);
     });
   }
 
-  static async start(target: string, hooks: RequestHooks = {}): Promise<RequestProxy> {
-    const proxy = new RequestProxy(new URL(target), hooks);
+  /** @param ca the certificate authority of a target that speaks TLS; the proxy itself does not */
+  static async start(target: string, hooks: RequestHooks = {}, ca?: string): Promise<RequestProxy> {
+    const proxy = new RequestProxy(new URL(target), hooks, ca);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
@@ -71,9 +75,10 @@ export class RequestProxy {
       answer.writeHead(status, { 'content-length': '0' }).end();
       return;
     }
-    const { hostname, port } = this.#target;
-    const outgoing = request(
-      { hostname, port, method: seen.method, path: seen.url, headers: incoming.headers },
+    const { hostname, port, protocol } = this.#target;
+    const send = protocol === 'https:' ? secureRequest : request;
+    const outgoing = send(
+      { hostname, port, method: seen.method, path: seen.url, headers: incoming.headers, ca: this.#ca },
       (response) => {
         this.hooks.after?.(seen);
         answer.writeHead(response.statusCode ?? 502, response.headers);

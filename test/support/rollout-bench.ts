@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
 import { KubeClient } from '../../lib/kube/client/kube-client.ts';
-import { NAMESPACES } from '../../lib/kube/client/resource.ts';
+import { LEASES, NAMESPACES } from '../../lib/kube/client/resource.ts';
 import type { Resource } from '../../lib/kube/client/resource.ts';
 import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
 import type { KubeObject } from '../../lib/kube/objects.ts';
@@ -40,6 +40,7 @@ export const KINDS = {
   autoscaler: kind('autoscaling/v1', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers'),
   ingress: kind('networking.k8s.io/v1', 'Ingress', 'ingresses'),
   claim: kind('v1', 'PersistentVolumeClaim', 'persistentvolumeclaims'),
+  lease: LEASES,
   role: kind('rbac.authorization.k8s.io/v1', 'Role', 'roles'),
   roleBinding: kind('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings'),
   webhook: kind(
@@ -64,6 +65,8 @@ const CLUSTER_OWNED = /^kube-root-ca\.crt$|^default$|^default-token-/;
 export interface RolloutParts {
   readonly images?: string;
   readonly inputs?: Readonly<Record<string, string>>;
+  /** Variables of the run, such as `Build.BuildNumber`. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Another kubeconfig than the administrator's. */
   readonly kubeconfig?: string;
   readonly signal?: AbortSignal;
@@ -176,6 +179,7 @@ export class RolloutBench {
             data: { authorizationType: 'Kubeconfig' },
           },
         ],
+        ...(parts.variables === undefined ? {} : { variables: parts.variables }),
         ...(parts.signal === undefined ? {} : { signal: parts.signal }),
         ...(parts.onLine === undefined ? {} : { onLine: parts.onLine }),
         ...(parts.wrapper === undefined ? {} : { wrapper: parts.wrapper }),
@@ -199,6 +203,13 @@ export class RolloutBench {
     );
   }
 
+  /** Writes a live object back with some fields changed. */
+  async change(resource: Resource, name: string, edit: (live: KubeObject) => KubeObject): Promise<void> {
+    const live = await this.get(resource, name);
+    if (live === undefined) throw new Error(`there is no ${name}`);
+    await this.client.replace({ resource, namespace: this.#home(resource), name }, edit(live), this.#signal);
+  }
+
   /** Changes the spec of an object as another field manager, such as an autoscaler, would. */
   async changeAs(fieldManager: string, resource: Resource, name: string, spec: object): Promise<void> {
     const client = new KubeClient(readKubeconfig(this.kubeconfig), { fieldManager });
@@ -207,6 +218,20 @@ export class RolloutBench {
     const ref = { resource, namespace: this.#home(resource), name };
     await client.replace(ref, { ...live, spec: { ...(live.spec as object), ...spec } }, this.#signal);
     await client.close();
+  }
+
+  /** Makes an object one that nobody manages: the tests write under the task's own name. */
+  async disown(resource: Resource, name: string): Promise<void> {
+    const ref = { resource, namespace: this.#home(resource), name };
+    const value = [{}];
+    await this.client.patchJson(ref, [{ op: 'replace', path: '/metadata/managedFields', value }], this.#signal);
+  }
+
+  /** All changes of objects of one kind in the namespace, in the order in which the cluster saw them, until `signal`. */
+  async *changes(resource: Resource, signal: AbortSignal): AsyncGenerator<KubeObject> {
+    const { resourceVersion } = await this.client.list(resource, this.namespace, {}, signal);
+    const turn = { seconds: 600, signal };
+    for await (const { object } of this.client.watch(resource, this.namespace, { resourceVersion }, turn)) yield object;
   }
 
   async remove(resource: Resource, name: string): Promise<void> {

@@ -25,6 +25,8 @@ export interface Listing {
 export interface ClientOptions extends TransportOptions {
   /** Under whose name fields are written. */
   readonly fieldManager?: string;
+  /** Awaited before anything is written; what it throws stops the write. */
+  readonly beforeWrite?: (signal: AbortSignal) => Promise<void>;
 }
 
 export interface ApplyOptions {
@@ -46,14 +48,21 @@ export interface WatchEvent {
 export class KubeClient {
   readonly #transport: Transport;
   readonly #fieldManager: string;
+  readonly #beforeWrite: (signal: AbortSignal) => Promise<void>;
 
-  constructor(access: ClusterAccess, { fieldManager = FIELD_MANAGER, ...options }: ClientOptions = {}) {
+  constructor(access: ClusterAccess, { fieldManager = FIELD_MANAGER, beforeWrite, ...options }: ClientOptions = {}) {
     this.#transport = new Transport(access, options);
     this.#fieldManager = fieldManager;
+    this.#beforeWrite = beforeWrite ?? (() => Promise.resolve());
   }
 
   async close(): Promise<void> {
     await this.#transport.close();
+  }
+
+  /** What the API server's clock shows, to the second. */
+  now(): Date {
+    return this.#transport.serverTime();
   }
 
   /** A document of the API itself, such as a discovery list; undefined where the server has none. */
@@ -69,6 +78,7 @@ export class KubeClient {
 
   /** Server-side apply (kubernetes.io/docs/reference/using-api/server-side-apply). */
   async apply(ref: ObjectRef, object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<KubeObject> {
+    if (!options.dryRun) await this.#beforeWrite(signal);
     return this.#object({
       method: 'PATCH',
       path: objectPath(ref),
@@ -87,6 +97,7 @@ export class KubeClient {
   }
 
   async create(ref: ObjectRef, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+    await this.#beforeWrite(signal);
     const path = collectionPath(ref.resource, ref.namespace);
     const query = { fieldManager: this.#fieldManager };
     return this.#object({ method: 'POST', path, query, body: object, asked: askedOf('create', ref), signal });
@@ -94,12 +105,14 @@ export class KubeClient {
 
   /** Writes a whole object; its `resourceVersion` makes the write fail with 409 if somebody else was faster. */
   async replace(ref: ObjectRef, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
+    await this.#beforeWrite(signal);
     const path = objectPath(ref);
     const query = { fieldManager: this.#fieldManager };
     return this.#object({ method: 'PUT', path, query, body: object, asked: askedOf('update', ref), signal });
   }
 
   async patchJson(ref: ObjectRef, operations: readonly unknown[], signal: AbortSignal): Promise<KubeObject> {
+    await this.#beforeWrite(signal);
     return this.#object({
       method: 'PATCH',
       path: objectPath(ref),
@@ -116,6 +129,7 @@ export class KubeClient {
    * fine.
    */
   async remove(ref: ObjectRef, uid: string | undefined, signal: AbortSignal): Promise<void> {
+    await this.#beforeWrite(signal);
     await orUndefined(
       this.#transport.json({
         method: 'DELETE',

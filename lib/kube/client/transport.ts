@@ -49,6 +49,8 @@ export class Transport {
   readonly #dispatcher: Dispatcher;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #onWarning: (warning: string) => void;
+  /** How far the server's clock is ahead of this one, in milliseconds. */
+  #clockAhead = 0;
 
   constructor(access: ClusterAccess, { proxy = {}, onWarning = () => undefined }: TransportOptions) {
     this.#access = access;
@@ -91,6 +93,11 @@ export class Transport {
     }
   }
 
+  /** What the server's clock shows, to the second, as far as its last answer told. */
+  serverTime(): Date {
+    return new Date(Date.now() + this.#clockAhead);
+  }
+
   /** Closes all connections, also those that still stream. */
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
@@ -102,6 +109,8 @@ export class Transport {
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
     const headers = { ...this.#headers, ...(body === undefined ? {} : { 'content-type': contentType }) };
     const answer = await request(this.#dispatcher, { method, url, headers, ...content, signal });
+    const date = Date.parse(headerOf(answer, 'date') ?? '');
+    if (!Number.isNaN(date)) this.#clockAhead = date - Date.now();
     for (const warning of warningsOf(answer.headers.warning)) this.#onWarning(warning);
     return answer;
   }

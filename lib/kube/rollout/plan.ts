@@ -1,4 +1,5 @@
 import { DeliveryError } from '../../errors/delivery-error.ts';
+import type { Footprint } from '../application/footprint.ts';
 import { ApiError, namespaceNotFound } from '../client/api-error.ts';
 import { discoverKinds } from '../client/discovery.ts';
 import type { Kinds } from '../client/discovery.ts';
@@ -13,19 +14,20 @@ import { titleOf } from '../objects.ts';
 import type { KubeObject } from '../objects.ts';
 
 /** One object that is to be written, and what is there before. */
-export interface Step {
-  readonly ref: ObjectRef;
+export interface Step extends Footprint {
   /** `Deployment/digits`. */
   readonly title: string;
   readonly source: string;
   readonly desired: KubeObject;
-  /** The live object before anything was written; undefined if there is none. */
-  readonly before: KubeObject | undefined;
   /**
    * When the server can judge it: before anything is written; once the namespaces and definitions of this run are
    * there; or only when it is written, because it leans on another object of this run.
    */
   readonly judged: 'first' | 'onGround' | 'whenWritten';
+  /** The object as it would be, as the server's dry run answers it. */
+  readonly preview?: KubeObject;
+  /** It has to be deleted and made anew, because a field changes that cannot be changed. */
+  readonly recreates?: boolean;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { DeliveryError } from '../../errors/delivery-error.ts';
 import { ApiError, brief, explainRefusal } from '../client/api-error.ts';
+import type { ObjectRef } from '../client/resource.ts';
 import type { Step } from './plan.ts';
+import { immutableFieldOf, mayRecreate } from './recreate.ts';
 
 /**
  * What it means that the cluster refused an object: `APPLY_CONFLICT`, `APPLY_REFUSED`, or one of the connection's
@@ -21,14 +23,11 @@ export function explainApply(error: unknown, { title, source, ref, desired }: St
       cause: error,
     });
   }
-  const immutable = causes.find(({ message = '' }) => message.includes('field is immutable'));
-  if (
-    immutable !== undefined ||
-    /field is immutable|updates to \w+ spec for fields other/.test(error.reply.message ?? '')
-  ) {
+  const immutable = immutableFieldOf(error);
+  if (immutable !== undefined) {
     return new DeliveryError('APPLY_REFUSED', {
-      message: `${what} would change ${immutable?.field ?? 'a field'}, which Kubernetes does not allow for an existing ${ref.resource.kind}.`,
-      remedy: `Give the object a new name, or delete the old one first (kubectl delete ${ref.resource.plural} ${ref.name}).`,
+      message: `${what} would change ${immutable}, which Kubernetes does not allow for an existing ${ref.resource.kind}.`,
+      remedy: `${wayOut(ref)} (kubectl delete ${ref.resource.plural} ${ref.name}).`,
       cause: error,
     });
   }
@@ -37,6 +36,12 @@ export function explainApply(error: unknown, { title, source, ref, desired }: St
     remedy: 'Correct the manifest at the field that is named; a policy or webhook that is named must allow it.',
     cause: error,
   });
+}
+
+function wayOut({ resource: { kind } }: ObjectRef): string {
+  return mayRecreate(kind, true)
+    ? 'Give the object a new name, or set recreate to have it deleted and made anew (what it runs is away meanwhile), or delete it yourself'
+    : 'Give the object a new name, or delete the old one first, with all that it holds';
 }
 
 /** What the server says; of a Secret only which fields are wrong, because its sentences may quote their values. */

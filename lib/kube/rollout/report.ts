@@ -1,21 +1,33 @@
 import type { Finding } from '../diagnosis/diagnose.ts';
+import type { PreviewedChange } from './preview.ts';
 
 /**
  * How a rollout ended.
  * - `deployed`: something was changed and all of it is ready; `unchanged`: all was so already, and is ready
+ * - `rolledBack`: an earlier revision is back and all of it is ready
+ * - `previewed`: it was only shown what would be changed
  * - `refused`: nothing was written
  * - `restored`: it failed, all is as it was before and healthy; `restoredUnhealthy`: as before, but not healthy;
  *   `removed`: it failed, and nothing of it had been there before
  * - `notRestored`: it failed and not all could be put back; `kept`: it failed and was left as it is, as asked
  */
 export type RolloutResult =
-  'deployed' | 'unchanged' | 'refused' | 'restored' | 'restoredUnhealthy' | 'removed' | 'notRestored' | 'kept';
+  | 'deployed'
+  | 'unchanged'
+  | 'rolledBack'
+  | 'previewed'
+  | 'refused'
+  | 'restored'
+  | 'restoredUnhealthy'
+  | 'removed'
+  | 'notRestored'
+  | 'kept';
 
 /** One object of a rollout, for people. */
 export interface ReportedObject {
   readonly title: string;
   readonly namespace: string | undefined;
-  readonly change: 'created' | 'changed' | 'unchanged' | 'not written';
+  readonly change: 'created' | 'changed' | 'recreated' | 'unchanged' | 'removed' | 'not written';
   /** `2/2 updated, 2 available`. */
   readonly detail: string;
   readonly ready: boolean;
@@ -28,6 +40,13 @@ export interface RolloutReport {
   /** Why it failed; undefined if it did not. */
   readonly failure: Error | undefined;
   readonly server: string;
+  readonly application: string;
+  /** The revision that the application is at now; undefined before its first. */
+  readonly revision: number | undefined;
+  /** What the containers named before. */
+  readonly previousImages: readonly string[];
+  /** What the server said before the first write would be changed. */
+  readonly changes: readonly PreviewedChange[];
   readonly objects: readonly ReportedObject[];
   readonly addresses: readonly string[];
   readonly imageDigests: readonly string[];

@@ -1,16 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { DeliveryError } from '../../errors/delivery-error.ts';
+import type { Footprint } from '../application/footprint.ts';
 import { ApiError } from '../client/api-error.ts';
 import { explained } from '../client/kube-client.ts';
 import type { KubeClient } from '../client/kube-client.ts';
+import { untilReached } from '../client/until-reached.ts';
 import { PODS } from '../client/resource.ts';
 import { inLevels } from '../manifests/order.ts';
 import { conditionOf } from '../objects.ts';
 import type { KubeObject, Pod } from '../objects.ts';
 import type { Target } from '../readiness/verdict.ts';
-import { COUNTERS } from './content.ts';
+import { COUNTERS, isSameContent } from './content.ts';
 import { each } from './each.ts';
-import type { Step } from './plan.ts';
+import { newborn } from './newborn.ts';
+import { isOurs } from './ours.ts';
+import { removeAndWait } from './recreate.ts';
 import { wantsNone } from './write.ts';
 
 const AT_ONCE = 10;
@@ -22,9 +24,9 @@ export interface Restoration {
   /** Objects that are as they were, to be waited for. */
   readonly putBack: readonly Target[];
   /** Objects that this run had created, now being removed. */
-  readonly removed: readonly Step[];
+  readonly removed: readonly Footprint[];
   /** Objects that could not be put back, and why. */
-  readonly failures: readonly { readonly step: Step; readonly error: unknown }[];
+  readonly failures: readonly { readonly footprint: Footprint; readonly error: unknown }[];
 }
 
 /**
@@ -34,19 +36,23 @@ export interface Restoration {
  *
  * @param signal ends the attempt; whatever is not back by then counts as a failure
  */
-export async function restore(client: KubeClient, begun: readonly Step[], signal: AbortSignal): Promise<Restoration> {
+export async function restore(
+  client: KubeClient,
+  begun: readonly Footprint[],
+  signal: AbortSignal,
+): Promise<Restoration> {
   const putBack: Target[] = [];
-  const removed: Step[] = [];
-  const failures: { step: Step; error: unknown }[] = [];
-  const levels = inLevels(begun, ({ desired }) => desired.kind).toReversed();
+  const removed: Footprint[] = [];
+  const failures: { footprint: Footprint; error: unknown }[] = [];
+  const levels = inLevels(begun, ({ ref }) => ref.resource.kind).toReversed();
   for (const level of levels) {
-    await each(level.toReversed(), AT_ONCE, async (step) => {
+    await each(level.toReversed(), AT_ONCE, async (footprint) => {
       try {
-        const object = await untilReached(() => restoreOne(client, step, signal), signal);
-        if (object !== undefined) putBack.push({ ref: step.ref, written: object, wantsNone: wantsNone(object) });
-        else removed.push(step);
+        const object = await untilReached(() => restoreOne(client, footprint, signal), signal);
+        if (object !== undefined) putBack.push({ ref: footprint.ref, written: object, wantsNone: wantsNone(object) });
+        else removed.push(footprint);
       } catch (error) {
-        failures.push({ step, error: signal.aborted ? signal.reason : explained(error) });
+        failures.push({ footprint, error: signal.aborted ? signal.reason : explained(error) });
       }
     });
   }
@@ -54,48 +60,65 @@ export async function restore(client: KubeClient, begun: readonly Step[], signal
 }
 
 /** The object as it is after it was put back; undefined if it was removed because there was none before. */
-async function restoreOne(client: KubeClient, step: Step, signal: AbortSignal): Promise<KubeObject | undefined> {
-  const { ref, before } = step;
+async function restoreOne(
+  client: KubeClient,
+  footprint: Footprint,
+  signal: AbortSignal,
+): Promise<KubeObject | undefined> {
+  const { ref, before, desired } = footprint;
   if (before === undefined) {
     const live = await client.get(ref, signal);
-    if (live !== undefined) await client.remove(ref, live.metadata.uid, signal);
+    if (live !== undefined && isOurs(live)) await client.remove(ref, live.metadata.uid, signal);
     return undefined;
   }
   for (let attempt = 0; ; attempt++) {
     const live = await client.get(ref, signal);
     if (live?.metadata.resourceVersion === before.metadata.resourceVersion) return before;
     try {
+      if (live !== undefined && isAnother(live, before)) {
+        await removeAndWait(client, ref, live, signal);
+        continue;
+      }
+      if (live === undefined && isDoneJob(before)) return undefined;
       const content =
         live === undefined
           ? await client.create(ref, newborn(before), signal)
-          : await client.replace(ref, formerContent(before, live, step.desired), signal);
+          : await client.replace(ref, formerContent(before, live, desired), signal);
       if (live !== undefined && ref.resource.kind === 'StatefulSet')
         await removeStuckPods(client, before, live, signal);
-      return await restoreOwners(client, step, content, signal);
+      return await restoreOwners(client, footprint, content, signal);
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 409 && attempt < CONFLICTS)) throw error;
     }
   }
 }
 
+/** Whether an object was made anew, or is about to go: then it cannot be changed back into what it was. */
+function isAnother(live: KubeObject, before: KubeObject): boolean {
+  return (
+    live.metadata.deletionTimestamp !== undefined ||
+    (live.metadata.uid !== before.metadata.uid && !isSameContent(live, before))
+  );
+}
+
 /** The object as it was, to be written over what it is now. What others keep in it stays theirs. */
-function formerContent(before: KubeObject, live: KubeObject, desired: KubeObject): KubeObject {
+function formerContent(before: KubeObject, live: KubeObject, desired: KubeObject | undefined): KubeObject {
   const counters = Object.entries(live.metadata.annotations ?? {}).filter(([key]) => COUNTERS.includes(key));
   const annotations = { ...before.metadata.annotations, ...Object.fromEntries(counters) };
-  const metadata = { ...before.metadata, resourceVersion: live.metadata.resourceVersion ?? '', annotations };
+  const { uid = '', resourceVersion = '' } = live.metadata;
+  const metadata = { ...before.metadata, uid, resourceVersion, annotations };
   const spec = (before.spec ?? undefined) as object | undefined;
-  const { replicas: wanted } = (desired.spec ?? {}) as { readonly replicas?: number };
+  const { replicas: wanted } = (desired?.spec ?? {}) as { readonly replicas?: number };
   const { replicas } = (live.spec ?? {}) as { readonly replicas?: number };
   // This run said nothing about replicas, so whoever scales the workload (an autoscaler, a person) keeps them.
   const keepsReplicas = spec !== undefined && wanted === undefined && replicas !== undefined && 'replicas' in spec;
   return { ...before, metadata, ...(keepsReplicas ? { spec: { ...spec, replicas } } : {}) };
 }
 
-/** The object as it was, to be created anew after somebody deleted it. */
-function newborn(before: KubeObject): KubeObject {
-  const { name, namespace, labels, annotations } = before.metadata;
-  const metadata = Object.entries({ name, namespace, labels, annotations }).filter(([, value]) => value !== undefined);
-  return { ...before, metadata: Object.fromEntries(metadata) as unknown as KubeObject['metadata'] };
+/** A Job that has done its work is not made anew: it would do it again. */
+function isDoneJob(before: KubeObject): boolean {
+  const isDone = ['Complete', 'Failed'].some((type) => conditionOf(before, type)?.status === 'True');
+  return before.kind === 'Job' && isDone;
 }
 
 /**
@@ -106,7 +129,7 @@ function newborn(before: KubeObject): KubeObject {
  */
 async function restoreOwners(
   client: KubeClient,
-  { ref, before }: Step,
+  { ref, before }: Footprint,
   content: KubeObject,
   signal: AbortSignal,
 ): Promise<KubeObject> {
@@ -138,18 +161,5 @@ async function removeStuckPods(
   );
   for (const { metadata } of stuck) {
     await client.remove({ resource: PODS, namespace: metadata.namespace, name: metadata.name }, metadata.uid, signal);
-  }
-}
-
-/** An API server that is just restarting must not leave half a rollout behind. */
-async function untilReached<T>(act: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  for (;;) {
-    try {
-      return await act();
-    } catch (error) {
-      const unreachable = error instanceof DeliveryError && error.code === 'CLUSTER_UNREACHABLE';
-      if (!unreachable || signal.aborted) throw error;
-      await sleep(1000, undefined, { signal });
-    }
   }
 }

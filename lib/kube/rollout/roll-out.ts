@@ -1,42 +1,40 @@
-import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
-import type { ProxySettings } from '../../http/proxy.ts';
-import { explained, KubeClient } from '../client/kube-client.ts';
-import type { ClusterAccess } from '../cluster-access.ts';
+import { asError, messageOf } from '../../errors/delivery-error.ts';
+import { applicationOf } from '../application/application.ts';
+import type { Application, ApplicationChoice } from '../application/application.ts';
+import { findApplication } from '../application/find-application.ts';
+import { keyOf, titleOfRef } from '../application/footprint.ts';
+import type { Footprint } from '../application/footprint.ts';
+import { unpack } from '../application/packed.ts';
+import type { Revision } from '../application/record.ts';
+import { originOf, revisionToRestore } from '../application/revision-to-restore.ts';
+import { namespaceNotFound } from '../client/api-error.ts';
+import { explained } from '../client/kube-client.ts';
+import { NAMESPACES } from '../client/resource.ts';
 import { diagnose } from '../diagnosis/diagnose.ts';
-import type { Finding } from '../diagnosis/diagnose.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { awaitReady, NotReadyError } from '../readiness/await-ready.ts';
-import type { Standing } from '../readiness/await-ready.ts';
-import { LiveView } from '../readiness/live-view.ts';
-import type { Target } from '../readiness/verdict.ts';
 import type { RolloutReporter } from '../reporter.ts';
-import { addressesOf, runningImagesOf } from './outcome.ts';
+import { beginningNow, reportOf } from './course.ts';
+import type { Course } from './course.ts';
+import { endingWith, namingTheLate } from './failure.ts';
+import { beginning, completed, left, undone } from './journal.ts';
 import { planRollout } from './plan.ts';
 import type { Step } from './plan.ts';
-import type { ReportedObject, RolloutReport } from './report.ts';
+import { previewOf, tellPreview } from './preview.ts';
+import { abandonedBy, prune } from './prune.ts';
+import { leftoversIn, orphansOf, sinceBefore } from './recover.ts';
+import type { Leftovers } from './recover.ts';
+import type { RolloutReport, RolloutResult } from './report.ts';
+import type { RolloutRequest } from './request.ts';
+import { restore } from './restore.ts';
+import { Session } from './session.ts';
 import { undo } from './undo.ts';
 import { dryRun, wantsNone, write } from './write.ts';
-import type { Written } from './write.ts';
-
-/** What is to be rolled out, and how. */
-export interface RolloutRequest {
-  readonly access: ClusterAccess;
-  /** The agent's proxy, for a cluster whose connection names none. */
-  readonly proxy: ProxySettings;
-  readonly manifests: readonly ManifestObject[];
-  /** Every object goes there; without it, each keeps its own namespace. */
-  readonly namespace: string | undefined;
-  /** How long everything together may take to be ready, in minutes. */
-  readonly timeoutMinutes: number;
-  /** After a failure: put everything back, or leave it for somebody to look at. */
-  readonly onFailure: 'restore' | 'keep';
-  /** Take over fields that belong to other field managers. */
-  readonly forceConflicts: boolean;
-}
 
 /**
- * Rolls out manifests: asks the server whether it would accept all of them, writes them in order of dependency, waits
- * until all are ready, and puts everything back if that fails.
+ * Rolls out manifests, or an earlier revision: takes hold of the application, asks the server whether it would accept
+ * all of it, notes in the cluster what is there, writes in order of dependency, waits until all is ready, and puts
+ * everything back if that fails.
  *
  * @param signal aborts when the run shall stop; what was written is then put back within a few seconds
  * @returns the report, of failures too: a failed rollout has a story to tell, so nothing is thrown
@@ -46,99 +44,176 @@ export async function rollOut(
   reporter: RolloutReporter,
   signal: AbortSignal,
 ): Promise<RolloutReport> {
-  const onWarning = onceEach((warning) => reporter.warn(`The cluster warns: ${warning}`));
-  const client = new KubeClient(request.access, { proxy: request.proxy, onWarning });
-  const view = new LiveView(client, (error) => reporter.line(`Waiting for the cluster: ${messageOf(error)}`));
+  const { access, proxy } = request;
+  const session = new Session({ access, proxy, reporter, signal });
   try {
-    return await new Rollout(request, { client, view, reporter, signal }).run();
+    return await new Rollout(request, session).run();
   } finally {
-    view.close();
-    await client.close();
+    await session.close();
   }
-}
-
-interface Tools {
-  readonly client: KubeClient;
-  readonly view: LiveView;
-  readonly reporter: RolloutReporter;
-  readonly signal: AbortSignal;
 }
 
 /** One run, and what is known of it so far; the report is drawn from it whenever it ends. */
 class Rollout {
   readonly #request: RolloutRequest;
-  readonly #tools: Tools;
-  /** The run's own signal: told to stop, or out of time. */
-  readonly #limit: AbortSignal;
-  readonly #started = Date.now();
-  #steps: readonly Step[] = [];
-  /** Steps whose write may have reached the cluster. */
-  readonly #begun: Step[] = [];
-  readonly #written: Written[] = [];
-  #standings: readonly Standing[] = [];
-  #findings: readonly Finding[] = [];
+  readonly #session: Session;
+  #course: Course = beginningNow();
+  #manifests: readonly ManifestObject[] = [];
+  /** The same, each in its namespace: as they are kept. */
+  #placed: readonly ManifestObject[] = [];
+  /** The revision that this run brings back. */
+  #restores: number | undefined;
+  #leftovers: Leftovers = new Map();
+  #abandoned: readonly Footprint[] = [];
+  /** What may have been written, as it was before. */
+  readonly #begun = new Map<string, Footprint>();
 
-  constructor(request: RolloutRequest, tools: Tools) {
+  constructor(request: RolloutRequest, session: Session) {
     this.#request = request;
-    this.#tools = tools;
-    this.#limit = AbortSignal.any([tools.signal, timeLimit(request.timeoutMinutes)]);
+    this.#session = session;
   }
 
   async run(): Promise<RolloutReport> {
     try {
+      await this.#begin();
       await this.#prepare();
+      if (this.#request.dryRun) return this.#report('previewed', undefined);
       await this.#write();
       await this.#awaitReady();
-      const changed = this.#written.some(({ change }) => change !== 'unchanged');
-      return this.#report(changed ? 'deployed' : 'unchanged', undefined);
+      await this.#prune();
+      return this.#report(await this.#complete(), undefined);
     } catch (error) {
       return await this.#fail(error);
     }
   }
 
+  /** Finds the application and takes hold of it, so that nobody else changes it from here on. */
+  async #begin(): Promise<void> {
+    const { goal } = this.#request;
+    const application = await this.#application();
+    this.#course = { ...this.#course, application: application.name };
+    if (goal.action === 'deploy') this.#manifests = goal.manifests;
+    // To look only, it need not be held.
+    if (this.#request.dryRun) await this.#session.lookAt(application);
+    else await this.#takeHold(application);
+    if (goal.action === 'rollback') this.#goBackTo(revisionToRestore(application, this.#session.record, goal.revision));
+  }
+
+  async #takeHold(application: Application): Promise<void> {
+    const made: Footprint[] = [];
+    const makeHome = async (): Promise<void> => void made.push(await this.#makeHome(application));
+    await this.#session.takeHold(application, { ...this.#request, makeHome });
+    const left = leftoversIn(this.#session.record, this.#session.reporter);
+    this.#leftovers = new Map([...left, ...made.map((home) => [keyOf(home.ref), home] as const)]);
+    for (const [key, footprint] of this.#leftovers) this.#begun.set(key, footprint);
+  }
+
+  #goBackTo(revision: Revision): void {
+    this.#restores = originOf(revision);
+    this.#manifests = unpack(revision.manifests);
+    this.#session.reporter.line(`Back to revision ${revision.number}, of ${revision.at} by ${revision.run.name}`);
+  }
+
+  async #application(): Promise<Application> {
+    const { goal, namespace, access, applicationName: name } = this.#request;
+    const choice: ApplicationChoice = { name, namespace, fallback: access.namespace ?? 'default' };
+    if (goal.action === 'deploy') return applicationOf(goal.manifests, choice);
+    return findApplication(this.#session.client, choice, this.#session.limit);
+  }
+
+  /** What is known of an application lives in its namespace, so that has to be there before everything else. */
+  async #makeHome({ namespace: name }: Application): Promise<Footprint> {
+    const home = this.#manifests.find(({ object }) => object.kind === 'Namespace' && object.metadata.name === name);
+    if (home === undefined) throw namespaceNotFound(name);
+    await this.#plan();
+    const ref = { resource: NAMESPACES, namespace: undefined, name };
+    await this.#session.client.create(ref, home.object, this.#session.limit);
+    return { ref, before: undefined, desired: home.object };
+  }
+
   /** Everything that can fail without having changed anything. */
   async #prepare(): Promise<void> {
-    const { client, view, reporter } = this.#tools;
-    const { manifests, namespace, access } = this.#request;
-    const fallback = access.namespace ?? 'default';
-    this.#steps = await planRollout(client, manifests, { namespace, fallback }, this.#limit);
-    reporter.line(`${this.#steps.length} objects for ${access.server}`);
-    await this.#judge('first');
+    const { client, view, limit, record, reporter } = this.#session;
+    await this.#plan();
+    const { steps } = this.#course;
+    reporter.line(`${steps.length} objects for ${this.#request.access.server}`);
+    if (this.#request.prune) {
+      const wanted = steps.map(({ ref }) => ref);
+      this.#abandoned = await abandonedBy(client, record.objects, wanted, limit).catch(rethrow);
+    }
+    const changes = previewOf(steps, this.#abandoned);
+    this.#course = { ...this.#course, changes };
+    tellPreview(changes, steps.length, reporter);
     // Followed from before the first write on, so that no event is missed; and a right to watch that is missing
     // shows before anything is changed.
-    await view.open(this.#steps.filter(({ judged }) => judged === 'first').map(({ ref }) => ref)).catch(rethrow);
+    const first = steps.filter(({ judged }) => judged === 'first');
+    await view.open([...first, ...orphansOf(this.#leftovers, steps)].map(({ ref }) => ref)).catch(rethrow);
+  }
+
+  /** Finds out what there is to write, and whether the server would accept it. */
+  async #plan(): Promise<void> {
+    const { client, limit } = this.#session;
+    const { goal, namespace, access } = this.#request;
+    // The manifests of a revision have their places already.
+    const place = {
+      namespace: goal.action === 'deploy' ? namespace : undefined,
+      fallback: access.namespace ?? 'default',
+    };
+    const steps = await planRollout(client, this.#manifests, place, limit);
+    this.#course = { ...this.#course, steps };
+    this.#placed = steps.map(({ desired, source }) => ({ object: desired, source }));
+    await this.#judge('first');
   }
 
   async #judge(judged: Step['judged']): Promise<void> {
-    const { client, reporter } = this.#tools;
-    const steps = this.#steps.filter((step) => step.judged === judged);
-    const options = { force: this.#request.forceConflicts, signal: this.#limit };
-    const accepted = await dryRun(client, steps, options, reporter);
-    this.#steps = this.#steps.map((step) => accepted[steps.indexOf(step)] ?? step);
+    const { client, reporter } = this.#session;
+    const steps = this.#course.steps.filter((step) => step.judged === judged);
+    const accepted = await dryRun(client, steps, this.#writeOptions(), reporter);
+    const now = this.#course.steps.map((step) => accepted[steps.indexOf(step)] ?? step);
+    this.#course = { ...this.#course, steps: now };
   }
 
   /** Writes everything; namespaces and definitions that others stand on first, if any. */
   async #write(): Promise<void> {
-    const ground = this.#steps.filter(
+    const { view } = this.#session;
+    await this.#noteBeginning();
+    await this.#putBackOrphans();
+    const ground = this.#course.steps.filter(
       ({ desired, judged }) => judged === 'first' && /^(Namespace|CustomResourceDefinition)$/.test(desired.kind),
     );
-    if (this.#steps.some(({ judged }) => judged === 'onGround')) {
+    if (this.#course.steps.some(({ judged }) => judged === 'onGround')) {
       await this.#writeSteps(ground);
       await this.#awaitReady();
       await this.#judge('onGround');
-      const standing = this.#steps.filter(({ judged }) => judged === 'onGround');
-      await this.#tools.view.open(standing.map(({ ref }) => ref)).catch(rethrow);
+      const standing = this.#course.steps.filter(({ judged }) => judged === 'onGround');
+      await view.open(standing.map(({ ref }) => ref)).catch(rethrow);
     }
-    await this.#writeSteps(this.#steps.filter((step) => !this.#begun.includes(step)));
+    const done = new Set(this.#course.written.map(({ step }) => step));
+    await this.#writeSteps(this.#course.steps.filter((step) => !done.has(step)));
+  }
+
+  /** From now on the cluster knows what to put back, should this run be killed. */
+  async #noteBeginning(): Promise<void> {
+    const { record } = this.#session;
+    const own = [...this.#course.steps, ...this.#abandoned].map((one) => sinceBefore(this.#leftovers, one));
+    const footprints = new Map([...this.#begun.values(), ...own].map((footprint) => [keyOf(footprint.ref), footprint]));
+    await this.#session.keep(beginning(record, this.#request.run, [...footprints.values()]));
+  }
+
+  /** What an earlier run left, and this one does not write. */
+  async #putBackOrphans(): Promise<void> {
+    const { client, limit } = this.#session;
+    const { failures } = await restore(client, orphansOf(this.#leftovers, this.#course.steps), limit);
+    const [first] = failures;
+    if (first !== undefined) throw asError(first.error);
   }
 
   async #writeSteps(steps: readonly Step[]): Promise<void> {
-    const { client, reporter } = this.#tools;
-    const options = { force: this.#request.forceConflicts, signal: this.#limit };
-    await write(client, steps, options, {
-      begun: (step) => this.#begun.push(step),
+    const { client, reporter } = this.#session;
+    await write(client, steps, this.#writeOptions(), {
+      begun: (step) => this.#begun.set(keyOf(step.ref), sinceBefore(this.#leftovers, step)),
       written: (written) => {
-        this.#written.push(written);
+        this.#course = { ...this.#course, written: [...this.#course.written, written] };
         reporter.line(`  ${written.step.title} ${written.change}`);
       },
     });
@@ -146,119 +221,93 @@ class Rollout {
 
   /** Waits for all that is written so far. */
   async #awaitReady(): Promise<void> {
-    const { view, reporter } = this.#tools;
-    const targets = this.#written.map(({ step, object }) => ({
+    const { view, reporter, limit: signal } = this.#session;
+    const targets = this.#course.written.map(({ step, object }) => ({
       ref: step.ref,
       written: object,
       wantsNone: wantsNone(step.desired),
     }));
-    this.#standings = await awaitReady(targets, view, { reporter, signal: this.#limit });
+    this.#course = { ...this.#course, standings: await awaitReady(targets, view, { reporter, signal }) };
+  }
+
+  /** Last of all, so that the new version serves before the old one's parts go. */
+  async #prune(): Promise<void> {
+    const { client, limit, reporter } = this.#session;
+    await prune(client, this.#abandoned, limit, (footprint) => {
+      this.#begun.set(keyOf(footprint.ref), sinceBefore(this.#leftovers, footprint));
+      this.#course = { ...this.#course, removed: [...this.#course.removed, footprint.ref] };
+      reporter.line(`  ${titleOfRef(footprint.ref)} removed`);
+    }).catch(rethrow);
+  }
+
+  async #complete(): Promise<RolloutResult> {
+    const { steps, written, removed } = this.#course;
+    const changed =
+      removed.length > 0 || this.#leftovers.size > 0 || written.some(({ change }) => change !== 'unchanged');
+    const completion = {
+      run: this.#request.run,
+      manifests: this.#placed,
+      written: steps.map(({ ref }) => ref),
+      removed,
+      changed,
+      restores: this.#restores,
+    };
+    await this.#session.keep(completed(this.#session.record, completion));
+    if (!changed) return 'unchanged';
+    return this.#restores === undefined ? 'deployed' : 'rolledBack';
   }
 
   async #fail(error: unknown): Promise<RolloutReport> {
-    const { client, view, reporter, signal } = this.#tools;
-    if (error instanceof NotReadyError) this.#standings = error.standings;
+    const { client, view, reporter, stopped } = this.#session;
+    if (error instanceof NotReadyError) this.#course = { ...this.#course, standings: error.standings };
     const reason = this.#reasonOf(error);
-    if (this.#begun.length === 0) return this.#report('refused', reason);
+    if (this.#begun.size === 0) return this.#refused(reason);
     reporter.line(`✗ ${messageOf(reason)}`);
-    if (!signal.aborted) {
-      this.#findings = await diagnose(client, view, this.#standings).catch(() => []);
-      for (const { title, lines } of this.#findings) reporter.group(title, lines);
+    if (this.#session.isOvertaken) return this.#report('notRestored', reason);
+    if (!stopped.aborted) {
+      const findings = await diagnose(client, view, this.#course.standings).catch(() => []);
+      for (const { title, lines } of findings) reporter.group(title, lines);
+      this.#course = { ...this.#course, findings };
     }
-    if (this.#request.onFailure === 'keep') {
-      return this.#report('kept', extended(reason, 'It was left as it is, because onFailure is keep.'));
-    }
-    const undone = await undo({ client, view, reporter, begun: this.#begun, signal });
-    reporter.line(undone.sentence);
-    return this.#report(undone.result, extended(reason, undone.sentence, CODES[undone.result]));
+    if (this.#request.onFailure === 'restore') return this.#undo(reason);
+    await this.#session.noteEnd((record) =>
+      left(
+        record,
+        [...this.#begun.values()].map(({ ref }) => ref),
+      ),
+    );
+    return this.#report('kept', endingWith(reason, 'It was left as it is, because onFailure is keep.', 'kept'));
+  }
+
+  /** Nothing was written. */
+  async #refused(reason: Error): Promise<RolloutReport> {
+    await this.#session.noteEnd(undone);
+    return this.#report('refused', reason);
+  }
+
+  async #undo(reason: Error): Promise<RolloutReport> {
+    const { client, view, reporter, stopped: signal } = this.#session;
+    const { result, sentence } = await undo({ client, view, reporter, begun: [...this.#begun.values()], signal });
+    reporter.line(sentence);
+    // What could not be put back stays in the record, for the next run to put back.
+    if (result !== 'notRestored') await this.#session.noteEnd(undone);
+    return this.#report(result, endingWith(reason, sentence, result));
   }
 
   #reasonOf(error: unknown): Error {
     const reason = error instanceof NotReadyError ? error.reason : asError(explained(error));
-    if (!(reason instanceof DeliveryError && reason.code === 'ROLLOUT_TIMEOUT')) return reason;
-    const late = this.#standings.filter(({ verdict }) => verdict.state === 'waiting');
-    const list = late.map(({ target, verdict }) => `${titleOf(target)} (${verdict.detail})`).join(', ');
-    return list === '' ? reason : extended(reason, `Not ready: ${list}.`);
+    return namingTheLate(reason, this.#course.standings);
   }
 
-  #report(result: RolloutReport['result'], failure: Error | undefined): RolloutReport {
-    const live = this.#steps.flatMap(({ ref }) => this.#tools.view.object(ref) ?? []);
-    const succeeded = failure === undefined;
-    return {
-      result,
-      failure,
-      server: this.#request.access.server,
-      objects: this.#steps.map((step) => this.#reported(step)),
-      addresses: succeeded ? addressesOf(live) : [],
-      imageDigests: succeeded ? runningImagesOf(live, this.#tools.view.around()) : [],
-      findings: this.#findings,
-      durationSeconds: Math.round((Date.now() - this.#started) / 100) / 10,
-    };
+  #writeOptions(): { readonly force: boolean; readonly recreate: boolean; readonly signal: AbortSignal } {
+    const { forceConflicts: force, recreate } = this.#request;
+    return { force, recreate, signal: this.#session.limit };
   }
 
-  #reported(step: Step): ReportedObject {
-    const written = this.#written.find((one) => one.step === step);
-    const standing = this.#standings.find(({ target }) => target.ref === step.ref);
-    const ms = standing?.readyAfterMs;
-    return {
-      title: step.title,
-      namespace: step.ref.namespace,
-      change: written?.change ?? 'not written',
-      detail: standing?.verdict.detail ?? '',
-      ready: standing?.verdict.state === 'ready',
-      readyAfterSeconds: ms === undefined ? undefined : Math.round(ms / 100) / 10,
-    };
+  #report(result: RolloutResult, failure: Error | undefined): RolloutReport {
+    const { record, view } = this.#session;
+    return reportOf(this.#course, { result, failure, server: this.#request.access.server, record, view });
   }
-}
-
-/** A failure that leaves the cluster other than it was has a code of its own, whatever the reason. */
-const CODES: Readonly<Partial<Record<RolloutReport['result'], string>>> = {
-  notRestored: 'ROLLOUT_NOT_RESTORED',
-  restoredUnhealthy: 'ROLLOUT_RESTORED_UNHEALTHY',
-};
-
-/** The same failure with one more sentence, perhaps under another code. */
-function extended(reason: Error, sentence: string, code?: string): Error {
-  if (!(reason instanceof DeliveryError)) return code === undefined ? reason : foreign(reason, sentence, code);
-  return new DeliveryError(code ?? reason.code, {
-    message: `${reason.message} ${sentence}`,
-    remedy: reason.remedy,
-    cause: reason.cause,
-  });
-}
-
-function foreign(reason: Error, sentence: string, code: string): DeliveryError {
-  const message = `The rollout met an error it does not know: ${messageOf(reason)} ${sentence}`;
-  return new DeliveryError(code, { message, remedy: 'Look at the objects in the cluster.', cause: reason });
-}
-
-function titleOf({ ref }: Target): string {
-  return `${ref.resource.kind}/${ref.name}`;
-}
-
-function timeLimit(minutes: number): AbortSignal {
-  const controller = new AbortController();
-  setTimeout(() => {
-    controller.abort(
-      new DeliveryError('ROLLOUT_TIMEOUT', {
-        message: `The rollout was not ready within ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}.`,
-        remedy: 'See above what it waits for; give it more timeoutMinutes if it was still making progress.',
-      }),
-    );
-  }, minutes * 60_000).unref();
-  return controller.signal;
-}
-
-function onceEach(tell: (text: string) => void): (text: string) => void {
-  const told = new Set<string>();
-  return (text) => {
-    if (!told.has(text)) tell(text);
-    told.add(text);
-  };
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(messageOf(thrown), { cause: thrown });
 }
 
 function rethrow(error: unknown): never {

@@ -1,9 +1,10 @@
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
+import { titleOfRef } from '../application/footprint.ts';
+import type { Footprint } from '../application/footprint.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { awaitReady } from '../readiness/await-ready.ts';
 import type { LiveView } from '../readiness/live-view.ts';
 import type { RolloutReporter } from '../reporter.ts';
-import type { Step } from './plan.ts';
 import type { RolloutResult } from './report.ts';
 import { restore } from './restore.ts';
 import type { Restoration } from './restore.ts';
@@ -21,15 +22,15 @@ export interface UndoParts {
   readonly client: KubeClient;
   readonly view: LiveView;
   readonly reporter: RolloutReporter;
-  /** Steps that may have been written. */
-  readonly begun: readonly Step[];
+  /** What may have been written. */
+  readonly begun: readonly Footprint[];
   /** The run was told to stop: put back quickly, and wait for nothing. */
   readonly signal: AbortSignal;
 }
 
 /** How it stands after a failed rollout was undone, in one sentence. */
 export interface Undone {
-  readonly result: Exclude<RolloutResult, 'deployed' | 'unchanged' | 'kept' | 'refused'>;
+  readonly result: Extract<RolloutResult, 'restored' | 'restoredUnhealthy' | 'removed' | 'notRestored'>;
   readonly sentence: string;
 }
 
@@ -60,7 +61,8 @@ export async function undo(parts: UndoParts): Promise<Undone> {
     return { result: 'restoredUnhealthy', sentence: `${whatWasDone(restoration)}, but is not healthy: ${why}` };
   }
   const left = await awaitGone(restoration.removed, view, signal);
-  const leaving = left.length === 0 ? '' : ` Still being removed: ${left.map(({ title }) => title).join(', ')}.`;
+  const leaving =
+    left.length === 0 ? '' : ` Still being removed: ${left.map(({ ref }) => titleOfRef(ref)).join(', ')}.`;
   return putBack.length > 0
     ? { result: 'restored', sentence: `${whatWasDone(restoration)} and is healthy.${leaving}` }
     : { result: 'removed', sentence: `${whatWasDone(restoration)}.${leaving}` };
@@ -73,12 +75,18 @@ function whatWasDone({ putBack, removed }: Restoration): string {
 }
 
 function notRestored({ failures }: Restoration): Undone {
-  const list = failures.map(({ step, error }) => `${step.title} (${messageOf(error).replace(/\.$/, '')})`).join(', ');
+  const list = failures
+    .map(({ footprint, error }) => `${titleOfRef(footprint.ref)} (${messageOf(error).replace(/\.$/, '')})`)
+    .join(', ');
   return { result: 'notRestored', sentence: `These could not be put back as they were: ${list}.` };
 }
 
 /** A pod takes a while to be gone, a namespace a while longer. Returns what is still there when patience ends. */
-async function awaitGone(removed: readonly Step[], view: LiveView, signal: AbortSignal): Promise<readonly Step[]> {
+async function awaitGone(
+  removed: readonly Footprint[],
+  view: LiveView,
+  signal: AbortSignal,
+): Promise<readonly Footprint[]> {
   const end = Date.now() + LEAVING;
   for (;;) {
     const left = removed.filter(({ ref }) => view.object(ref) !== undefined);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
 import { ApiError } from '../client/api-error.ts';
@@ -10,6 +11,7 @@ import type { Symptom } from '../readiness/verdict.ts';
 import { isSameContent } from './content.ts';
 import { each } from './each.ts';
 import type { Step } from './plan.ts';
+import { immutableFieldOf, mayRecreate, removeAndWait } from './recreate.ts';
 import { explainApply } from './refusal.ts';
 
 /** So many objects are judged or written at once. */
@@ -18,6 +20,8 @@ const AT_ONCE = 10;
 /** How a run that writes is done. */
 export interface WriteOptions {
   readonly force: boolean;
+  /** Delete and make anew what cannot be changed otherwise. */
+  readonly recreate: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -25,7 +29,7 @@ export interface WriteOptions {
 export interface Written {
   readonly step: Step;
   readonly object: KubeObject;
-  readonly change: 'created' | 'changed' | 'unchanged';
+  readonly change: 'created' | 'changed' | 'recreated' | 'unchanged';
 }
 
 /**
@@ -38,19 +42,19 @@ export interface Written {
 export async function dryRun(
   client: KubeClient,
   steps: readonly Step[],
-  { force, signal }: WriteOptions,
+  options: WriteOptions,
   reporter: RolloutReporter,
 ): Promise<readonly Step[]> {
   const judged = new Map<Step, Step>();
   const refusals: Error[] = [];
   await each(steps, AT_ONCE, async (step) => {
     try {
-      const preview = await client.apply(step.ref, step.desired, { dryRun: true, force }, signal);
-      judged.set(step, keepingReplicas(step, preview));
+      const { preview, recreates } = await judge(client, step, options);
+      judged.set(step, { ...(recreates ? step : keepingReplicas(step, preview)), preview, recreates });
       const vain = vainEffortOf(preview, step.desired);
       if (vain !== undefined) throw new DeliveryError(vain.code, vain);
     } catch (error) {
-      signal.throwIfAborted();
+      options.signal.throwIfAborted();
       const refusal = explainApply(error, step);
       refusals.push(refusal instanceof Error ? refusal : new Error(messageOf(refusal)));
     }
@@ -61,6 +65,25 @@ export async function dryRun(
     reporter.group(`${refusals.length} objects are refused; nothing was changed`, refusals.map(messageOf));
   }
   throw first;
+}
+
+/** How an object would be after it was written, and whether it has to be made anew for that. */
+async function judge(
+  client: KubeClient,
+  { ref, desired, before }: Step,
+  { force, recreate, signal }: WriteOptions,
+): Promise<{ readonly preview: KubeObject; readonly recreates: boolean }> {
+  try {
+    return { preview: await client.apply(ref, desired, { dryRun: true, force }, signal), recreates: false };
+  } catch (error) {
+    const isPossible = before !== undefined && mayRecreate(ref.resource.kind, recreate);
+    if (!isPossible || immutableFieldOf(error) === undefined) throw error;
+    // Under a name that is free, the server says what it would say if the object were gone.
+    const name = `${ref.name.slice(0, 50)}-${randomBytes(4).toString('hex')}`;
+    const stranger = { ...desired, metadata: { ...desired.metadata, name } };
+    const preview = await client.apply({ ...ref, name }, stranger, { dryRun: true, force }, signal);
+    return { preview: { ...preview, metadata: { ...preview.metadata, name: ref.name } }, recreates: true };
+  }
 }
 
 /**
@@ -110,15 +133,15 @@ export interface WriteListener {
 export async function write(
   client: KubeClient,
   steps: readonly Step[],
-  { force, signal }: WriteOptions,
+  options: WriteOptions,
   listener: WriteListener,
 ): Promise<void> {
   for (const level of inLevels(steps, ({ desired }) => desired.kind)) {
     await each(level, AT_ONCE, async (step) => {
-      signal.throwIfAborted();
+      options.signal.throwIfAborted();
       listener.begun(step);
       try {
-        listener.written(await writeOne(client, step, force, signal));
+        listener.written(await writeOne(client, step, options));
       } catch (error) {
         throw explainApply(error, step);
       }
@@ -129,7 +152,10 @@ export async function write(
 /** How long a request that is under way may go on after the run was told to stop, in milliseconds. */
 const FINISH = 1_000;
 
-async function writeOne(client: KubeClient, step: Step, force: boolean, signal: AbortSignal): Promise<Written> {
+async function writeOne(client: KubeClient, step: Step, { force, signal }: WriteOptions): Promise<Written> {
+  if (step.recreates === true && step.before !== undefined) {
+    await removeAndWait(client, step.ref, step.before, signal);
+  }
   const finish = new AbortController();
   const stop = (): void => void sleep(FINISH).then(() => finish.abort(signal.reason));
   signal.addEventListener('abort', stop, { once: true });
@@ -157,7 +183,8 @@ async function whenServed(apply: () => Promise<KubeObject>, step: Step): Promise
   }
 }
 
-function changeOf({ before }: Step, object: KubeObject): Written['change'] {
+function changeOf({ before, recreates }: Step, object: KubeObject): Written['change'] {
+  if (recreates === true) return 'recreated';
   if (before === undefined) return 'created';
   if (before.metadata.resourceVersion === object.metadata.resourceVersion) return 'unchanged';
   return isSameContent(before, object) ? 'unchanged' : 'changed';

@@ -1,4 +1,4 @@
-// npm run bench -- faults: what the model store and images promise, tried so often that chance has had its say.
+// npm run bench -- faults: what the model store, images and rollouts promise, tried so often that chance has had its say.
 import { parseArgs } from 'node:util';
 import {
   type Trial,
@@ -10,7 +10,9 @@ import {
   tryRaces,
 } from '../../../test/support/promises.ts';
 import { tryEnds, tryUploadCuts } from '../../../test/support/image-promises.ts';
+import { tryKilledRollouts, tryStoppedRollouts } from '../../../test/support/rollout-ends.ts';
 import { chosenSeed } from '../../../test/support/random.ts';
+import { ensureBuiltTasks } from '../../demo/built-tasks.ts';
 import { table } from '../../demo/table.ts';
 import { printedProgress } from '../../services/stages.ts';
 
@@ -54,18 +56,35 @@ const PROMISES: readonly Promised[] = [
     runs: 200,
     attempt: tryEnds,
   },
+  {
+    promise: 'the next run converges, nothing is stranded',
+    fault: 'a rollout killed (SIGKILL) before and after each request to the API server',
+    runs: 120,
+    attempt: tryKilledRollouts,
+  },
+  {
+    promise: 'the old version whole, or the new one',
+    fault: 'a rollout cancelled before and after each request to the API server',
+    runs: 120,
+    attempt: tryStoppedRollouts,
+  },
 ];
 
 /**
  * Tries every promise and prints what came of it. False: one was not kept.
  *
- * @param args `--share N`, the share of the usual number of runs, such as 0.1
+ * @param args `--share N`, the share of the usual number of runs, such as 0.1; `--only TEXT`, the faults that have this
+ *   in their description
  */
 export async function benchFaults(args: readonly string[]): Promise<boolean> {
-  const { values } = parseArgs({ args: [...args], options: { share: { type: 'string', default: '1' } } });
+  const { values } = parseArgs({
+    args: [...args],
+    options: { share: { type: 'string', default: '1' }, only: { type: 'string', default: '' } },
+  });
+  await ensureBuiltTasks();
   const [seed, progress] = [chosenSeed(), printedProgress()];
   const trials: (Promised & Trial)[] = [];
-  for (const promised of PROMISES) {
+  for (const promised of PROMISES.filter(({ fault }) => fault.includes(values.only))) {
     const runs = Math.ceil(promised.runs * Number(values.share));
     const trial = await progress.stage(promised.fault, () => promised.attempt({ runs, seed }));
     trials.push({ ...promised, ...trial });

@@ -1,0 +1,46 @@
+import { keyOf } from '../application/footprint.ts';
+import type { Footprint } from '../application/footprint.ts';
+import type { KubeClient } from '../client/kube-client.ts';
+import type { ObjectRef } from '../client/resource.ts';
+import { inLevels } from '../manifests/order.ts';
+import { each } from './each.ts';
+import { isOurs } from './ours.ts';
+
+const AT_ONCE = 10;
+
+/** What holds data, or what others live in: never removed because a manifest is gone. */
+const KEPT = ['Namespace', 'PersistentVolume', 'PersistentVolumeClaim', 'CustomResourceDefinition'];
+
+/**
+ * Objects that an earlier run of the application applied and that this one does not have any more, as they are now. Reads only.
+ * What has been removed since, or what this task no longer manages, is left out.
+ */
+export async function abandonedBy(
+  client: KubeClient,
+  applied: readonly ObjectRef[],
+  wanted: readonly ObjectRef[],
+  signal: AbortSignal,
+): Promise<readonly Footprint[]> {
+  const keys = new Set(wanted.map(keyOf));
+  const candidates = applied.filter((ref) => !keys.has(keyOf(ref)) && !KEPT.includes(ref.resource.kind));
+  const live = await Promise.all(candidates.map(async (ref) => ({ ref, before: await client.get(ref, signal) })));
+  return live
+    .filter(({ before }) => before !== undefined && isOurs(before) && before.metadata.deletionTimestamp === undefined)
+    .map((one) => ({ ...one, desired: undefined }));
+}
+
+/** Removes objects, those that lean on others first. */
+export async function prune(
+  client: KubeClient,
+  abandoned: readonly Footprint[],
+  signal: AbortSignal,
+  begun: (footprint: Footprint) => void,
+): Promise<void> {
+  for (const level of inLevels(abandoned, ({ ref }) => ref.resource.kind).toReversed()) {
+    await each(level, AT_ONCE, async (footprint) => {
+      signal.throwIfAborted();
+      begun(footprint);
+      await client.remove(footprint.ref, footprint.before?.metadata.uid, signal);
+    });
+  }
+}

@@ -1,0 +1,38 @@
+import type { ProxySettings } from '../../http/proxy.ts';
+import type { Run } from '../application/record.ts';
+import type { ClusterAccess } from '../cluster-access.ts';
+import type { ManifestObject } from '../manifests/manifest-object.ts';
+
+/** What shall become of an application. */
+export type Goal =
+  | { readonly action: 'deploy'; readonly manifests: readonly ManifestObject[] }
+  /** Back to a revision; without a number, to the one before. */
+  | { readonly action: 'rollback'; readonly revision: number | undefined };
+
+/** What is to be rolled out, and how. */
+export interface RolloutRequest {
+  readonly access: ClusterAccess;
+  /** The agent's proxy, for a cluster whose connection names none. */
+  readonly proxy: ProxySettings;
+  readonly goal: Goal;
+  /** Every object goes there; without it, each keeps its own namespace. */
+  readonly namespace: string | undefined;
+  /** What the application is called; without it, like its first workload. */
+  readonly applicationName: string | undefined;
+  /** The run that this rollout is part of. */
+  readonly run: Run;
+  /** Only show what would be changed. */
+  readonly dryRun: boolean;
+  /** How long to wait while another run changes the same application, in minutes. */
+  readonly waitForOtherRunMinutes: number;
+  /** How long everything together may take to be ready, in minutes. */
+  readonly timeoutMinutes: number;
+  /** After a failure: put everything back, or leave it for somebody to look at. */
+  readonly onFailure: 'restore' | 'keep';
+  /** Take over fields that belong to other field managers. */
+  readonly forceConflicts: boolean;
+  /** Delete and make anew what cannot be changed otherwise. */
+  readonly recreate: boolean;
+  /** Remove what earlier runs of the application applied and this one no longer has. */
+  readonly prune: boolean;
+}

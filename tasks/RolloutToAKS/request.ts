@@ -1,0 +1,36 @@
+import type { Agent } from '../../lib/agent/agent.ts';
+import { clusterOf } from '../../lib/agent/cluster.ts';
+import { proxyOf } from '../../lib/agent/proxy.ts';
+import { runIdentity } from '../../lib/agent/run-identity.ts';
+import type { Goal, RolloutRequest } from '../../lib/kube/rollout/request.ts';
+import { manifestsOf } from './manifests.ts';
+
+/** What the inputs ask for. */
+export async function rolloutRequest(agent: Agent): Promise<RolloutRequest> {
+  const { inputs } = agent;
+  const access = clusterOf(agent, inputs.text('kubernetesConnection'));
+  const namespace = inputs.optionalText('namespace');
+  return {
+    access,
+    proxy: proxyOf(agent),
+    goal: await goalOf(agent, namespace ?? access.namespace ?? 'default'),
+    namespace,
+    applicationName: inputs.optionalText('applicationName'),
+    run: runIdentity(agent),
+    dryRun: inputs.flag('dryRun'),
+    waitForOtherRunMinutes: inputs.integer('waitForOtherRunMinutes', { min: 0, max: 1440 }),
+    timeoutMinutes: inputs.integer('timeoutMinutes', { min: 1, max: 1440 }),
+    onFailure: inputs.choice('onFailure', ['restore', 'keep']),
+    forceConflicts: inputs.flag('forceConflicts'),
+    recreate: inputs.flag('recreate'),
+    prune: inputs.flag('prune'),
+  };
+}
+
+async function goalOf(agent: Agent, home: string): Promise<Goal> {
+  const { inputs } = agent;
+  const action = inputs.choice('action', ['deploy', 'rollback']);
+  if (action === 'deploy') return { action, manifests: await manifestsOf(agent, home) };
+  const isNumbered = inputs.optionalText('revision') !== undefined;
+  return { action, revision: isNumbered ? inputs.integer('revision', { min: 1, max: 1e9 }) : undefined };
+}
