@@ -23,8 +23,8 @@ export function summaryOf(report: RolloutReport): string {
     ...failureOf(report.failure),
     ...bulleted('Reachable at', report.addresses),
     ...bulleted('Images that run', report.imageDigests.map(code)),
-    ...(report.objects.length === 0 ? [] : [tableOf(report.objects)]),
-    ...(report.changes.length === 0 ? [] : [folded('What was to change', fenced(previewLines(report.changes)))]),
+    ...(report.objects.length === 0 || report.result === 'previewed' ? [] : [tableOf(report.objects)]),
+    ...(report.changes.length === 0 ? [] : [folded('What was to be changed', fenced(previewLines(report.changes)))]),
     ...report.findings.map(({ title, lines }) => folded(title, fenced(lines))),
     '',
   ].join('\n\n');

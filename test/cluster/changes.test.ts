@@ -18,7 +18,7 @@ metadata: {name: work}
 spec:
   backoffLimit: 0
   template:
-    spec: {restartPolicy: Never, containers: [{name: app, image: app, command: [sh, -c, ${command}]}]}
+    spec: {restartPolicy: Never, containers: [{name: app, image: app, command: [sh, -c, '${command}']}]}
 `;
 }
 
@@ -88,9 +88,9 @@ describe('what a rollout changes on a real cluster', () => {
   it('is made anew where it cannot be changed, only if that was asked for', async () => {
     const first = await rollOut(job('exit 0'));
     assert.equal(first.outputs.result, 'deployed', first.log);
-    const refused = failureOf(await rollOut(job('true')), 'APPLY_REFUSED', 'refused');
+    const refused = failureOf(await rollOut(job('exit  0')), 'APPLY_REFUSED', 'refused');
     assert.match(refused, /spec\.template.*does not allow for an existing Job.*set recreate/);
-    const run = await rollOut(job('true'), { recreate: 'true' });
+    const run = await rollOut(job('exit  0'), { recreate: 'true' });
     assert.equal(run.outputs.result, 'deployed', run.log);
     assert.match(run.log, /Job\/work recreated\n/);
   });
