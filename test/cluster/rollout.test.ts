@@ -45,7 +45,8 @@ describe('a rollout over a version that runs', () => {
     assert.equal(run.outputs.result, 'deployed', run.log);
     assert.equal(run.outputs.imageDigests, bench.images[1]);
     assert.equal(run.outputs.previousImage, bench.images[0]);
-    assert.deepEqual([run.outputs.application, run.outputs.revision], ['web', '2']);
+    assert.equal(run.outputs.application, 'web');
+    assert.match(run.outputs.revision ?? '', /^\d+$/);
     await becomes('version 2\n', () => answerOf(run));
   });
 

@@ -58,8 +58,8 @@ const WRITTEN = [
   ...[KINDS.ingress, KINDS.service, KINDS.configMap, KINDS.secret, KINDS.claim, KINDS.serviceAccount, KINDS.quota],
 ];
 
-/** What the cluster puts into each namespace, sooner or later. */
-const CLUSTER_OWNED = /^kube-root-ca\.crt$|^default$|^default-token-/;
+/** What the cluster puts into each namespace, sooner or later; and what the task keeps about applications. */
+const CLUSTER_OWNED = /^kube-root-ca\.crt$|^default$|^default-token-|^model-delivery\./;
 
 /** How one rollout of a test differs from the usual one. */
 export interface RolloutParts {
