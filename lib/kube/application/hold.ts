@@ -24,6 +24,7 @@ export class Hold {
   readonly #lease: Lease;
   readonly #ref: ObjectRef;
   #record: ApplicationRecord = NO_RECORD;
+  /** Whether the cluster has a record, or may have one by a request whose answer was not awaited. */
   #isKept = false;
 
   private constructor(client: KubeClient, application: Application, lease: Lease) {
@@ -76,15 +77,16 @@ export class Hold {
       await this.permit(signal);
       if (!isEmpty(record)) {
         const secret = secretOf(this.application, record);
+        this.#isKept = true;
         await this.#client.apply(this.#ref, secret, { dryRun: false, force: true }, signal);
       } else if (this.#isKept) {
         await this.#client.remove(this.#ref, undefined, signal);
+        this.#isKept = false;
       }
     } catch (error) {
       throw explained(error);
     }
     this.#record = record;
-    this.#isKept = !isEmpty(record);
   }
 
   /** Lets the next run in. */

@@ -197,7 +197,7 @@ class Rollout {
     const { record } = this.#session;
     const own = [...this.#course.steps, ...this.#abandoned].map((one) => sinceBefore(this.#leftovers, one));
     const footprints = new Map([...this.#begun.values(), ...own].map((footprint) => [keyOf(footprint.ref), footprint]));
-    await this.#session.keep(beginning(record, this.#request.run, [...footprints.values()]));
+    await this.#session.noteBeginning(beginning(record, this.#request.run, [...footprints.values()]));
   }
 
   /** What an earlier run left, and this one does not write. */
@@ -252,7 +252,7 @@ class Rollout {
       changed,
       restores: this.#restores,
     };
-    await this.#session.keep(completed(this.#session.record, completion));
+    await this.#session.noteSuccess(completed(this.#session.record, completion));
     if (!changed) return 'unchanged';
     return this.#restores === undefined ? 'deployed' : 'rolledBack';
   }

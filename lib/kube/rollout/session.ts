@@ -44,13 +44,17 @@ export class Session {
   /** For the hold itself, which must not wait for itself. */
   readonly #ownClient: KubeClient;
   #limit: AbortSignal;
+  #lastLimit: AbortSignal;
   #hold: Hold | undefined;
   #record: ApplicationRecord = NO_RECORD;
+  /** Whether the record may call a run unfinished. */
+  #mayBeUnfinished = false;
 
   constructor({ access, proxy, reporter, signal }: SessionOptions) {
     this.reporter = reporter;
     this.stopped = signal;
     this.#limit = signal;
+    this.#lastLimit = signal;
     const onWarning = onceEach((warning) => reporter.warn(`The cluster warns: ${warning}`));
     const beforeWrite = async (writing: AbortSignal): Promise<void> => this.#hold?.permit(writing);
     this.client = new KubeClient(access, { proxy, onWarning, beforeWrite });
@@ -87,7 +91,9 @@ export class Session {
       await makeHome();
       return take();
     });
-    this.#limit = AbortSignal.any([this.stopped, this.#hold.lost, timeLimit(timeoutMinutes)]);
+    this.#mayBeUnfinished = this.record.unfinished !== undefined;
+    this.#lastLimit = AbortSignal.any([this.#hold.lost, timeLimit(timeoutMinutes)]);
+    this.#limit = AbortSignal.any([this.stopped, this.#lastLimit]);
   }
 
   /** Looks what is known of the application, without taking hold of it. */
@@ -95,15 +101,21 @@ export class Session {
     this.#record = (await readRecord(this.#ownClient, application, this.stopped)) ?? NO_RECORD;
   }
 
-  /** Writes into the cluster what has become of the application. */
-  async keep(record: ApplicationRecord): Promise<void> {
-    const [hold, signal] = [this.#hold, this.limit];
-    if (hold !== undefined) await untilReached(() => hold.keep(record, signal), signal);
+  /** Notes in the cluster that this run is about to write. */
+  async noteBeginning(record: ApplicationRecord): Promise<void> {
+    // Told to stop just now, it could not know any more whether the note has arrived.
+    this.#mayBeUnfinished = true;
+    await this.#keep(record, this.#limit);
   }
 
-  /** Notes how a run ended that had begun to write; if that fails, the next run finds out itself. */
+  /** Notes that the run has reached what it wanted; that is no longer stopped half-way. */
+  async noteSuccess(record: ApplicationRecord): Promise<void> {
+    await this.#keep(record, this.#lastLimit);
+  }
+
+  /** Notes how a failed run ended; if that fails, the next run finds out itself. */
   async noteEnd(change: (record: ApplicationRecord) => ApplicationRecord): Promise<void> {
-    if (this.#hold?.record.unfinished === undefined) return;
+    if (this.#hold === undefined || !this.#mayBeUnfinished) return;
     try {
       await this.#hold.keep(change(this.#hold.record), AbortSignal.timeout(LAST_WORD));
     } catch (error) {
@@ -115,6 +127,11 @@ export class Session {
     this.view.close();
     await this.#hold?.release();
     await Promise.all([this.client.close(), this.#ownClient.close()]);
+  }
+
+  async #keep(record: ApplicationRecord, signal: AbortSignal): Promise<void> {
+    const hold = this.#hold;
+    if (hold !== undefined) await untilReached(() => hold.keep(record, signal), signal);
   }
 }
 
