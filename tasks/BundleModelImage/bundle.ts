@@ -15,12 +15,12 @@ import { imageSettings } from './image-inputs.ts';
 import { imageTags } from './image-tags.ts';
 import { groupsToAdd, modelToBundle } from './model-source.ts';
 import { makeImage, wantedOutput } from './output.ts';
-import { bundleOutputs, type BundleReport } from './report.ts';
+import { bundleOutputs, type Report } from './report.ts';
 import { factsOf, summaryOf } from './summary.ts';
 import { attachSupplyChain, supplyWishes } from './supply-chain.ts';
 
 /** Makes an image of app and model, and brings it to where the inputs want it. */
-export async function bundle(agent: Agent): Promise<BundleReport> {
+export async function bundle(agent: Agent): Promise<Report> {
   const signal = deadline(agent, agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
   const route = await imageRoute(agent, createDispatcher(networkOf(agent)));
   const { target, client } = route;

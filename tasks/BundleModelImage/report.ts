@@ -25,15 +25,12 @@ export type BundleOutputs = Readonly<{
 export type TagOutputs = Pick<BundleOutputs, 'image' | 'imageDigest' | 'imageTags' | 'imageChanged'>;
 
 /** What an action leaves for later steps and for readers. */
-export interface Report<Outputs> {
-  readonly outputs: Outputs;
+export interface Report {
+  readonly outputs: BundleOutputs | TagOutputs;
   /** Markdown. */
   readonly summary: string;
   readonly facts: Facts;
 }
-
-export type BundleReport = Report<BundleOutputs>;
-export type TagReport = Report<TagOutputs>;
 
 export function bundleOutputs(facts: BundleFacts, { sbom, provenance, signature }: Attached): BundleOutputs {
   const { image, imageDigest, imageTags, imageChanged, modelLayers, bytesSent, bytesReused, model, base } = facts;

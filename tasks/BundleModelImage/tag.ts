@@ -7,11 +7,11 @@ import { createDispatcher } from '../../lib/http/dispatcher.ts';
 import { formatImage } from '../../lib/oci/image-name.ts';
 import { tagImage } from '../../lib/oci/tag-image.ts';
 import { imageTags } from './image-tags.ts';
-import type { TagReport } from './report.ts';
+import type { Report } from './report.ts';
 import { tagSummary } from './summary.ts';
 
 /** Lets tags point at an image that is in the registry already: one that has passed its tests, or an approval. */
-export async function tag(agent: Agent): Promise<TagReport> {
+export async function tag(agent: Agent): Promise<Report> {
   const signal = deadline(agent, agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
   const { image, client } = await namedImage(agent, createDispatcher(networkOf(agent)));
   const tags = imageTags(agent, undefined, await commitTime(agent));

@@ -170,7 +170,8 @@ describe('each task.json', () => {
     const kinds = new Map<string, string>();
     for (const task of TASKS) {
       for (const { name, type, options } of manifestOf(task).inputs) {
-        const kind = JSON.stringify({ type, options });
+        // What a task can do is its own; how that is asked is not.
+        const kind = JSON.stringify({ type, options: name === 'action' ? undefined : options });
         assert.equal(kind, kinds.get(name) ?? kind, `${name} of ${task} is another kind of input than before`);
         kinds.set(name, kind);
       }
