@@ -176,14 +176,8 @@ export class Delivery {
 /** Runs the app's unit tests on this machine, as its developer does. */
 async function unitTests(python: string): Promise<string> {
   const summary = await ask(python, ['-B', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', join(EXAMPLE, 'tests')]);
-  if (summary !== undefined)
-    return (
-      summary
-        .trim()
-        .split('\n')
-        .at(-1)
-        ?.replace(/ in .*/, ' unit tests') ?? ''
-    );
+  const [, passed] = /(\d+) passed/.exec(summary ?? '') ?? [];
+  if (passed !== undefined) return `${passed} unit tests pass`;
   throw new DeliveryError('DEMO_TESTS_FAILED', {
     message: 'The unit tests of the app fail.',
     remedy: `Run ${python} -m pytest ${join(EXAMPLE, 'tests')} to see which.`,
