@@ -8,8 +8,10 @@ import { mayKnowCredentials, mayLeadTo } from './registry-address.ts';
 import type { Asked } from './registry-errors.ts';
 import { askForToken, LoginRefused, orLoginRefused } from './token-request.ts';
 
-/** One right to one repository, as token services name it. */
-export interface Scope {
+/** One right, as token services name it: to one repository, or to the list of all. */
+export type Scope = RepositoryScope | 'catalogue';
+
+export interface RepositoryScope {
   readonly repository: string;
   /** `metadata_read` is Azure Container Registry's own, for its lists of tags and manifests. */
   readonly actions: 'pull' | 'pull,push' | 'pull,metadata_read';
@@ -100,7 +102,7 @@ export class RegistryAuth {
   ): Promise<BearerToken> {
     const { login, registry, onToken } = this.#options;
     const url = this.#tokenUrl(realm, origin);
-    const repository = scopes[0]?.repository;
+    const repository = repositoryOf(scopes);
     const asked: Asked = { registry, repository, doing: `give a token for ${repository ?? 'its catalogue'}`, login };
     const wanted = { url, service, scopes: scopes.map(scopeText), asked, signal };
     const token =
@@ -191,6 +193,11 @@ function basicHeader(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-function scopeText({ repository, actions }: Scope): string {
-  return `repository:${repository}:${actions}`;
+/** The repository that a request concerns; undefined where it concerns none. */
+export function repositoryOf([first]: readonly Scope[]): string | undefined {
+  return typeof first === 'object' ? first.repository : undefined;
+}
+
+function scopeText(scope: Scope): string {
+  return scope === 'catalogue' ? 'registry:catalog:*' : `repository:${scope.repository}:${scope.actions}`;
 }

@@ -5,7 +5,7 @@ import { headerOf, type HttpAnswer, type HttpRequest, request } from '../http/re
 import { codeOf, isPassing, isPassingError, PATIENT, wait, waitBefore } from '../http/retry.ts';
 import type { Login } from './login.ts';
 import { apiOrigins, mayLeadTo } from './registry-address.ts';
-import { type DockerLogin, RegistryAuth, type Scope } from './registry-auth.ts';
+import { type DockerLogin, RegistryAuth, repositoryOf, type Scope } from './registry-auth.ts';
 import { type Asked, type Refusal, refusal, refusalIn, unreachable } from './registry-errors.ts';
 
 /** What it takes to speak to one registry. */
@@ -211,7 +211,7 @@ export class RegistryClient {
   }
 
   #asked({ doing, scopes }: Pick<ApiRequest, 'doing' | 'scopes'>): Asked {
-    return { registry: this.registry, repository: scopes[0]?.repository, doing, login: this.#auth.login };
+    return { registry: this.registry, repository: repositoryOf(scopes), doing, login: this.#auth.login };
   }
 }
 

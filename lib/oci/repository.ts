@@ -3,7 +3,7 @@ import { headerOf } from '../http/request.ts';
 import { digestOf } from './digest.ts';
 import { formatImage, formatRepository, type RepositoryName } from './image-name.ts';
 import { MANIFEST_TYPES, OCI } from './media-types.ts';
-import type { Scope } from './registry-auth.ts';
+import type { RepositoryScope } from './registry-auth.ts';
 import { refusalIn } from './registry-errors.ts';
 import { type ApiAnswer, type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
 
@@ -28,9 +28,9 @@ const MOST_PAGES = 1000;
 export class Repository {
   readonly client: RegistryClient;
   readonly name: RepositoryName;
-  readonly #actions: Scope['actions'];
+  readonly #actions: RepositoryScope['actions'];
 
-  constructor(client: RegistryClient, name: RepositoryName, actions: Scope['actions']) {
+  constructor(client: RegistryClient, name: RepositoryName, actions: RepositoryScope['actions']) {
     this.client = client;
     this.name = name;
     this.#actions = actions;

@@ -3,8 +3,9 @@ import { randomUUID, X509Certificate } from 'node:crypto';
 import type { CertifiedKey } from './azure/certificates.ts';
 import { issueToken, seconds } from './azure/json-web-token.ts';
 
-/** Rights to one repository. */
+/** Rights to one repository, or to the list of all (`type: registry`, `repository: catalog`). */
 export interface RepositoryAccess {
+  readonly type?: 'repository' | 'registry';
   readonly repository: string;
   readonly actions: readonly string[];
 }
@@ -31,15 +32,19 @@ export function registryToken(
   const now = seconds();
   const claims = {
     ...{ iss: issuer, sub: subject, aud: service, jti: randomUUID(), iat: now, nbf: now, exp: now + life },
-    access: access.map(({ repository: name, actions }) => ({ type: 'repository', name, actions })),
+    access: access.map(({ type = 'repository', repository: name, actions }) => ({ type, name, actions })),
   };
   const certificate = new X509Certificate(key.certificate).raw.toString('base64');
   return issueToken(claims, key.key, undefined, { x5c: [certificate] });
 }
 
-/** Reads scopes such as `repository:team/app:pull,push`; undefined where one of them is none. */
+/** Reads scopes such as `repository:team/app:pull,push` and `registry:catalog:*`; undefined where one of them is none. */
 export function readScopes(scopes: readonly string[]): readonly RepositoryAccess[] | undefined {
-  const read = scopes.map((scope) => /^repository:([^:]+):([a-z_,]+)$/.exec(scope));
+  const read = scopes.map((scope) => /^(?:repository:([^:]+):([a-z_,]+)|registry:catalog:\*)$/.exec(scope));
   if (read.includes(null)) return undefined;
-  return read.map((parts) => ({ repository: parts?.[1] ?? '', actions: parts?.[2]?.split(',') ?? [] }));
+  return read.map((parts): RepositoryAccess => {
+    const [, repository, actions = ''] = parts ?? [];
+    if (repository === undefined) return { type: 'registry', repository: 'catalog', actions: ['*'] };
+    return { repository, actions: actions.split(',') };
+  });
 }

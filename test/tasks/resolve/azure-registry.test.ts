@@ -136,9 +136,13 @@ describe('ResolveLatestImage in Azure Container Registry', function () {
   });
 
   it('tells a repository that is not there, and an identity without any role', async () => {
-    azure.grantOn(registry, 'AcrPull');
-    const missing = await run('ResolveLatestImage', {});
-    assert.match(missing.issues[0]?.message ?? '', /^REPOSITORY_NOT_FOUND/);
+    azure.grantOn(registry, 'AcrPush');
+    await push('1', '1764000000', 'one');
+    const missing = await run('ResolveLatestImage', { repository: `${repository}x` });
+    assert.match(
+      missing.issues[0]?.message ?? '',
+      new RegExp(`^REPOSITORY_NOT_FOUND: .*the registry has: ${repository}`),
+    );
     azure.reset();
     const forbidden = await run('ResolveLatestImage', {});
     assert.match(forbidden.issues[0]?.message ?? '', /^REGISTRY_EXCHANGE_REFUSED/);

@@ -114,8 +114,8 @@ function accessToken(
   const wanted = readScopes(scopes);
   if (wanted === undefined) return failure(400, 'UNSUPPORTED', 'scope is not understood');
   if (service !== issuer.service) return failure(400, 'UNSUPPORTED', 'service is not this registry');
-  const granted = wanted.map(({ repository, actions }): RepositoryAccess => ({
-    repository,
+  const granted = wanted.map(({ actions, ...rest }): RepositoryAccess => ({
+    ...rest,
     actions: actions.filter((action) => RIGHTS[action]?.(caller, surroundings) === true),
   }));
   const token = registryToken(issuer, 'objectId' in caller ? caller.objectId : 'admin', granted, life().access);
@@ -128,11 +128,17 @@ const RIGHTS: Readonly<Record<string, typeof mayPull | undefined>> = {
   pull: mayPull,
   push: mayPush,
   metadata_read: mayReadMetadata,
+  '*': mayList,
 };
 
 /** Whoever may pull from all of a registry may know its tags and manifests; roles for repositories tell the two apart. */
 function mayReadMetadata(caller: Caller, surroundings: RegistryTokenSurroundings): boolean {
   return may(caller, { rbac: 'pull/read', abac: 'repositories/metadata/read' }, surroundings);
+}
+
+/** In ABAC mode the list of all repositories takes a role of its own (Container Registry Repository Catalog Lister). */
+function mayList(caller: Caller, surroundings: RegistryTokenSurroundings): boolean {
+  return may(caller, { rbac: 'pull/read', abac: 'catalog/read' }, surroundings);
 }
 
 function mayPull(caller: Caller, surroundings: RegistryTokenSurroundings): boolean {
