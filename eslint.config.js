@@ -17,7 +17,7 @@ const ARROWS = {
   'lib/supply': ['errors'],
   'lib/kube': ['errors', 'http'],
   'lib/probe': ['errors', 'http'],
-  'lib/agent': ['errors', 'http', 'azure', 'model', 'oci', 'kube'],
+  'lib/agent': ['errors', 'http', 'azure', 'model', 'oci', 'kube', 'probe'],
 };
 const ROOMS = Object.keys(ARROWS).map((folder) => folder.slice('lib/'.length));
 

@@ -59,6 +59,16 @@ export class Inputs {
     return value;
   }
 
+  /** A number from `min` to `max`, both included, which may be left out. */
+  optionalNumber(name: string, { min, max }: { readonly min: number; readonly max: number }): number | undefined {
+    const text = this.optionalText(name);
+    if (text === undefined) return undefined;
+    const value = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    const range = max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`;
+    throw this.#invalid(name, `is "${text}"`, `Use a number ${range}.`);
+  }
+
   /** One of a fixed list of words. Case does not matter. */
   choice<const Word extends string>(name: string, words: readonly Word[]): Word {
     const text = this.text(name);

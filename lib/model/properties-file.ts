@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
+import { jsonFault } from '../errors/json-fault.ts';
 
 /** Metrics are small; what is larger is something else. */
 const LARGEST = 1024 * 1024;
@@ -33,31 +34,8 @@ function parse(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const line = text.slice(0, faultOf(text)).split('\n').length;
+    const { line } = jsonFault(text);
     throw invalid(path, `is not JSON in line ${line}: ${messageOf(cause)}`, cause);
-  }
-}
-
-/** Where a text stops being JSON. The parser mostly does not say, so it is asked about beginnings of the text, by halves. */
-function faultOf(text: string): number {
-  let [sound, faulty] = [0, text.length + 1];
-  while (faulty - sound > 1) {
-    const middle = Math.floor((sound + faulty) / 2);
-    if (isSoundBeginning(text.slice(0, middle))) sound = middle;
-    else faulty = middle;
-  }
-  return sound;
-}
-
-/** Whether a character that may stand nowhere, put at the end, is the first thing to be found wrong. */
-function isSoundBeginning(text: string): boolean {
-  try {
-    JSON.parse(`${text}\u0001`);
-    return true;
-  } catch (error) {
-    const message = messageOf(error);
-    const [, position] = /at position (\d+)/.exec(message) ?? [];
-    return position === undefined ? message.startsWith("Unexpected token '\u0001'") : Number(position) === text.length;
   }
 }
 

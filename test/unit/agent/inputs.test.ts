@@ -35,6 +35,15 @@ describe('inputs', () => {
     for (const n of ['0', '11', '1.5', '1e1', 'ten']) assert.throws(() => inputs({ n }).integer('n', bounds), invalid);
   });
 
+  it('are numbers, which may be left out', () => {
+    const bounds = { min: 0, max: 1 };
+    for (const n of ['0', '0.95', '1', '5e-1']) assert.equal(inputs({ n }).optionalNumber('n', bounds), Number(n));
+    assert.equal(inputs({}).optionalNumber('n', bounds), undefined);
+    for (const n of ['-0.1', '1.1', '0x1', 'NaN', '1,5']) {
+      assert.throws(() => inputs({ n }).optionalNumber('n', bounds), invalid);
+    }
+  });
+
   it('take a word of a list, and list the words otherwise', () => {
     assert.equal(inputs({ c: 'Rolling' }).choice('c', ['rolling', 'canary']), 'rolling');
     assert.throws(() => inputs({ c: 'big-bang' }).choice('c', ['rolling', 'canary']), {
