@@ -105,6 +105,13 @@ export class Agent {
     taskLib.addAttachment(`model-delivery.${this.taskName}`, this.taskName, file);
   }
 
+  /** Puts results on the run's Tests tab, from a file in JUnit's format. */
+  publishTestResults(title: string, junit: string): void {
+    const resultFiles = this.#keep(`${this.taskName}.xml`, junit);
+    const run = { type: 'JUnit', runTitle: neutralise(title), publishRunAttachments: 'true' };
+    taskLib.command('results.publish', { ...run, resultFiles }, '');
+  }
+
   /** Ends the task as failed, with the one error that the user should read. */
   fail(error: unknown): void {
     const debugging = this.variable('System.Debug')?.toLowerCase() === 'true';

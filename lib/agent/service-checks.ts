@@ -76,6 +76,21 @@ async function baselineOf(agent: Agent): Promise<Baseline | undefined> {
   return undefined;
 }
 
+/**
+ * Reads `requestHeaders`: headers that every request carries.
+ *
+ * @throws DeliveryError `INPUT_INVALID`
+ */
+export function serviceHeaders({ inputs }: Agent): Readonly<Record<string, string>> {
+  const headers = inputs.lines('requestHeaders').map((line) => {
+    const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):\s*(.+)$/.exec(line) ?? [];
+    // The line may hold a secret, so it is not shown.
+    if (name !== undefined && value !== undefined) return [name.toLowerCase(), value] as const;
+    throw invalid('requestHeaders', 'has a line that is no header', 'Write each line as Name: value.');
+  });
+  return Object.fromEntries(headers);
+}
+
 function pathOf(name: string, path: string): string {
   if (path.startsWith('/')) return path;
   throw invalid(name, `is "${path}"`, 'Write a path that begins with /.');

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { readLines } from './output-lines.ts';
+import { readLines, readText } from './output-lines.ts';
 
 /** The environment of a program. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -20,7 +20,7 @@ export interface DockerExit {
 
 export interface DockerRun {
   readonly signal: AbortSignal;
-  /** Gets each line of both its outputs; without it they are only kept. */
+  /** Gets each line of both its outputs, as a person would see it; without it they are only kept, as they are. */
   readonly onLine?: (line: string) => void;
   /** Variables beside those of all its runs. */
   readonly env?: Environment;
@@ -32,6 +32,9 @@ export interface DockerRun {
 const GRACE = 3_000;
 /** How much of each output is kept, in characters: enough for any answer, and no more than that of a chatty build. */
 const KEPT = 256 * 1024;
+
+const NEEDS_DOCKER =
+  'Run on an agent with Docker, such as ubuntu-latest; the builder append and the target url do without.';
 
 /** The docker program of this machine. What it prints comes from outside: whoever shows it makes it harmless first. */
 export class DockerCli {
@@ -67,23 +70,18 @@ export class DockerCli {
       setTimeout(() => child.kill('SIGKILL'), GRACE).unref();
     };
     signal.addEventListener('abort', stop, { once: true });
-    const kept = { stdout: '', stderr: '' };
-    const keep = (output: keyof typeof kept, line: string): void => {
-      if (kept[output].length < KEPT) kept[output] += `${line}\n`;
-      onLine?.(line);
-    };
     try {
-      const [code] = await Promise.all([
+      const [code, stdout, stderr] = await Promise.all([
         new Promise<number>((resolve, reject) => {
           child.once('error', (error) => reject(notStarted(this.#program, error)));
           child.once('close', (exitCode) => resolve(exitCode ?? 1));
         }),
-        readLines(child.stdout, (line) => keep('stdout', line)),
-        readLines(child.stderr, (line) => keep('stderr', line)),
+        onLine === undefined ? readText(child.stdout, KEPT) : keepLines(child.stdout, onLine),
+        onLine === undefined ? readText(child.stderr, KEPT) : keepLines(child.stderr, onLine),
         feed(child.stdin, input),
       ]);
       signal.throwIfAborted();
-      return { code, ...kept };
+      return { code, stdout, stderr };
     } finally {
       signal.removeEventListener('abort', stop);
     }
@@ -98,6 +96,15 @@ async function feed(stdin: Writable, input: AsyncIterable<Uint8Array> | undefine
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EPIPE' && code !== 'ECONNRESET' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
   }
+}
+
+async function keepLines(stream: Readable, onLine: (line: string) => void): Promise<string> {
+  let kept = '';
+  await readLines(stream, (line) => {
+    if (kept.length < KEPT) kept += `${line}\n`;
+    onLine(line);
+  });
+  return kept;
 }
 
 /**
@@ -120,14 +127,14 @@ export async function findDocker(env: Environment): Promise<DockerCli> {
   }
   throw new DeliveryError('DOCKER_MISSING', {
     message: 'There is no docker program on the path of this agent.',
-    remedy: 'Run on an agent with Docker, such as ubuntu-latest, or choose the builder append, which needs none.',
+    remedy: NEEDS_DOCKER,
   });
 }
 
 function notStarted(program: string, cause: Error): DeliveryError {
   return new DeliveryError('DOCKER_MISSING', {
     message: `${program} could not be started: ${cause.message}.`,
-    remedy: 'Repair Docker on this agent, or choose the builder append, which needs none.',
+    remedy: NEEDS_DOCKER,
     cause,
   });
 }

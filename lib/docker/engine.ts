@@ -82,11 +82,12 @@ function unreachable(docker: DockerCli, stderr: string): DeliveryError {
   if (/permission denied/i.test(words)) {
     return new DeliveryError('DOCKER_UNREACHABLE', {
       message: `The agent's user may not speak to the Docker engine${where}.`,
-      remedy: 'Add the user to the group docker and start the agent anew, or choose the builder append.',
+      remedy:
+        'Add the user to the group docker and start the agent anew, or do without it: by the builder append, or the target url.',
     });
   }
   return new DeliveryError('DOCKER_UNREACHABLE', {
     message: `The Docker engine${where} does not answer: ${words.slice(0, 300) || 'it gave no reason'}`,
-    remedy: 'Start it, or check DOCKER_HOST; the builder append needs no engine.',
+    remedy: 'Start it, or check DOCKER_HOST; the builder append and the target url need no engine.',
   });
 }

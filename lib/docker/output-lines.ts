@@ -19,6 +19,14 @@ export async function readLines(stream: Readable, onLine: (line: string) => void
   if (rest !== '') onLine(shown(rest));
 }
 
+/** Reads what a program prints as it is, up to a limit in characters; the rest is forgotten. */
+export async function readText(stream: Readable, limit: number): Promise<string> {
+  const decoder = new StringDecoder('utf8');
+  let text = '';
+  for await (const chunk of stream) if (text.length < limit) text += decoder.write(chunk as Buffer);
+  return (text + decoder.end()).slice(0, limit);
+}
+
 /** What stays on the screen of a line: progress bars rewrite theirs by carriage returns. */
 function shown(line: string): string {
   const plain = line.replace(ESCAPES, '');

@@ -3,7 +3,7 @@ import type { CaseFile } from './cases/case-file.ts';
 import { encodeRequest } from './cases/embedded-files.ts';
 import { type EndpointCheck, runEndpointChecks } from './endpoint-check.ts';
 import { type Latency, measureLatency } from './latency.ts';
-import { checkLimits, type Limit, type Measurements } from './limits.ts';
+import { checkLimits, type Limit, type Measurements, parseLimit } from './limits.ts';
 import { type Metrics, metricsOf } from './metrics.ts';
 import { type CheckResult, failed, passed } from './result.ts';
 import { type CaseOutcome, runCases } from './score.ts';
@@ -75,7 +75,7 @@ async function score(
     file: caseFile,
     wrongIsExcused: minimumAccuracy !== undefined || maximumError !== undefined,
     onOutcome: (outcome: CaseOutcome, index: number) => {
-      if (outcome.outcome === 'failed') onResult(outcome);
+      onResult(outcome);
       onProgress((index + 1) / length, `${index + 1} of ${length} cases`);
     },
   };
@@ -120,10 +120,17 @@ async function measure(
   );
 }
 
+/** What holds of a load unless a limit says otherwise. */
+const ALL_ANSWERED = parseLimit('errorRate <= 0 %');
+
 /** Holds what was measured against limits and an earlier run. */
 export function judgeMeasurements(
   measured: Measurements,
   { limits, baseline }: { readonly limits: readonly Limit[]; readonly baseline: Baseline | undefined },
 ): readonly CheckResult[] {
-  return [...checkLimits(limits, measured), ...(baseline === undefined ? [] : compareWithBaseline(baseline, measured))];
+  const isImplied = measured.errorRate !== undefined && !limits.some(({ measure }) => measure === 'errorRate');
+  return [
+    ...checkLimits(isImplied ? [ALL_ANSWERED, ...limits] : limits, measured),
+    ...(baseline === undefined ? [] : compareWithBaseline(baseline, measured)),
+  ];
 }

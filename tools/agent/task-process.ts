@@ -55,6 +55,8 @@ export interface TaskProcessResult {
   /** Markdown that the task has put on the summary tab. */
   readonly summary?: string;
   readonly attachments: readonly Attachment[];
+  /** Files of test results that the task has published. */
+  readonly testResults: readonly Attachment[];
   readonly exitCode: number;
 }
 
@@ -221,6 +223,7 @@ async function harvest(output: StepOutput): Promise<Omit<TaskProcessResult, 'res
     issues: output.issues,
     ...(summaries.length === 0 ? {} : { summary: summaries.map(({ content }) => content).join('\n') }),
     attachments: await read('attachment'),
+    testResults: await read('testResults'),
   };
 }
 

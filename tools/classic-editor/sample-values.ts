@@ -31,7 +31,11 @@ export const SAMPLE_VALUES: Readonly<Record<string, Readonly<Record<string, stri
   TestModelImage: {
     image: '$(bundle.image)',
     registryConnection: 'my-registry',
-    port: '8000',
+    checks: '/ contains healthy\n/version $.model == $(model.modelVersion)',
+    scoreCases: 'tests/digits.jsonl',
+    answerPath: '$.result',
+    minimumAccuracy: '0.95',
+    latencyLimits: 'p95 <= 200 ms',
   },
   ResolveLatestImage: {
     registryConnection: 'my-registry',

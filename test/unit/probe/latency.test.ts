@@ -3,6 +3,7 @@ import { compareWithBaseline } from '../../../lib/probe/baseline.ts';
 import { histogramOf } from '../../../lib/probe/histogram.ts';
 import { measureLatency, percentile } from '../../../lib/probe/latency.ts';
 import { checkLimits, parseLimit } from '../../../lib/probe/limits.ts';
+import { judgeMeasurements } from '../../../lib/probe/run-probe.ts';
 import type { Reply, Service } from '../../../lib/probe/service.ts';
 
 const NEVER = new AbortController().signal;
@@ -104,6 +105,23 @@ describe('a limit', () => {
       checkLimits(limits, { p95: 20, p99: 20.5, throughput: 4 }).map(({ problem }) => problem),
       [undefined, 'was 21 ms', 'was 4.0 requests/s', 'was not measured'],
     );
+  });
+});
+
+describe('what is asked of a load', () => {
+  const problems = (limits: readonly string[], errorRate: number): readonly (string | undefined)[] =>
+    judgeMeasurements({ errorRate }, { limits: limits.map(parseLimit), baseline: undefined }).map(
+      ({ problem }) => problem,
+    );
+
+  it('is an answer to everything, unless a limit allows for errors', () => {
+    assert.deepEqual(problems([], 0), [undefined]);
+    assert.deepEqual(problems([], 0.01), ['was 1 %']);
+    assert.deepEqual(problems(['errorRate <= 5 %'], 0.01), [undefined]);
+  });
+
+  it('is nothing where none was put on', () => {
+    assert.deepEqual(judgeMeasurements({ start: 5 }, { limits: [], baseline: undefined }), []);
   });
 });
 
