@@ -12,6 +12,7 @@ import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { refuseRepeats } from '../manifests/order.ts';
 import { titleOf } from '../objects.ts';
 import type { KubeObject } from '../objects.ts';
+import { snapshot } from './snapshot.ts';
 
 /** One object that is to be written, and what is there before. */
 export interface Step extends Footprint {
@@ -49,13 +50,18 @@ export async function planRollout(
     refuseRepeats(manifests, (manifest) => placed[manifests.indexOf(manifest)]?.ref.namespace ?? '');
     const ground = groundOf(placed.map(({ desired }) => desired));
     await refuseMissingNamespaces(client, placed, ground.namespaces, signal);
-    return await Promise.all(
-      placed.map(async (one) => {
-        const isNew = kinds.isNew(one.desired);
-        const before = isNew ? undefined : await snapshot(client, one.ref, signal);
-        return { ...one, before, judged: isNew ? 'onGround' : judgedOf(one, ground) };
-      }),
+    const known = placed.filter(({ desired }) => !kinds.isNew(desired));
+    const live = await snapshot(
+      client,
+      known.map(({ ref }) => ref),
+      signal,
     );
+    const before = new Map(known.map((one, index) => [one, live[index]]));
+    return placed.map((one) => ({
+      ...one,
+      before: before.get(one),
+      judged: known.includes(one) ? judgedOf(one, ground) : 'onGround',
+    }));
   } catch (error) {
     throw explained(error);
   }
@@ -123,13 +129,4 @@ async function refuseMissingNamespaces(
       }
     }),
   );
-}
-
-async function snapshot(client: KubeClient, ref: ObjectRef, signal: AbortSignal): Promise<KubeObject | undefined> {
-  const live = await client.get(ref, signal);
-  if (live?.metadata.deletionTimestamp === undefined) return live;
-  throw new DeliveryError('OBJECT_DELETED', {
-    message: `${titleOf(live)} is just being deleted from the cluster.`,
-    remedy: 'Wait until it is gone, then run the task again.',
-  });
 }
