@@ -14,6 +14,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** How long the peer may take, in milliseconds, from the last byte of the request to the first of the answer. */
   readonly answerLimit?: number;
+  /** How long the peer may be silent, in milliseconds, within its answer. */
+  readonly idleLimit?: number;
 }
 
 /** An answer whose body must be read or dumped, or its connection is lost for others. */
@@ -26,7 +28,7 @@ export interface HttpAnswer {
 /** Sends one request. Rejects with undici's errors where no answer comes. */
 export function request(
   dispatcher: Dispatcher,
-  { method, url, headers = {}, body, signal, answerLimit }: HttpRequest,
+  { method, url, headers = {}, body, signal, answerLimit, idleLimit }: HttpRequest,
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     // By itself a request that is still waiting for its connection would stop only when that stands or has failed.
@@ -43,6 +45,7 @@ export function request(
         body: (body ?? null) as Uint8Array | string | null,
         signal,
         ...(answerLimit === undefined ? {} : { headersTimeout: answerLimit }),
+        ...(idleLimit === undefined ? {} : { bodyTimeout: idleLimit }),
       },
       (error, data) => {
         signal.removeEventListener('abort', stop);

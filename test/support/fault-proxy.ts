@@ -56,8 +56,16 @@ export class FaultProxy {
   }
 
   /** Breaks every open connection. */
-  cutAll(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+  cutAll(by: 'rst' | 'fin' = 'rst'): void {
+    for (const socket of this.#sockets) {
+      if (by === 'rst') socket.resetAndDestroy();
+      else socket.end();
+    }
+  }
+
+  /** From now on nothing comes through the connections that are open, and none of them closes. */
+  stallAll(): void {
+    for (const socket of this.#sockets) socket.pause().removeAllListeners('data').removeAllListeners('end');
   }
 
   async stop(): Promise<void> {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryError } from '../../errors/delivery-error.ts';
 import type { KubeObject } from '../objects.ts';
 import { ApiError } from './api-error.ts';
-import type { KubeClient } from './kube-client.ts';
+import type { KubeClient, Turn } from './kube-client.ts';
 import type { Resource } from './resource.ts';
 
 /** Some objects of one kind, to be seen as they change. */
@@ -23,15 +23,20 @@ export interface Follower {
   lost(error: unknown): void;
 }
 
-/** The server ends a watch after this time, in seconds, so that a stream that says nothing for longer is dead. */
-const TURN = 30;
+/** The server ends a watch after this time, in seconds. */
+const TURN = 20;
+/** How much longer than a turn a stream may be silent, in seconds: the end of its turn may be on its way. */
+const LEEWAY = 5;
 const PAUSES = [100, 500, 1000, 2000, 4000];
+/** So many refusals in a row are meant: an API server that has just started may not know its accounts and roles yet. */
+const MEANT = 5;
 
 /**
  * Follows objects until `signal` aborts: lists them, then watches from that version on. A watch that ends, breaks or
  * stalls goes on from the last version seen; when that is too old (410) the objects are listed again. Resolves once
  * the first list is there; what happens afterwards is told to the follower.
  *
+ * @param turnSeconds how long one stream lasts; a little longer without a word, and it is taken for dead
  * @returns a promise of the end of following, which rejects only if permission is withdrawn
  * @throws ApiError if the objects may not be listed
  */
@@ -40,8 +45,9 @@ export async function follow(
   followed: Followed,
   follower: Follower,
   signal: AbortSignal,
+  turnSeconds = TURN,
 ): Promise<{ readonly ended: Promise<void> }> {
-  const thread = new Thread(client, followed, follower, signal);
+  const thread = new Thread(client, followed, follower, signal, turnSeconds);
   await thread.list();
   return { ended: thread.goOn() };
 }
@@ -53,14 +59,16 @@ class Thread {
   readonly #follower: Follower;
   readonly #signal: AbortSignal;
   readonly #selector: Readonly<Record<string, string>>;
+  readonly #turn: Turn;
   /** The last version seen; undefined when it has to be found by listing. */
   #version: string | undefined;
 
-  constructor(client: KubeClient, followed: Followed, follower: Follower, signal: AbortSignal) {
+  constructor(client: KubeClient, followed: Followed, follower: Follower, signal: AbortSignal, turnSeconds: number) {
     this.#client = client;
     this.#followed = followed;
     this.#follower = follower;
     this.#signal = signal;
+    this.#turn = { seconds: turnSeconds, idleSeconds: turnSeconds + LEEWAY, signal };
     this.#selector = followed.name === undefined ? {} : { fieldSelector: `metadata.name=${followed.name}` };
   }
 
@@ -78,10 +86,10 @@ class Thread {
         failures = (await this.#watch()) ? 0 : failures + 1;
       } catch (error) {
         if (this.#isOver()) return;
-        if (isFinal(error)) throw error;
+        failures++;
+        if (isUntrusted(error) || (isRefusal(error) && failures >= MEANT)) throw error;
         if (isTooOld(error)) this.#version = undefined;
         else this.#follower.lost(error);
-        failures++;
       }
       if (failures > 0) await this.#pause(PAUSES[Math.min(failures, PAUSES.length) - 1]);
     }
@@ -92,9 +100,8 @@ class Thread {
     const started = Date.now();
     const query = { ...this.#selector, resourceVersion: this.#version ?? (await this.list()) };
     const { resource, namespace } = this.#followed;
-    const turn = { seconds: TURN, signal: this.#signal };
     let events = 0;
-    for await (const event of this.#client.watch(resource, namespace, query, turn)) {
+    for await (const event of this.#client.watch(resource, namespace, query, this.#turn)) {
       if (event.type === 'ERROR') throw statusOf(event.object);
       events++;
       this.#version = event.object.metadata.resourceVersion ?? this.#version;
@@ -124,8 +131,11 @@ function isTooOld(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 410 || error.status === 504);
 }
 
-/** Neither lost permission nor a changed certificate comes back by asking again. */
-function isFinal(error: unknown): boolean {
-  if (error instanceof DeliveryError) return error.code === 'CERTIFICATE_UNTRUSTED';
+/** A changed certificate does not come back by asking again. */
+function isUntrusted(error: unknown): boolean {
+  return error instanceof DeliveryError && error.code === 'CERTIFICATE_UNTRUSTED';
+}
+
+function isRefusal(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 401 || error.status === 403);
 }

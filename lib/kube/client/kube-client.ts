@@ -35,6 +35,13 @@ export interface ApplyOptions {
   readonly force: boolean;
 }
 
+/** How long one stream of a watch lasts. */
+export interface Turn {
+  readonly seconds: number;
+  readonly idleSeconds?: number;
+  readonly signal: AbortSignal;
+}
+
 /** One change of a watched object; a bookmark only carries the version reached. */
 export interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
@@ -172,19 +179,20 @@ export class KubeClient {
 
   /**
    * The changes of a kind from a version on, until the server ends the stream after `seconds`, as it does in turn.
-   * A stream that outlives that, or an unreadable line, is an error; the caller goes on from where it was.
+   * A stream that is silent for `idleSeconds`, or an unreadable line, is an error; the caller goes on from where it was.
    */
   async *watch(
     resource: Resource,
     namespace: string | undefined,
     query: Readonly<Record<string, string>>,
-    { seconds, signal }: { readonly seconds: number; readonly signal: AbortSignal },
+    { seconds, idleSeconds, signal }: Turn,
   ): AsyncGenerator<WatchEvent> {
     const stream = await this.#transport.stream({
       method: 'GET',
       path: collectionPath(resource, namespace),
       query: { ...query, watch: '1', allowWatchBookmarks: 'true', timeoutSeconds: String(seconds) },
       asked: askedOf('watch', { resource, namespace }),
+      ...(idleSeconds === undefined ? {} : { idleLimit: idleSeconds * 1000 }),
       signal,
     });
     for await (const line of linesOf(stream)) yield JSON.parse(line) as WatchEvent;

@@ -20,6 +20,8 @@ export interface ApiRequest {
   readonly contentType?: string;
   /** What it is about, for messages. */
   readonly asked: Asked;
+  /** How long the answer may be silent, in milliseconds, where the usual limit is too much. */
+  readonly idleLimit?: number;
   readonly signal: AbortSignal;
 }
 
@@ -27,6 +29,8 @@ export interface ApiRequest {
 const MAX_BODY = 64 * 1024 * 1024;
 /** Pauses before trying again, in milliseconds; a server that names a pause is obeyed up to the cap. */
 const PAUSES = [250, 1000, 2500];
+/** The same for a server that has answered before: it is most likely just restarting. */
+const RESTART_PAUSES = [...PAUSES, 5000, 10_000];
 const PAUSE_CAP = 10_000;
 /** The server or something before it did not act: safe to send again whatever was asked. */
 const NOT_ACTED = new Set([429, 503]);
@@ -51,6 +55,7 @@ export class Transport {
   readonly #onWarning: (warning: string) => void;
   /** How far the server's clock is ahead of this one, in milliseconds. */
   #clockAhead = 0;
+  #hasAnswered = false;
 
   constructor(access: ClusterAccess, { proxy = {}, onWarning = () => undefined }: TransportOptions) {
     this.#access = access;
@@ -73,7 +78,7 @@ export class Transport {
         return await this.#readJson(answer, asked);
       } catch (error) {
         asked.signal.throwIfAborted();
-        const wait = pauseAfter(error, asked.method, PAUSES[attempt]);
+        const wait = pauseAfter(error, asked.method, (this.#hasAnswered ? RESTART_PAUSES : PAUSES)[attempt]);
         if (wait === undefined)
           throw error instanceof ApiError ? error : explainNetworkError(error, this.#access.server);
         await sleep(wait, undefined, { signal: asked.signal });
@@ -103,12 +108,16 @@ export class Transport {
     await this.#dispatcher.destroy();
   }
 
-  async #send({ method, path, query = {}, body, contentType = JSON_TYPE, signal }: ApiRequest): Promise<HttpAnswer> {
+  async #send(asked: ApiRequest): Promise<HttpAnswer> {
+    const { method, path, query = {}, body, contentType = JSON_TYPE, idleLimit, signal } = asked;
     const url = new URL(`${this.#access.server.replace(/\/$/, '')}${path}`);
     for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
     const headers = { ...this.#headers, ...(body === undefined ? {} : { 'content-type': contentType }) };
-    const answer = await request(this.#dispatcher, { method, url, headers, ...content, signal });
+    const answer = await request(this.#dispatcher, {
+      ...{ method, url, headers, ...content, signal },
+      ...(idleLimit === undefined ? {} : { idleLimit }),
+    });
     const date = Date.parse(headerOf(answer, 'date') ?? '');
     if (!Number.isNaN(date)) this.#clockAhead = date - Date.now();
     for (const warning of warningsOf(answer.headers.warning)) this.#onWarning(warning);
@@ -124,6 +133,7 @@ export class Transport {
     const reply = parsed(body.toString('utf8'));
     if (answer.status < 300) {
       if (reply === undefined) throw new Error('the answer is not JSON');
+      this.#hasAnswered = true;
       return reply;
     }
     const status = isStatus(reply) ? reply : {};

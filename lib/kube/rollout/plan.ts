@@ -6,7 +6,6 @@ import type { Kinds } from '../client/discovery.ts';
 import { explained } from '../client/kube-client.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { NAMESPACES } from '../client/resource.ts';
-import type { ObjectRef } from '../client/resource.ts';
 import { withListKeys } from '../manifests/list-keys.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { refuseRepeats } from '../manifests/order.ts';

@@ -23,7 +23,7 @@ async function told(
     news.push(text);
     if (news.length === count) teller.emit('enough');
   };
-  const enough = once(teller, 'enough', { signal: AbortSignal.timeout(5000) });
+  const enough = once(teller, 'enough', { signal: AbortSignal.timeout(60_000) });
   const { ended } = await follow(
     client,
     { resource: PODS, namespace: 'shop' },
@@ -34,6 +34,7 @@ async function told(
       lost: () => tell('lost'),
     },
     stop.signal,
+    1,
   );
   await enough;
   stop.abort();
@@ -85,15 +86,35 @@ describe('following objects, on a server that misbehaves on purpose', () => {
     assert.deepEqual(news, ['all ', 'all a', 'all b', 'changed c']);
   });
 
-  it('ends when the right to watch is taken away', async () => {
-    const server = await playServer(
+  it('goes on from the last version when the connection says nothing any more', async () => {
+    const { news, server } = await told(
+      4,
       list('5'),
-      json(403, { kind: 'Status', code: 403, message: 'cannot watch resource' }),
+      watch('silence', added('a', '6')),
+      watch('silence', added('b', '7')),
     );
+    assert.deepEqual(news, ['all ', 'changed a', 'lost', 'changed b']);
+    assert.match(server.requests[2] ?? '', /resourceVersion=6/);
+  });
+
+  it('bears a server that has just started and does not know its accounts yet', async () => {
+    const stranger = json(401, { kind: 'Status', code: 401 });
+    const { news } = await told(4, list('5'), stranger, stranger, watch('silence', added('a', '6')));
+    assert.deepEqual(news, ['all ', 'lost', 'lost', 'changed a']);
+  });
+
+  it('ends when the right to watch is taken away', async () => {
+    const refusal = json(403, { kind: 'Status', code: 403, message: 'cannot watch resource' });
+    const server = await playServer(list('5'), ...Array<Act>(5).fill(refusal));
     const client = new KubeClient(server.access);
     const ignore = (): void => undefined;
     const follower = { all: ignore, changed: ignore, gone: ignore, lost: ignore };
-    const { ended } = await follow(client, { resource: PODS, namespace: 'shop' }, follower, AbortSignal.timeout(5000));
+    const { ended } = await follow(
+      client,
+      { resource: PODS, namespace: 'shop' },
+      follower,
+      AbortSignal.timeout(60_000),
+    );
     await assert.rejects(ended, { status: 403 });
     await client.close();
     await server.close();
