@@ -1,6 +1,8 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { Agent } from './agent.ts';
 
+const THREADS = 16;
+
 /**
  * Runs a task from its first line to its result: the only place where errors become results and where the
  * agent's signals become an {@link AbortSignal}.
@@ -9,6 +11,8 @@ import { Agent } from './agent.ts';
  * @param main the task; what it throws is its failure
  */
 export async function runTask(name: string, main: (agent: Agent) => Promise<void>): Promise<never> {
+  // Threads that wait for disks: of four, which is what Node.js has, four slow files take all.
+  process.env.UV_THREADPOOL_SIZE ??= String(THREADS);
   const cancellation = new AbortController();
   const agent = new Agent(name, cancellation.signal);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import type { ContentCache } from './content-cache.ts';
 import { modelDigest, totalSize, type DigestedFile } from './model-digest.ts';
-import { ReusedMemory } from './piece-memory.ts';
+import { ReusedMemory, SMALL, SMALL_AT_ONCE } from './piece-memory.ts';
 import { ProgressSum, type Reporter } from './progress.ts';
 import { readAhead } from './read-ahead.ts';
 import type { ModelFile } from './resolved-model.ts';
@@ -12,8 +13,6 @@ import { checkDigest } from './stored-file.ts';
 
 /** Pieces in memory at once, of all files together: 64 MiB. */
 const IN_FLIGHT = 8;
-/** Files open at once. */
-const FILES_AT_ONCE = 16;
 
 /** Where the bytes of a model came from. */
 export interface Origins {
@@ -62,11 +61,11 @@ export async function download(
     sum: new ProgressSum(totalSize(files), reporter),
     signal: AbortSignal.any([signal, stop.signal]),
   };
-  const opened = new Slots(FILES_AT_ONCE);
+  const opened = new Slots(SMALL_AT_ONCE);
   const downloads = files.map((file) =>
     opened.run(async () => {
       transfer.signal.throwIfAborted();
-      return (await fromCache(file, transfer)) ?? downloadFile(file, transfer);
+      return (await fromCache(file, transfer)) ?? fromStore(file, transfer);
     }),
   );
   try {
@@ -99,7 +98,33 @@ async function fromCache(
   return { path, size, sha256, downloaded: 0, resumed: 0, cached: size };
 }
 
-async function downloadFile(
+function fromStore(file: ModelFile, transfer: Transfer): Promise<DownloadedFile> {
+  const small = file.size <= SMALL && !transfer.staging.hasBegun(file.path);
+  return small ? downloadSmall(file, transfer) : downloadLarge(file, transfer);
+}
+
+/** A small file is whole and verified before anything of it is written. */
+async function downloadSmall(
+  file: ModelFile,
+  { staging, cache, memory, sum, signal }: Transfer,
+): Promise<DownloadedFile> {
+  const { path, size } = file;
+  const bytes = await memory.acquire(size);
+  try {
+    await file.readRange(0, bytes, signal);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    checkDigest(path, 'SHA-256', sha256, file.sha256);
+    if (file.md5 !== undefined) checkDigest(path, 'MD5', createHash('md5').update(bytes).digest('hex'), file.md5);
+    await staging.put(path, bytes, sha256);
+    sum.add(size);
+    await cache?.keep(file, sha256, await staging.place(path), signal);
+    return { path, size, sha256, downloaded: size, resumed: 0, cached: 0 };
+  } finally {
+    memory.release(bytes);
+  }
+}
+
+async function downloadLarge(
   file: ModelFile,
   { staging, cache, memory, sum, signal }: Transfer,
 ): Promise<DownloadedFile> {

@@ -2,34 +2,48 @@ import { Slots } from './slots.ts';
 
 /** Large enough that requests cost nothing beside it, small enough that many fit into memory at once. */
 export const PIECE = 8 * 1024 * 1024;
+/** Files up to this size, in bytes, take so little memory that many more of them may be under way. */
+export const SMALL = 256 * 1024;
+/** Small ones at once: 16 MiB of memory, and enough requests to hide the distance to a store. */
+export const SMALL_AT_ONCE = 64;
 
 /** What pieces are read into, and with it how many are under way at once. */
 export interface PieceMemory {
-  /** Waits for {@link PIECE} bytes of memory. Every `acquire` that returns must be followed by one `release`. */
-  acquire(): Promise<Buffer>;
+  /** Waits for so many bytes of memory, at most {@link PIECE}. Every `acquire` that returns must be followed by one `release`. */
+  acquire(bytes: number): Promise<Buffer>;
   /** Gives memory back that nothing reads or writes any more; any part of it stands for the whole. */
   release(memory: Buffer): void;
 }
 
 /**
  * A fixed number of buffers that are used again and again: fresh ones for each piece would lie about until the garbage
- * collector came for them, at the peak 70 MB of them.
+ * collector came for them, at the peak 70 MB of them. Small pieces have memory of just their size, and places of their own.
  */
 export class ReusedMemory implements PieceMemory {
   readonly #slots: Slots;
+  readonly #small = new Slots(SMALL_AT_ONCE);
   readonly #free: Buffer[] = [];
 
   constructor(pieces: number) {
     this.#slots = new Slots(pieces);
   }
 
-  async acquire(): Promise<Buffer> {
+  async acquire(bytes: number): Promise<Buffer> {
+    if (bytes <= SMALL) {
+      await this.#small.acquire();
+      return Buffer.allocUnsafeSlow(bytes);
+    }
     await this.#slots.acquire();
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE);
+    const memory = this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE);
+    return memory.subarray(0, bytes);
   }
 
-  release(memory: Buffer): void {
-    this.#free.push(Buffer.from(memory.buffer));
+  release({ buffer }: Buffer): void {
+    if (buffer.byteLength <= SMALL) {
+      this.#small.release();
+      return;
+    }
+    this.#free.push(Buffer.from(buffer));
     this.#slots.release();
   }
 }
@@ -42,9 +56,9 @@ export class FreshMemory implements PieceMemory {
     this.#slots = new Slots(pieces);
   }
 
-  async acquire(): Promise<Buffer> {
+  async acquire(bytes: number): Promise<Buffer> {
     await this.#slots.acquire();
-    return Buffer.allocUnsafeSlow(PIECE);
+    return Buffer.allocUnsafeSlow(bytes);
   }
 
   release(): void {

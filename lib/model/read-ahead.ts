@@ -5,8 +5,6 @@ export type ReadRange = (offset: number, into: Buffer, signal: AbortSignal) => P
 
 /** A piece on its way. */
 interface Piece {
-  /** What was acquired for it. */
-  readonly held: Buffer;
   readonly bytes: Buffer;
   readonly arrival: Promise<void>;
 }
@@ -28,12 +26,11 @@ export async function* readAhead(
   let wake = (): void => undefined;
   const request = async (): Promise<void> => {
     for (let at = offset; at < size && !inner.aborted; at += PIECE) {
-      const held = await memory.acquire();
-      const bytes = held.subarray(0, Math.min(PIECE, size - at));
+      const bytes = await memory.acquire(Math.min(PIECE, size - at));
       const arrival = readRange(at, bytes, inner);
       // Its failure is met when its turn comes; until then it is nobody's unhandled one.
       arrival.catch(() => undefined);
-      pieces.push({ held, bytes, arrival });
+      pieces.push({ bytes, arrival });
       wake();
     }
   };
@@ -56,7 +53,7 @@ export async function* readAhead(
       await piece.arrival;
       yield piece.bytes;
       pieces.shift();
-      memory.release(piece.held);
+      memory.release(piece.bytes);
     }
   } finally {
     stop.abort();
@@ -65,7 +62,7 @@ export async function* readAhead(
 }
 
 /** Memory is another piece's only when nothing writes to it any more. */
-async function releaseAfter({ held, arrival }: Piece, memory: PieceMemory): Promise<void> {
+async function releaseAfter({ bytes, arrival }: Piece, memory: PieceMemory): Promise<void> {
   await arrival.catch(() => undefined);
-  memory.release(held);
+  memory.release(bytes);
 }

@@ -1,9 +1,10 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, sep } from 'node:path';
 import picomatch from 'picomatch';
 import { asError, DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { inPathOrder } from './model-digest.ts';
-import { PIECE, type PieceMemory } from './piece-memory.ts';
+import { PIECE, type PieceMemory, SMALL } from './piece-memory.ts';
 
 /** A file on this machine that belongs to a model. */
 export interface SourceFile {
@@ -94,13 +95,22 @@ export async function* readPieces(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const unreadableHere = (cause: unknown): DeliveryError => unreadable(location, messageOf(cause), cause);
+  if (size <= SMALL) {
+    signal.throwIfAborted();
+    const piece = await memory.acquire(size);
+    if (sizeOfSmall(location, piece, unreadableHere) !== size) throw changed(location, size);
+    // An empty file has no piece.
+    if (size > 0) yield piece;
+    else memory.release(piece);
+    return;
+  }
   const file = await open(location).catch((cause: unknown) => {
     throw unreadableHere(cause);
   });
   try {
     for (let at = 0; at < size; at += PIECE) {
       signal.throwIfAborted();
-      const piece = (await memory.acquire()).subarray(0, Math.min(PIECE, size - at));
+      const piece = await memory.acquire(Math.min(PIECE, size - at));
       const read = await readWhole(file, piece).catch((cause: unknown) => {
         throw unreadableHere(cause);
       });
@@ -110,6 +120,28 @@ export async function* readPieces(
     if ((await file.stat()).size !== size) throw changed(location, size);
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Reads a small file into a buffer, and tells its size. At once, not on a thread: to find one takes longer than to read,
+ * and a model may have thousands of such files.
+ */
+function sizeOfSmall(location: string, into: Buffer, failed: (cause: unknown) => DeliveryError): number {
+  try {
+    const file = openSync(location, 'r');
+    try {
+      let filled = 0;
+      for (let read = -1; read !== 0 && filled < into.length; filled += read) {
+        read = readSync(file, into, filled, into.length - filled, null);
+      }
+      const { size } = fstatSync(file);
+      return filled === into.length ? size : filled;
+    } finally {
+      closeSync(file);
+    }
+  } catch (cause) {
+    throw failed(cause);
   }
 }
 

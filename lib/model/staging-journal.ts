@@ -15,6 +15,9 @@ export class StagingJournal {
   readonly #handle: FileHandle;
   /** The last mark of each file. */
   readonly #marks: Map<string, Mark>;
+  /** Lines that wait for those before them to be written. */
+  #waiting = '';
+  #writing: Promise<void> = Promise.resolve();
 
   private constructor(handle: FileHandle, marks: Iterable<readonly [string, Mark]>) {
     this.#handle = handle;
@@ -39,12 +42,23 @@ export class StagingJournal {
     return this.#marks.get(path);
   }
 
+  /** Returns once the mark is written: of many at once, several with one write. */
   async mark({ path, bytes, sha256 }: Mark): Promise<void> {
-    await this.#handle.appendFile(`${JSON.stringify({ path, bytes, sha256 })}\n`);
     this.#marks.set(path, { path, bytes, sha256 });
+    const first = this.#waiting === '';
+    this.#waiting += `${JSON.stringify({ path, bytes, sha256 })}\n`;
+    if (first) this.#writing = this.#writing.then(() => this.#write());
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    const lines = this.#waiting;
+    this.#waiting = '';
+    await this.#handle.appendFile(lines);
   }
 
   async close(): Promise<void> {
+    await this.#writing.catch(() => undefined);
     await this.#handle.close();
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { PIECE, type PieceMemory, ReusedMemory } from './piece-memory.ts';
+import { PIECE, type PieceMemory, ReusedMemory, SMALL, SMALL_AT_ONCE } from './piece-memory.ts';
 import { Slots } from './slots.ts';
 import type { ObjectStore, PartUpload, StoredObject } from './stores/object-store.ts';
 
@@ -24,7 +24,7 @@ export class NameTaken extends Error {
 
 /**
  * Sends files to a store while one reader reads them in turn: the reader goes on to the next piece, and the next file,
- * while up to eight pieces are under way, so many small files move as fast as one large one. What is in the store
+ * while up to eight pieces and 64 small files are under way, so many small files move as fast as one large one. What is in the store
  * already, under the same name and with the same content, is not sent.
  *
  * Throws {@link NameTaken} and what the store throws.
@@ -34,6 +34,7 @@ export class Uploader {
   readonly memory: PieceMemory = new ReusedMemory(IN_FLIGHT + 1);
   readonly #store: ObjectStore;
   readonly #slots = new Slots(IN_FLIGHT);
+  readonly #small = new Slots(SMALL_AT_ONCE);
   readonly #held: ReadonlyMap<string, StoredObject>;
   readonly #observer: UploadObserver;
   readonly #stop = new AbortController();
@@ -68,9 +69,10 @@ export class Uploader {
   async send(name: string, size: number, pieces: AsyncIterable<Buffer>, digest: () => Buffer): Promise<void> {
     this.#names.push(name);
     if (size <= PIECE) {
+      const slots = size <= SMALL ? this.#small : this.#slots;
       for await (const part of parted(pieces, PIECE, this.memory)) {
-        await this.#place(1);
-        void this.#start(part, 1, () => this.#whole(name, part.bytes));
+        await this.#place({ slots, count: 1 });
+        void this.#start(part, { slots, count: 1 }, () => this.#whole(name, part.bytes));
       }
       return;
     }
@@ -78,7 +80,7 @@ export class Uploader {
     this.#uploads.add(upload);
     const parts: Promise<void>[] = [];
     const length = partSize(size, this.#store.mostParts);
-    const places = Math.min(length / PIECE, IN_FLIGHT);
+    const places = { slots: this.#slots, count: Math.min(length / PIECE, IN_FLIGHT) };
     for await (const part of parted(pieces, length, this.memory)) {
       await this.#place(places);
       const index = parts.length;
@@ -133,13 +135,13 @@ export class Uploader {
    * Waits for the places of one more part: as many as it has pieces, so that large parts take no more memory than small ones. There
    * is one reader, so nobody waits for what another waiting one holds. The first failure of any part ends the reading here.
    */
-  async #place(places: number): Promise<void> {
-    for (let taken = 0; taken < places; taken++) await this.#slots.acquire();
+  async #place({ slots, count }: Places): Promise<void> {
+    for (let taken = 0; taken < count; taken++) await slots.acquire();
     this.#signal.throwIfAborted();
   }
 
   /** Starts to send a part that has its places. */
-  #start({ bytes, release }: Part, places: number, work: () => Promise<boolean>): Promise<void> {
+  #start({ bytes, release }: Part, { slots, count }: Places, work: () => Promise<boolean>): Promise<void> {
     const running = work()
       .then((sent) => {
         this.#observer.arrived(bytes.length);
@@ -147,7 +149,7 @@ export class Uploader {
       })
       .finally(() => {
         release();
-        for (let given = 0; given < places; given++) this.#slots.release();
+        for (let given = 0; given < count; given++) slots.release();
       });
     this.#track(running);
     return running;
@@ -168,6 +170,12 @@ function md5(bytes: Uint8Array): string {
 /** Parts are as small as the number that an object may have allows. */
 function partSize(size: number, mostParts: number): number {
   return PIECE * Math.ceil(size / (PIECE * mostParts));
+}
+
+/** What a part holds while it is under way. */
+interface Places {
+  readonly slots: Slots;
+  readonly count: number;
 }
 
 /** Bytes to send in one request. */

@@ -77,8 +77,8 @@ describe('reading ahead', () => {
     const { read } = source((offset) => (offset === PIECE ? Promise.reject(new Error('lost')) : Promise.resolve()));
     await assert.rejects(textOf(readAhead(read, { offset: 0, size: 9 * PIECE }, memory, NEVER)), /lost/);
     for (let turns = 0; turns < 20; turns++) await soon();
-    await memory.acquire();
-    await memory.acquire();
+    await memory.acquire(PIECE);
+    await memory.acquire(PIECE);
   });
 
   it('cancels what is under way when nobody wants the rest', async () => {
@@ -101,9 +101,9 @@ describe('reading ahead', () => {
       offset === 0 ? Promise.reject(new Error('lost')) : new Promise((resolve) => ends.push(resolve));
     await assert.rejects(textOf(readAhead(read, { offset: 0, size: 2 * PIECE }, memory, NEVER)), /lost/);
     for (let turns = 0; turns < 20; turns++) await soon();
-    await memory.acquire();
+    await memory.acquire(PIECE);
     let second = false;
-    const waiting = memory.acquire().then(() => (second = true));
+    const waiting = memory.acquire(PIECE).then(() => (second = true));
     for (let turns = 0; turns < 20; turns++) await soon();
     assert.equal(second, false);
     ends.forEach((end) => end());
