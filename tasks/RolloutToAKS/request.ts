@@ -4,6 +4,7 @@ import { proxyOf } from '../../lib/agent/proxy.ts';
 import { runIdentity } from '../../lib/agent/run-identity.ts';
 import type { Goal, RolloutRequest } from '../../lib/kube/rollout/request.ts';
 import { manifestsOf } from './manifests.ts';
+import { strategyOf } from './strategy.ts';
 
 /** What the inputs ask for. */
 export async function rolloutRequest(agent: Agent): Promise<RolloutRequest> {
@@ -14,6 +15,7 @@ export async function rolloutRequest(agent: Agent): Promise<RolloutRequest> {
     access,
     proxy: proxyOf(agent),
     goal: await goalOf(agent, namespace ?? access.namespace ?? 'default'),
+    strategy: await strategyOf(agent),
     namespace,
     applicationName: inputs.optionalText('applicationName'),
     run: runIdentity(agent),
@@ -29,8 +31,9 @@ export async function rolloutRequest(agent: Agent): Promise<RolloutRequest> {
 
 async function goalOf(agent: Agent, home: string): Promise<Goal> {
   const { inputs } = agent;
-  const action = inputs.choice('action', ['deploy', 'rollback']);
+  const action = inputs.choice('action', ['deploy', 'promote', 'reject', 'rollback']);
   if (action === 'deploy') return { action, manifests: await manifestsOf(agent, home) };
+  if (action !== 'rollback') return { action };
   const isNumbered = inputs.optionalText('revision') !== undefined;
   return { action, revision: isNumbered ? inputs.integer('revision', { min: 1, max: 1e9 }) : undefined };
 }

@@ -1,12 +1,16 @@
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { previewLines } from '../../lib/kube/rollout/preview.ts';
 import type { ReportedObject, RolloutReport, RolloutResult } from '../../lib/kube/rollout/report.ts';
+import { timelineOf } from './timeline.ts';
 
 const HEADLINES: Readonly<Record<RolloutResult, string>> = {
   deployed: '✅ Deployed',
   unchanged: '✅ Unchanged: everything was so already',
   rolledBack: '✅ Rolled back: an earlier revision serves again',
   previewed: '🔍 Previewed: nothing was changed',
+  waiting: '⏸ Waiting: the new version stands beside the old one, until it is promoted or rejected',
+  rejected: '❌ Rejected: the old version serves alone',
+  inconclusive: '❌ Inconclusive: a check could not be carried out; the old version serves alone',
   refused: '❌ Refused: nothing was changed',
   restored: '❌ Failed, and restored: the version before is back',
   restoredUnhealthy: '❌ Failed: the version before is back, but not healthy',
@@ -24,6 +28,7 @@ export function summaryOf(report: RolloutReport): string {
     ...bulleted('Reachable at', report.addresses),
     ...bulleted('Images that run', report.imageDigests.map(code)),
     ...(report.objects.length === 0 || report.result === 'previewed' ? [] : [tableOf(report.objects)]),
+    ...(report.timeline.length < 2 ? [] : ['### Timeline', timelineOf(report.timeline, escaped)]),
     ...(report.changes.length === 0 ? [] : [folded('What was to be changed', fenced(previewLines(report.changes)))]),
     ...report.findings.map(({ title, lines }) => folded(title, fenced(lines))),
     '',

@@ -8,6 +8,8 @@ export interface Footprint {
   readonly before: KubeObject | undefined;
   /** What the run wants it to be; undefined if the run removes it. */
   readonly desired: KubeObject | undefined;
+  /** Written by a strategy beside the stable version: goes back only once the stable version is healthy. */
+  readonly isStaged?: boolean;
 }
 
 /** The same for the same object in every run, whatever version of its API it is written in. */

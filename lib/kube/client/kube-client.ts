@@ -5,7 +5,7 @@ import type { Asked } from './api-error.ts';
 import { collectionPath, groupOf, objectPath } from './resource.ts';
 import type { ObjectRef, Resource } from './resource.ts';
 import { Transport } from './transport.ts';
-import type { ApiRequest, TransportOptions } from './transport.ts';
+import type { ApiRequest, ReachedThrough, TransportOptions } from './transport.ts';
 
 /** The field manager under which everything is applied. */
 export const FIELD_MANAGER = 'model-delivery';
@@ -40,6 +40,12 @@ export interface Turn {
   readonly seconds: number;
   readonly idleSeconds?: number;
   readonly signal: AbortSignal;
+}
+
+/** A port that a pod listens on. */
+export interface PodPort {
+  readonly port: number;
+  readonly isTls: boolean;
 }
 
 /** One change of a watched object; a bookmark only carries the version reached. */
@@ -215,6 +221,12 @@ export class KubeClient {
     let text = '';
     for await (const chunk of stream) text += String(chunk);
     return text;
+  }
+
+  /** How a port of a pod is reached through the API server; the Role must allow `get` and `create` on `pods/proxy`. */
+  async podAddress(ref: ObjectRef, { port, isTls }: PodPort): Promise<ReachedThrough> {
+    const path = objectPath({ ...ref, name: `${isTls ? 'https:' : ''}${ref.name}:${port}` });
+    return this.#transport.reach(`${path}/proxy`);
   }
 
   async #object(request: ApiRequest): Promise<KubeObject> {

@@ -44,6 +44,13 @@ export interface TransportOptions {
   readonly onWarning?: (warning: string) => void;
 }
 
+/** An address behind the API server, and what it takes to send requests there. */
+export interface ReachedThrough {
+  readonly url: URL;
+  readonly dispatcher: Dispatcher;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /**
  * Speaks HTTP with one API server: TLS as the connection wants it, credentials, proxies, retries, bounded answers.
  * The only layer of the rollout that tries a request again.
@@ -101,6 +108,12 @@ export class Transport {
   /** What the server's clock shows, to the second, as far as its last answer told. */
   serverTime(): Date {
     return new Date(Date.now() + this.#clockAhead);
+  }
+
+  /** What others need to send requests of their own below a path, such as checks of a pod through its proxy. */
+  reach(path: string): Promise<ReachedThrough> {
+    const url = new URL(`${this.#access.server.replace(/\/$/, '')}${path}`);
+    return Promise.resolve({ url, dispatcher: this.#dispatcher, headers: authorization(this.#access) });
   }
 
   /** Closes all connections, also those that still stream. */

@@ -6,6 +6,7 @@ import type { Finding } from '../diagnosis/diagnose.ts';
 import { namedImages } from '../manifests/named-images.ts';
 import type { Standing } from '../readiness/await-ready.ts';
 import type { LiveView } from '../readiness/live-view.ts';
+import { Timeline } from '../strategies/timeline.ts';
 import { addressesOf, runningImagesOf } from './outcome.ts';
 import type { Step } from './plan.ts';
 import type { PreviewedChange } from './preview.ts';
@@ -22,6 +23,7 @@ export interface Course {
   readonly removed: readonly ObjectRef[];
   readonly standings: readonly Standing[];
   readonly findings: readonly Finding[];
+  readonly timeline: Timeline;
 }
 
 /** A rollout that begins now. */
@@ -35,6 +37,7 @@ export function beginningNow(): Course {
     removed: [],
     standings: [],
     findings: [],
+    timeline: new Timeline(),
   };
 }
 
@@ -63,6 +66,7 @@ export function reportOf(course: Course, { result, failure, server, record, view
     addresses: succeeded ? addressesOf(live) : [],
     imageDigests: succeeded ? runningImagesOf(live, view.around()) : [],
     findings: course.findings,
+    timeline: course.timeline.moments(),
     durationSeconds: Math.round((Date.now() - course.startedAt) / 100) / 10,
   };
 }

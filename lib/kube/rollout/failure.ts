@@ -23,17 +23,24 @@ export function namingTheLate(reason: Error, standings: readonly Standing[]): Er
   return list === '' ? reason : extended(reason, `Not ready: ${list}.`);
 }
 
-/** Aborts when everything together has taken too long. */
-export function timeLimit(minutes: number): AbortSignal {
+/**
+ * Aborts when everything together has taken too long.
+ *
+ * @param trialMs time, in milliseconds, that the new version spends on trial and that does not count
+ */
+export function timeLimit(minutes: number, trialMs = 0): AbortSignal {
   const controller = new AbortController();
-  setTimeout(() => {
-    controller.abort(
-      new DeliveryError('ROLLOUT_TIMEOUT', {
-        message: `The rollout was not ready within ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}.`,
-        remedy: 'See above what it waits for; give it more timeoutMinutes if it was still making progress.',
-      }),
-    );
-  }, minutes * 60_000).unref();
+  setTimeout(
+    () => {
+      controller.abort(
+        new DeliveryError('ROLLOUT_TIMEOUT', {
+          message: `The rollout was not ready within ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}.`,
+          remedy: 'See above what it waits for; give it more timeoutMinutes if it was still making progress.',
+        }),
+      );
+    },
+    minutes * 60_000 + trialMs,
+  ).unref();
   return controller.signal;
 }
 

@@ -3,19 +3,26 @@ import { keyOf } from '../application/footprint.ts';
 import type { Footprint } from '../application/footprint.ts';
 import { pack, unpack } from '../application/packed.ts';
 import { currentRevision, withRevision } from '../application/record.ts';
-import type { ApplicationRecord, Revision, Run } from '../application/record.ts';
+import type { ApplicationRecord, Pending, Revision, Run } from '../application/record.ts';
 import type { ObjectRef } from '../client/resource.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { namedImages } from '../manifests/named-images.ts';
 
 /** The record before the first write: whatever happens from now on, it is known what to put back. */
 export function beginning(record: ApplicationRecord, run: Run, footprints: readonly Footprint[]): ApplicationRecord {
-  return { ...record, unfinished: { run, since: new Date().toISOString(), footprints: pack(footprints) } };
+  const unfinished = { run, since: new Date().toISOString(), footprints: pack(footprints) };
+  // Whatever waited for somebody's word is taken up by this run, or was taken away by it.
+  return { ...record, unfinished, pending: undefined };
+}
+
+/** The record when the new version stands beside the old one, until somebody promotes or rejects it. */
+export function waiting(record: ApplicationRecord, pending: Omit<Pending, 'since'>): ApplicationRecord {
+  return { ...record, unfinished: undefined, pending: { ...pending, since: new Date().toISOString() } };
 }
 
 /** The record when all that was written is put back again. */
 export function undone(record: ApplicationRecord): ApplicationRecord {
-  return { ...record, unfinished: undefined };
+  return { ...record, unfinished: undefined, pending: undefined };
 }
 
 /** The record when what was written stays although it is not what was wanted. */

@@ -1,8 +1,12 @@
 import type { Finding } from '../diagnosis/diagnose.ts';
 import type { PreviewedChange } from './preview.ts';
+import type { Moment } from '../strategies/timeline.ts';
 
 /**
  * How a rollout ended.
+ * - `waiting`: the new version stands beside the old one, until somebody promotes or rejects it
+ * - `rejected`: the new version failed a check, or somebody rejected it, and the old one serves alone; `inconclusive`:
+ *   the same because a check could not be carried out
  * - `deployed`: something was changed and all of it is ready; `unchanged`: all was so already, and is ready
  * - `rolledBack`: an earlier revision is back and all of it is ready
  * - `previewed`: it was only shown what would be changed
@@ -16,6 +20,9 @@ export type RolloutResult =
   | 'unchanged'
   | 'rolledBack'
   | 'previewed'
+  | 'waiting'
+  | 'rejected'
+  | 'inconclusive'
   | 'refused'
   | 'restored'
   | 'restoredUnhealthy'
@@ -51,5 +58,7 @@ export interface RolloutReport {
   readonly addresses: readonly string[];
   readonly imageDigests: readonly string[];
   readonly findings: readonly Finding[];
+  /** What happened when. */
+  readonly timeline: readonly Moment[];
   readonly durationSeconds: number;
 }

@@ -2,10 +2,13 @@ import type { ProxySettings } from '../../http/proxy.ts';
 import type { Run } from '../application/record.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
+import type { Strategy } from '../strategies/strategy.ts';
 
 /** What shall become of an application. */
 export type Goal =
   | { readonly action: 'deploy'; readonly manifests: readonly ManifestObject[] }
+  /** The last word about a version that an earlier run has left beside the stable one. */
+  | { readonly action: 'promote' | 'reject' }
   /** Back to a revision; without a number, to the one before. */
   | { readonly action: 'rollback'; readonly revision: number | undefined };
 
@@ -15,6 +18,7 @@ export interface RolloutRequest {
   /** The agent's proxy, for a cluster whose connection names none. */
   readonly proxy: ProxySettings;
   readonly goal: Goal;
+  readonly strategy: Strategy;
   /** Every object goes there; without it, each keeps its own namespace. */
   readonly namespace: string | undefined;
   /** What the application is called; without it, like its first workload. */

@@ -4,20 +4,25 @@ import type { Application, ApplicationChoice } from '../application/application.
 import { findApplication } from '../application/find-application.ts';
 import { keyOf, titleOfRef } from '../application/footprint.ts';
 import type { Footprint } from '../application/footprint.ts';
-import { unpack } from '../application/packed.ts';
-import type { Revision } from '../application/record.ts';
+import { pack, unpack } from '../application/packed.ts';
+import type { ApplicationRecord, Pending, Revision } from '../application/record.ts';
 import { originOf, revisionToRestore } from '../application/revision-to-restore.ts';
 import { namespaceNotFound } from '../client/api-error.ts';
 import { explained } from '../client/kube-client.ts';
 import { NAMESPACES } from '../client/resource.ts';
+import type { ObjectRef } from '../client/resource.ts';
 import { diagnose } from '../diagnosis/diagnose.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { awaitReady, NotReadyError } from '../readiness/await-ready.ts';
 import type { RolloutReporter } from '../reporter.ts';
+import { Beside } from '../strategies/beside.ts';
+import { labelOf, notRestored, pendingOf, untouched } from '../strategies/outcome.ts';
+import { podCounter, sampling } from '../strategies/timeline.ts';
+import { trialTime } from '../strategies/strategy.ts';
 import { beginningNow, reportOf } from './course.ts';
 import type { Course } from './course.ts';
 import { endingWith, namingTheLate } from './failure.ts';
-import { beginning, completed, left, undone } from './journal.ts';
+import { beginning, completed, left, undone, waiting } from './journal.ts';
 import { planRollout } from './plan.ts';
 import type { Step } from './plan.ts';
 import { previewOf, tellPreview } from './preview.ts';
@@ -29,6 +34,7 @@ import type { RolloutRequest } from './request.ts';
 import { restore } from './restore.ts';
 import { Session } from './session.ts';
 import { undo } from './undo.ts';
+import type { Undone } from './undo.ts';
 import { dryRun, wantsNone, write } from './write.ts';
 
 /**
@@ -65,6 +71,8 @@ class Rollout {
   #restores: number | undefined;
   #leftovers: Leftovers = new Map();
   #abandoned: readonly Footprint[] = [];
+  /** What stands beside the stable version. */
+  #beside: Beside | undefined;
   /** What may have been written, as it was before. */
   readonly #begun = new Map<string, Footprint>();
 
@@ -76,10 +84,14 @@ class Rollout {
   async run(): Promise<RolloutReport> {
     try {
       await this.#begin();
+      const { goal, dryRun: looksOnly } = this.#request;
+      if (goal.action === 'reject') return looksOnly ? this.#report('previewed', undefined) : await this.#reject();
       await this.#prepare();
-      if (this.#request.dryRun) return this.#report('previewed', undefined);
+      if (looksOnly) return this.#report('previewed', undefined);
+      if ((await this.#prove()) === 'waits') return await this.#wait();
       await this.#write();
       await this.#awaitReady();
+      await this.#takeDown();
       await this.#prune();
       return this.#report(await this.#complete(), undefined);
     } catch (error) {
@@ -96,16 +108,57 @@ class Rollout {
     // To look only, it need not be held.
     if (this.#request.dryRun) await this.#session.lookAt(application);
     else await this.#takeHold(application);
+    if (goal.action === 'promote')
+      this.#manifests = unpack(pendingOf(this.#session.record, application, goal).manifests);
     if (goal.action === 'rollback') this.#goBackTo(revisionToRestore(application, this.#session.record, goal.revision));
   }
 
   async #takeHold(application: Application): Promise<void> {
     const made: Footprint[] = [];
     const makeHome = async (): Promise<void> => void made.push(await this.#makeHome(application));
-    await this.#session.takeHold(application, { ...this.#request, makeHome });
+    const trialMs = trialTime(this.#request.strategy);
+    await this.#session.takeHold(application, { ...this.#request, trialMs, makeHome });
     const left = leftoversIn(this.#session.record, this.#session.reporter);
-    this.#leftovers = new Map([...left, ...made.map((home) => [keyOf(home.ref), home] as const)]);
+    const staged = [...left.values()].filter(({ isStaged }) => isStaged === true);
+    const own = [...left].filter(([, { isStaged }]) => isStaged !== true);
+    // The stable version serves again before requests go to it alone.
+    if (staged.length > 0) await this.#putBack(own.map(([, footprint]) => footprint));
+    await this.#takeUpBeside(application, staged);
+    this.#leftovers = new Map([...own, ...made.map((home) => [keyOf(home.ref), home] as const)]);
     for (const [key, footprint] of this.#leftovers) this.#begun.set(key, footprint);
+  }
+
+  /** Puts back what an earlier run has written into the stable version, and waits until that is healthy. */
+  async #putBack(begun: readonly Footprint[]): Promise<void> {
+    if (begun.length === 0) return;
+    const { client, view, reporter, stopped: signal } = this.#session;
+    await view.open(begun.map(({ ref }) => ref)).catch(rethrow);
+    const { result, sentence } = await undo({ client, view, reporter, begun, signal });
+    if (result === 'notRestored') throw notRestored([sentence]);
+  }
+
+  /**
+   * Takes up what an earlier run has left beside the stable version: to promote or reject it, or else to take it away.
+   *
+   * @param stranded what a run has left that did not finish
+   */
+  async #takeUpBeside(application: Application, stranded: readonly Footprint[]): Promise<void> {
+    const { client, view, reporter, record } = this.#session;
+    const { goal, run, forceConflicts } = this.#request;
+    const decides = goal.action === 'promote' || goal.action === 'reject';
+    const pending = decides ? pendingOf(record, application, goal) : record.pending;
+    const { timeline } = this.#course;
+    const keep = (staged: readonly Footprint[]): Promise<void> =>
+      this.#session.noteBeginning(beginning(this.#session.record, run, [...this.#begun.values(), ...staged]));
+    this.#beside = new Beside(
+      { client, view, reporter, timeline, application: labelOf(application), force: forceConflicts, keep },
+      [...stranded, ...(pending === undefined ? [] : unpack(pending.footprints))],
+    );
+    if (decides || this.#beside.isEmpty) return;
+    reporter.line('A new version that an earlier run has left beside the stable one makes way.');
+    const failures = await this.#beside.goBack(this.#session.stopped.aborted);
+    if (failures.length > 0) throw notRestored(failures);
+    await this.#session.noteSuccess({ ...this.#session.record, pending: undefined });
   }
 
   #goBackTo(revision: Revision): void {
@@ -147,7 +200,10 @@ class Rollout {
     // Followed from before the first write on, so that no event is missed; and a right to watch that is missing
     // shows before anything is changed.
     const first = steps.filter(({ judged }) => judged === 'first');
-    await view.open([...first, ...orphansOf(this.#leftovers, steps)].map(({ ref }) => ref)).catch(rethrow);
+    const beside = this.#beside?.staged ?? [];
+    await view.open([...first, ...beside, ...orphansOf(this.#leftovers, steps)].map(({ ref }) => ref)).catch(rethrow);
+    this.#course.timeline.countBy(podCounter(view, refsOfDeployments(steps), refsOfDeployments(beside)));
+    this.#course.timeline.mark('begins');
   }
 
   /** Finds out what there is to write, and whether the server would accept it. */
@@ -173,6 +229,49 @@ class Rollout {
     this.#course = { ...this.#course, steps: now };
   }
 
+  /** Has the new version prove itself beside the stable one, where the strategy wants that. */
+  async #prove(): Promise<'goes on' | 'waits'> {
+    const { strategy, goal } = this.#request;
+    const { reporter, limit } = this.#session;
+    if (this.#beside === undefined || strategy.kind === 'rolling' || goal.action === 'promote') return 'goes on';
+    if (await this.#beside.prove(strategy, this.#course.steps, limit)) {
+      return strategy.promotion === 'manual' ? 'waits' : 'goes on';
+    }
+    reporter.line('No Deployment behind a Service changes, so nothing can be tried beside it: a rolling update.');
+    return 'goes on';
+  }
+
+  /** Ends with both versions up. */
+  async #wait(): Promise<RolloutReport> {
+    await this.#session.noteSuccess(waiting(this.#session.record, this.#pending()));
+    this.#session.reporter.line('The new version stands beside the old one, until somebody promotes or rejects it.');
+    return this.#report('waiting', undefined);
+  }
+
+  /** What must be known to promote or reject what stands beside the stable version. */
+  #pending(): Omit<Pending, 'since'> {
+    const { run, strategy } = this.#request;
+    const footprints = pack(this.#beside?.staged ?? []);
+    return { strategy: strategy.kind, run, manifests: pack(this.#placed), footprints, state: {} };
+  }
+
+  async #reject(): Promise<RolloutReport> {
+    const stranded = (await this.#beside?.goBack(this.#session.stopped.aborted)) ?? [];
+    if (stranded.length > 0) return this.#report('notRestored', notRestored(stranded));
+    await this.#session.noteSuccess({ ...this.#session.record, pending: undefined });
+    return this.#report('rejected', undefined);
+  }
+
+  /** Sends requests to the workloads, which are the new version by now, and removes what stood beside them. */
+  async #takeDown(): Promise<void> {
+    const beside = this.#beside;
+    if (beside === undefined || beside.isEmpty) return;
+    const late = this.#course.steps.flatMap((step) => beside.sinceBefore(step) ?? []);
+    await beside.takeDown(this.#course.steps, this.#session.limit);
+    await this.#writeSteps(late);
+    await this.#awaitReady();
+  }
+
   /** Writes everything; namespaces and definitions that others stand on first, if any. */
   async #write(): Promise<void> {
     const { view } = this.#session;
@@ -189,14 +288,19 @@ class Rollout {
       await view.open(standing.map(({ ref }) => ref)).catch(rethrow);
     }
     const done = new Set(this.#course.written.map(({ step }) => step));
-    await this.#writeSteps(this.#course.steps.filter((step) => !done.has(step)));
+    // A Service that is switched elsewhere is written when its pods are the new version.
+    const isHeldBack = (step: Step): boolean => this.#beside?.sinceBefore(step) !== undefined;
+    await this.#writeSteps(this.#course.steps.filter((step) => !done.has(step) && !isHeldBack(step)));
   }
 
   /** From now on the cluster knows what to put back, should this run be killed. */
   async #noteBeginning(): Promise<void> {
     const { record } = this.#session;
     const own = [...this.#course.steps, ...this.#abandoned].map((one) => sinceBefore(this.#leftovers, one));
-    const footprints = new Map([...this.#begun.values(), ...own].map((footprint) => [keyOf(footprint.ref), footprint]));
+    const staged = this.#beside?.staged ?? [];
+    const footprints = new Map(
+      [...this.#begun.values(), ...own, ...staged].map((footprint) => [keyOf(footprint.ref), footprint]),
+    );
     await this.#session.noteBeginning(beginning(record, this.#request.run, [...footprints.values()]));
   }
 
@@ -221,7 +325,8 @@ class Rollout {
 
   /** Waits for all that is written so far. */
   async #awaitReady(): Promise<void> {
-    const { view, reporter, limit: signal } = this.#session;
+    const { view, limit: signal } = this.#session;
+    const reporter = sampling(this.#session.reporter, this.#course.timeline);
     const targets = this.#course.written.map(({ step, object }) => ({
       ref: step.ref,
       written: object,
@@ -261,7 +366,7 @@ class Rollout {
     const { client, view, reporter, stopped } = this.#session;
     if (error instanceof NotReadyError) this.#course = { ...this.#course, standings: error.standings };
     const reason = this.#reasonOf(error);
-    if (this.#begun.size === 0) return this.#refused(reason);
+    if (this.#begun.size === 0 && this.#beside?.isEmpty !== false) return this.#refused(reason);
     reporter.line(`✗ ${messageOf(reason)}`);
     if (this.#session.isOvertaken) return this.#report('notRestored', reason);
     if (!stopped.aborted) {
@@ -270,12 +375,8 @@ class Rollout {
       this.#course = { ...this.#course, findings };
     }
     if (this.#request.onFailure === 'restore') return this.#undo(reason);
-    await this.#session.noteEnd((record) =>
-      left(
-        record,
-        [...this.#begun.values()].map(({ ref }) => ref),
-      ),
-    );
+    const refs = [...this.#begun.values()].map(({ ref }) => ref);
+    await this.#session.noteEnd((record) => this.#stillBeside(left(record, refs)));
     return this.#report('kept', endingWith(reason, 'It was left as it is, because onFailure is keep.', 'kept'));
   }
 
@@ -286,12 +387,27 @@ class Rollout {
   }
 
   async #undo(reason: Error): Promise<RolloutReport> {
-    const { client, view, reporter, stopped: signal } = this.#session;
-    const { result, sentence } = await undo({ client, view, reporter, begun: [...this.#begun.values()], signal });
-    reporter.line(sentence);
+    const { result, sentence } = await this.#goBack(reason);
+    this.#session.reporter.line(sentence);
     // What could not be put back stays in the record, for the next run to put back.
-    if (result !== 'notRestored') await this.#session.noteEnd(undone);
+    if (result !== 'notRestored') await this.#session.noteEnd((record) => this.#stillBeside(undone(record)));
     return this.#report(result, endingWith(reason, sentence, result));
+  }
+
+  /** The stable version is what it was, and healthy, before anything that stands beside it is taken away. */
+  async #goBack(reason: Error): Promise<Undone> {
+    const { client, view, reporter, stopped: signal } = this.#session;
+    const begun = [...this.#begun.values()];
+    const undone = begun.length === 0 ? untouched(reason) : await undo({ client, view, reporter, begun, signal });
+    const isBack = undone.result !== 'notRestored' && undone.result !== 'restoredUnhealthy';
+    if (!isBack || this.#beside === undefined || this.#beside.isEmpty) return undone;
+    const stranded = await this.#beside.goBack(signal.aborted);
+    return stranded.length === 0 ? undone : { result: 'notRestored', sentence: messageOf(notRestored(stranded)) };
+  }
+
+  /** What still stands beside the stable version can be promoted or rejected. */
+  #stillBeside(record: ApplicationRecord): ApplicationRecord {
+    return this.#beside?.isEmpty === false ? waiting(record, this.#pending()) : record;
   }
 
   #reasonOf(error: unknown): Error {
@@ -308,6 +424,10 @@ class Rollout {
     const { record, view } = this.#session;
     return reportOf(this.#course, { result, failure, server: this.#request.access.server, record, view });
   }
+}
+
+function refsOfDeployments(footprints: readonly Footprint[]): readonly ObjectRef[] {
+  return footprints.map(({ ref }) => ref).filter(({ resource }) => resource.kind === 'Deployment');
 }
 
 function rethrow(error: unknown): never {

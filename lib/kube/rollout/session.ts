@@ -29,6 +29,8 @@ export interface HoldTerms {
   readonly waitForOtherRunMinutes: number;
   /** How long everything from then on may take, in minutes. */
   readonly timeoutMinutes: number;
+  /** Time, in milliseconds, that a new version spends on trial and that does not count. */
+  readonly trialMs: number;
   /** Makes the application's namespace, if that is missing. */
   readonly makeHome: () => Promise<void>;
 }
@@ -83,7 +85,7 @@ export class Session {
    * @throws DeliveryError `APPLICATION_BUSY`, `RECORD_INVALID`, and those of the connection
    */
   async takeHold(application: Application, terms: HoldTerms): Promise<void> {
-    const { run, waitForOtherRunMinutes, timeoutMinutes, makeHome } = terms;
+    const { run, waitForOtherRunMinutes, timeoutMinutes, trialMs, makeHome } = terms;
     const options = { run, patienceMs: waitForOtherRunMinutes * 60_000, reporter: this.reporter, signal: this.stopped };
     const take = async (): Promise<Hold> => Hold.take(this.#ownClient, application, options);
     this.#hold = await take().catch(async (error: unknown) => {
@@ -92,7 +94,7 @@ export class Session {
       return take();
     });
     this.#mayBeUnfinished = this.record.unfinished !== undefined;
-    this.#lastLimit = AbortSignal.any([this.#hold.lost, timeLimit(timeoutMinutes)]);
+    this.#lastLimit = AbortSignal.any([this.#hold.lost, timeLimit(timeoutMinutes, trialMs)]);
     this.#limit = AbortSignal.any([this.stopped, this.#lastLimit]);
   }
 

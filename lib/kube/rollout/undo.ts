@@ -5,6 +5,7 @@ import type { KubeClient } from '../client/kube-client.ts';
 import { awaitReady } from '../readiness/await-ready.ts';
 import type { LiveView } from '../readiness/live-view.ts';
 import type { RolloutReporter } from '../reporter.ts';
+import { awaitGone } from './await-gone.ts';
 import type { RolloutResult } from './report.ts';
 import { restore } from './restore.ts';
 import type { Restoration } from './restore.ts';
@@ -15,8 +16,6 @@ const HURRIED = 5_000;
 const UNHURRIED = 120_000;
 /** How long the old version may take to be healthy again, at most: milliseconds. */
 const HEALING = 300_000;
-/** How long what is being removed may take to be gone before that is just told. */
-const LEAVING = 60_000;
 
 export interface UndoParts {
   readonly client: KubeClient;
@@ -30,7 +29,10 @@ export interface UndoParts {
 
 /** How it stands after a failed rollout was undone, in one sentence. */
 export interface Undone {
-  readonly result: Extract<RolloutResult, 'restored' | 'restoredUnhealthy' | 'removed' | 'notRestored'>;
+  readonly result: Extract<
+    RolloutResult,
+    'rejected' | 'inconclusive' | 'restored' | 'restoredUnhealthy' | 'removed' | 'notRestored'
+  >;
   readonly sentence: string;
 }
 
@@ -79,20 +81,6 @@ function notRestored({ failures }: Restoration): Undone {
     .map(({ footprint, error }) => `${titleOfRef(footprint.ref)} (${messageOf(error).replace(/\.$/, '')})`)
     .join(', ');
   return { result: 'notRestored', sentence: `These could not be put back as they were: ${list}.` };
-}
-
-/** A pod takes a while to be gone, a namespace a while longer. Returns what is still there when patience ends. */
-async function awaitGone(
-  removed: readonly Footprint[],
-  view: LiveView,
-  signal: AbortSignal,
-): Promise<readonly Footprint[]> {
-  const end = Date.now() + LEAVING;
-  for (;;) {
-    const left = removed.filter(({ ref }) => view.object(ref) !== undefined);
-    if (left.length === 0 || signal.aborted || Date.now() > end) return left;
-    await view.changed(500);
-  }
 }
 
 function tooLate(): AbortSignal {

@@ -1,0 +1,122 @@
+import { messageOf } from '../../errors/delivery-error.ts';
+import { keyOf, titleOfRef } from '../application/footprint.ts';
+import type { Footprint } from '../application/footprint.ts';
+import type { KubeClient } from '../client/kube-client.ts';
+import type { LiveView } from '../readiness/live-view.ts';
+import type { RolloutReporter } from '../reporter.ts';
+import { awaitGone } from '../rollout/await-gone.ts';
+import type { Step } from '../rollout/plan.ts';
+import { wantedOf } from './blue-green.ts';
+import { prove } from './prove.ts';
+import { Stage } from './stage.ts';
+import { planStage } from './stage-plan.ts';
+import type { StagedStrategy } from './strategy.ts';
+import { goBack, takeDown } from './take-down.ts';
+import { refuseTaken } from './temporary.ts';
+import type { Timeline } from './timeline.ts';
+
+/** Going back is a few requests an object: milliseconds. */
+const UNHURRIED = 120_000;
+/** The agent gives about 7.5 s between its first signal and the next. */
+const HURRIED = 5_000;
+
+export interface BesideTools {
+  readonly client: KubeClient;
+  readonly view: LiveView;
+  readonly reporter: RolloutReporter;
+  readonly timeline: Timeline;
+  readonly application: string;
+  readonly force: boolean;
+  /** Keeps what may have been written, before it is, so that a later run can undo it even if this one is killed. */
+  readonly keep: (staged: readonly Footprint[]) => Promise<void>;
+}
+
+/** All that stands beside the stable version for the time of a rollout, from the first write to the last removal. */
+export class Beside {
+  readonly #tools: BesideTools;
+  #staged: readonly Footprint[];
+
+  /** @param staged what an earlier run has left up */
+  constructor(tools: BesideTools, staged: readonly Footprint[] = []) {
+    this.#tools = tools;
+    this.#staged = staged;
+  }
+
+  /** What was written, or may have been. */
+  get staged(): readonly Footprint[] {
+    return this.#staged;
+  }
+
+  get isEmpty(): boolean {
+    return this.#staged.length === 0;
+  }
+
+  /**
+   * Brings the new version up and proves it.
+   *
+   * @returns false if there is nothing to stand beside: a first deployment, or one that changes no pods behind a Service
+   */
+  async prove(strategy: StagedStrategy, steps: readonly Step[], signal: AbortSignal): Promise<boolean> {
+    const { client, application } = this.#tools;
+    const track = strategy.kind === 'canary' ? 'canary' : 'green';
+    const plan = await planStage(client, steps, { track, application }, signal);
+    if (plan === undefined) return false;
+    const tools = { ...this.#tools, signal, begin: (begun: readonly Step[]) => this.#begin(begun) };
+    const stage = new Stage(plan, tools, strategy);
+    await refuseTaken(client, stage.temporaries(), signal);
+    await prove(strategy, stage, steps, tools);
+    return true;
+  }
+
+  /**
+   * A step that has to wait for {@link takeDown}, because its Service is switched elsewhere: as it was before that. Undefined
+   * for all other steps.
+   */
+  sinceBefore(step: Step): Step | undefined {
+    const own = this.#staged.find(({ ref, before }) => before !== undefined && keyOf(ref) === keyOf(step.ref));
+    return own === undefined ? undefined : { ...step, before: own.before };
+  }
+
+  /** After the stable version has become the new one: sends requests there, and removes what stood beside it. */
+  async takeDown(steps: readonly Step[], signal: AbortSignal): Promise<void> {
+    const { client, view, reporter, timeline } = this.#tools;
+    const { failures, removed } = await takeDown(this.#staged, (service) => wantedOf(service, steps), {
+      client,
+      view,
+      signal,
+    });
+    const [failure] = failures;
+    if (failure !== undefined) throw failure.error;
+    const left = await awaitGone(removed, view, signal);
+    for (const { ref } of left) reporter.warn(`${titleOfRef(ref)} is still being removed.`);
+    this.#staged = [];
+    timeline.mark('promoted');
+  }
+
+  /**
+   * Sends all requests to the stable version and removes what stands beside it.
+   *
+   * @param isHurried the run was told to stop: waits for nothing
+   * @returns what could not be put back, a title each; empty if all was
+   */
+  async goBack(isHurried: boolean): Promise<readonly string[]> {
+    const { client, view, reporter, timeline } = this.#tools;
+    reporter.line('Going back to the stable version …');
+    const signal = AbortSignal.timeout(isHurried ? HURRIED : UNHURRIED);
+    const { failures, removed } = await goBack(this.#staged, { client, view, signal });
+    if (failures.length > 0) {
+      return failures.map(({ footprint, error }) => `${titleOfRef(footprint.ref)} (${messageOf(error)})`);
+    }
+    if (!isHurried) await awaitGone(removed, view, signal);
+    this.#staged = [];
+    timeline.mark('went back');
+    return [];
+  }
+
+  async #begin(steps: readonly Step[]): Promise<void> {
+    const fresh = steps.map(({ ref, before, desired }) => ({ ref, before, desired, isStaged: true }));
+    const known = this.#staged.filter(({ ref }) => !fresh.some((one) => keyOf(one.ref) === keyOf(ref)));
+    this.#staged = [...known, ...fresh];
+    await this.#tools.keep(this.#staged);
+  }
+}

@@ -1,0 +1,102 @@
+import type { Footprint } from '../application/footprint.ts';
+import type { KubeClient } from '../client/kube-client.ts';
+import type { LiveView } from '../readiness/live-view.ts';
+import { restore } from '../rollout/restore.ts';
+import type { Restoration } from '../rollout/restore.ts';
+import type { Labels } from './deployment.ts';
+import { HASH } from './selector.ts';
+import { isService } from './service.ts';
+import type { Service } from './service.ts';
+import { selectorOf, setSelector } from './service-switch.ts';
+import { TEMPORARY, TRACK } from './track.ts';
+import { isServing } from './version-pods.ts';
+
+/** Pods stop being reached as soon as they are told to end, which comes a moment after their Deployment is deleted. */
+const ENDING = 3_000;
+
+export interface TakeDownTools {
+  readonly client: KubeClient;
+  readonly view: LiveView;
+  /** Ends the attempt. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * After a promotion: Services reach the pods that their manifests mean, which run the new version by now, and what was
+ * beside them goes. In this order, so that requests always find pods.
+ *
+ * @param staged what the strategy has written
+ * @param wanted a Service as its manifest wants it, or as it was
+ */
+export async function takeDown(
+  staged: readonly Footprint[],
+  wanted: (service: Service) => Service,
+  tools: TakeDownTools,
+): Promise<Restoration> {
+  const { client, signal } = tools;
+  for (const { ref, before } of staged) {
+    if (before === undefined || !isService(before)) continue;
+    const next = wanted(before);
+    await setSelector(client, ref, selectorOf(next), signal);
+    // A Service without a manifest becomes what it was, owners and all; of another one its manifest has the last word.
+    if (next === before) await restore(client, [{ ref, before, desired: before }], signal);
+  }
+  return removed(staged.filter(isTemporary), tools);
+}
+
+/** Whether something was made for the time of the rollout only. */
+function isTemporary({ before, desired }: Footprint): boolean {
+  return before === undefined && desired?.metadata.labels?.[TEMPORARY] !== undefined;
+}
+
+/**
+ * Goes back: all requests to the stable version first, then everything that the strategy has written is put back or
+ * removed.
+ */
+export async function goBack(staged: readonly Footprint[], tools: TakeDownTools): Promise<Restoration> {
+  const { client, view, signal } = tools;
+  const services = staged.filter(({ before }) => before !== undefined);
+  await view.open(services.map(({ ref }) => ref));
+  for (const footprint of services) {
+    const live = selectorOf(await client.get(footprint.ref, signal));
+    if (live[TRACK] !== undefined) await setSelector(client, footprint.ref, stableSelector(footprint, view), signal);
+  }
+  const others = await removed(
+    staged.filter(({ before }) => before === undefined),
+    tools,
+  );
+  if (services.length > 0) await untilUnreached(view, signal);
+  const back = await restore(client, services, signal);
+  return {
+    putBack: [...others.putBack, ...back.putBack],
+    removed: [...others.removed, ...back.removed],
+    failures: [...others.failures, ...back.failures],
+  };
+}
+
+/**
+ * The selector that reaches the stable pods alone; those of the new version carry their labels too. Where none of them
+ * serves any more (a promotion was cut short), the one that reaches whatever does.
+ */
+function stableSelector({ before, desired }: Footprint, view: LiveView): Labels {
+  const pinned = selectorOf(desired);
+  const { pods } = view.around();
+  const reached = pods.some((pod) => isServing(pod) && pod.metadata.labels?.[HASH] === pinned[HASH]);
+  return reached ? pinned : selectorOf(before);
+}
+
+async function removed(
+  footprints: readonly Footprint[],
+  { client, view, signal }: TakeDownTools,
+): Promise<Restoration> {
+  await view.open(footprints.map(({ ref }) => ref));
+  return restore(client, footprints, signal);
+}
+
+/** Waits until no pod of a new version can be reached any more. */
+async function untilUnreached(view: LiveView, signal: AbortSignal): Promise<void> {
+  const end = Date.now() + ENDING;
+  const reached = (): boolean =>
+    view.around().pods.some((pod) => pod.metadata.labels?.[TRACK] !== undefined && isServing(pod));
+  while (reached() && Date.now() < end && !signal.aborted) await view.changed(200);
+}

@@ -1,0 +1,132 @@
+import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
+import { assess } from '../readiness/assess.ts';
+import type { LiveView } from '../readiness/live-view.ts';
+import { newestPodsOf } from '../readiness/owned-pods.ts';
+import type { Target } from '../readiness/verdict.ts';
+import { CheckFailed } from './check.ts';
+import type { VersionCheck, Versions } from './check.ts';
+
+/** A pod may be unready for this long, in milliseconds, before the new version counts as unhealthy. */
+const UNREADY_GRACE = 10_000;
+/** Rules that go by time are looked at again this often, in milliseconds. */
+const TICK = 1_000;
+
+/** How the new version is tried. */
+export interface Trial {
+  /** What is tried, for messages: `step 10 %`. */
+  readonly title: string;
+  readonly twins: readonly Target[];
+  readonly checks: readonly VersionCheck[];
+  /** How long it must hold out, in milliseconds. */
+  readonly holdMs: number;
+  /** Checks are run at the beginning, then again this often, in milliseconds, and once more at the end. */
+  readonly everyMs: number;
+  /** Both versions as they can be reached at this moment. */
+  readonly versions: () => Promise<Versions>;
+}
+
+/**
+ * Watches over a new version for a while: its checks hold, none of its containers restarts, its pods stay ready.
+ *
+ * @returns what the last round of checks saw, a line each
+ * @throws DeliveryError `VERSION_REJECTED`, or `CHECK_IMPOSSIBLE` where a check could not be carried out
+ */
+export async function tryOut(trial: Trial, view: LiveView, signal: AbortSignal): Promise<readonly string[]> {
+  const end = Date.now() + trial.holdMs;
+  const health = new Health(trial.twins, view);
+  let seen = await runChecks(trial, signal);
+  for (let last = Date.now(); Date.now() < end;) {
+    signal.throwIfAborted();
+    await view.changed(Math.min(TICK, Math.max(1, end - Date.now())));
+    const complaint = health.complaint();
+    if (complaint !== undefined) throw rejected(trial, complaint);
+    if (Date.now() - last < trial.everyMs) continue;
+    seen = await runChecks(trial, signal);
+    last = Date.now();
+  }
+  if (trial.holdMs > 0) seen = await runChecks(trial, signal);
+  const complaint = health.complaint();
+  if (complaint !== undefined) throw rejected(trial, complaint);
+  return seen;
+}
+
+async function runChecks(trial: Trial, signal: AbortSignal): Promise<readonly string[]> {
+  if (trial.checks.length === 0) return [];
+  const versions = await trial.versions();
+  const seen: string[] = [];
+  for (const { title, run } of trial.checks) {
+    signal.throwIfAborted();
+    try {
+      seen.push(`${title}: ${await run(versions, signal)}`);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error instanceof CheckFailed
+        ? rejected(trial, `${title}: ${error.message}`)
+        : impossible(trial, title, error);
+    }
+  }
+  return seen;
+}
+
+/** What the pods of a new version say of themselves, from the moment that it is first looked at. */
+class Health {
+  readonly #twins: readonly Target[];
+  readonly #view: LiveView;
+  readonly #restarts: ReadonlyMap<string, number>;
+  readonly #started = Date.now();
+  #unreadySince: number | undefined;
+
+  constructor(twins: readonly Target[], view: LiveView) {
+    this.#twins = twins;
+    this.#view = view;
+    this.#restarts = new Map(this.#containers());
+  }
+
+  /** What is wrong now, in a clause; undefined if nothing is. */
+  complaint(): string | undefined {
+    for (const [container, count] of this.#containers()) {
+      if (count > (this.#restarts.get(container) ?? 0)) return `container ${container} restarted`;
+    }
+    const waited = Date.now() - this.#started;
+    const unready = this.#twins
+      .map((target) => assess(target, this.#view.object(target.ref), this.#view.around(), waited))
+      .find(({ state }) => state === 'waiting');
+    if (unready === undefined) {
+      this.#unreadySince = undefined;
+      return undefined;
+    }
+    this.#unreadySince ??= Date.now();
+    return Date.now() - this.#unreadySince < UNREADY_GRACE
+      ? undefined
+      : `its pods are no longer ready (${unready.detail})`;
+  }
+
+  /** Each container as `pod/container`, and how often it was started again. */
+  #containers(): readonly (readonly [string, number])[] {
+    return this.#twins.flatMap(({ ref, written }) =>
+      newestPodsOf(this.#view.object(ref) ?? written, this.#view.around()).flatMap(({ metadata, status }) =>
+        (status?.containerStatuses ?? []).map(
+          ({ name, restartCount }) => [`${metadata.name}/${name}`, restartCount] as const,
+        ),
+      ),
+    );
+  }
+}
+
+function rejected({ title }: Trial, complaint: string): DeliveryError {
+  return new DeliveryError('VERSION_REJECTED', {
+    message: `The new version did not pass ${title}: ${complaint.replace(/\.$/, '')}.`,
+    remedy:
+      'Mend what was found, then roll out again; every request was served by the version before, or by pods of both.',
+  });
+}
+
+function impossible({ title }: Trial, check: string, cause: unknown): DeliveryError {
+  const remedy =
+    cause instanceof DeliveryError ? cause.remedy : 'See that the check can be carried out, then roll out again.';
+  return new DeliveryError('CHECK_IMPOSSIBLE', {
+    message: `Whether the new version passes ${title} could not be found out (${check}): ${messageOf(cause).replace(/\.$/, '')}.`,
+    remedy,
+    cause,
+  });
+}

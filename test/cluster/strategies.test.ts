@@ -1,0 +1,335 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KINDS, RolloutBench } from '../support/rollout-bench.ts';
+import type { RolloutParts } from '../support/rollout-bench.ts';
+import type { TaskProcessResult } from '../support/packed-task.ts';
+import { Traffic } from '../support/traffic.ts';
+import type { Seen } from '../support/traffic.ts';
+
+/** A web server that ends as a server should: it answers until the cluster has stopped sending requests. */
+function web(greeting = 'hello', command = '/bin/busybox httpd -f -p 8080 -h /www'): string {
+  return `apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  strategy: {rollingUpdate: {maxSurge: 100%, maxUnavailable: 0}}
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 8
+      containers:
+        - name: app
+          image: app
+          command: [sh, -c, ${JSON.stringify(command)}]
+          ports: [{name: http, containerPort: 8080}]
+          envFrom: [{configMapRef: {name: settings}}]
+          readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}
+          lifecycle: {preStop: {exec: {command: [sleep, '5']}}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {greeting: ${greeting}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  type: LoadBalancer
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: http}]
+`;
+}
+
+const ONE = 'version 1';
+const TWO = 'version 2';
+const CANARY = { strategy: 'canary', steps: '33,100', stepMinutes: '0.04', checks: `/ contains ${TWO}` };
+const BLUE_GREEN = { strategy: 'blueGreen', keepMinutes: '0.04', checks: `/ contains ${TWO}` };
+
+describe('a strategy under traffic', () => {
+  let bench: RolloutBench;
+  let start: Readonly<Record<string, unknown>>;
+
+  before(async function () {
+    this.timeout('30m');
+    bench = await RolloutBench.open();
+  });
+
+  beforeEach(async () => {
+    await bench.begin(web());
+    start = await bench.state();
+  });
+
+  after(() => bench.close());
+
+  /** Rolls the second version out. */
+  function rollOut(inputs: Readonly<Record<string, string>>, parts: RolloutParts = {}): Promise<TaskProcessResult> {
+    return bench.rollOut(web('changed'), { images: `app=${bench.images[1]}`, inputs, ...parts });
+  }
+
+  /** What a client sees that asks all the time while something is done; it must never fail. */
+  async function seenDuring(act: (traffic: Traffic) => Promise<void>): Promise<Seen> {
+    const service = (await bench.get(KINDS.service, 'web'))?.status as
+      { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] } } | undefined;
+    const traffic = new Traffic(`http://${service?.loadBalancer?.ingress?.[0]?.ip ?? ''}/`);
+    try {
+      await untilSeen(traffic, ONE);
+      await act(traffic);
+    } finally {
+      await traffic.stop();
+    }
+    const seen = traffic.seen();
+    assert.deepEqual(seen.failures, [], `of ${[...seen.answers.values()].reduce((sum, count) => sum + count, 0)}`);
+    return seen;
+  }
+
+  /** Rolls the second version out, and kills the task when it writes a line with `text`. */
+  async function killedAt(text: string, inputs: Readonly<Record<string, string>>): Promise<void> {
+    const pidFile = join(tmpdir(), `${bench.namespace}.pid`);
+    const run = await rollOut(inputs, {
+      wrapper: ['sh', '-c', `echo $$ > ${pidFile}; exec "$@"`, 'sh'],
+      onLine: (line) => {
+        if (line.includes(text)) process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
+      },
+    });
+    await rm(pidFile);
+    assert.notEqual(run.result, 'Succeeded', run.log);
+    // As if the half minute had passed that a dead run holds the application.
+    const renewTime = '2026-01-01T00:00:00.000000Z';
+    const [kept] = (await bench.client.list(KINDS.lease, bench.namespace, {}, AbortSignal.timeout(10_000))).items;
+    await bench.change(KINDS.lease, kept?.metadata.name ?? '', (live) => ({
+      ...live,
+      spec: { ...(live.spec as object), renewTime },
+    }));
+  }
+
+  async function gone(): Promise<void> {
+    const end = Date.now() + 30_000;
+    while ((await bench.get(KINDS.deployment, 'web')) !== undefined) {
+      if (Date.now() > end) assert.fail('the Deployment is not gone');
+      await sleep(100);
+    }
+  }
+
+  /** Nothing but the new version, and nothing of what the strategy needed. */
+  async function isPromoted(run: TaskProcessResult): Promise<void> {
+    assert.equal(run.outputs.result, 'deployed', run.log);
+    assert.equal(run.outputs.imageDigests, bench.images[1], run.log);
+    const state = await bench.state();
+    assert.deepEqual(Object.keys(state).sort(), Object.keys(start).sort());
+    const selector = ((await bench.get(KINDS.service, 'web'))?.spec as { readonly selector?: object }).selector;
+    assert.deepEqual(selector, { app: 'web' });
+    const next = await rollOut({});
+    assert.equal(next.outputs.result, 'unchanged', next.log);
+  }
+
+  it('rolling answers every request', async () => {
+    await seenDuring(async (traffic) => {
+      await isPromoted(await rollOut({}));
+      await untilOnly(traffic, TWO);
+    });
+  });
+
+  it('canary answers every request, by both versions for a while, and leaves nothing behind', async () => {
+    await seenDuring(async (traffic) => {
+      const run = await rollOut(CANARY, {
+        onLine: (line) => {
+          if (line.includes('new beside')) traffic.forget();
+        },
+      });
+      await isPromoted(run);
+      assert.match(run.log, /1 new beside 3 stable pods: about 25 % of the requests/);
+      assert.match(run.log, /3 new beside 3 stable pods: about 50 % of the requests/);
+      assert.match(run.summary ?? '', /### Timeline[\s\S]*step 33 %[\s\S]*🟦🟦🟦🟩[\s\S]*promoted/);
+      await untilOnly(traffic, TWO);
+    });
+  });
+
+  it('canary whose check fails goes back: all is as it was, and every request is answered', async () => {
+    const seen = await seenDuring(async (traffic) => {
+      const run = await rollOut({ ...CANARY, checks: `/ contains ${ONE}` });
+      failed(run, 'VERSION_REJECTED', 'rejected', /GET \/ contains version 1 answered .version 2/);
+      assert.deepEqual(await bench.state(), start);
+      await untilOnly(traffic, ONE);
+    });
+    assert.ok(seen.answers.has(ONE));
+  });
+
+  it('canary waits for a promotion, with settings of its own, and is promoted by another run', async () => {
+    await seenDuring(async (traffic) => {
+      const run = await rollOut({ ...CANARY, steps: '33', promotion: 'manual' });
+      assert.equal(run.outputs.result, 'waiting', run.log);
+      assert.equal(run.result, 'Succeeded');
+      const settings = async (name: string): Promise<unknown> => (await bench.get(KINDS.configMap, name))?.data;
+      assert.deepEqual(await settings('settings'), { greeting: 'hello' });
+      assert.deepEqual(await settings('settings-canary'), { greeting: 'changed' });
+      await untilSeen(traffic, TWO);
+      await isPromoted(await bench.rollOut('', { inputs: { action: 'promote' } }));
+      assert.deepEqual(await settings('settings'), { greeting: 'changed' });
+      await untilOnly(traffic, TWO);
+    });
+  });
+
+  it('canary that waits is rejected by another run: all is as it was', async () => {
+    await seenDuring(async (traffic) => {
+      const run = await rollOut({ ...CANARY, steps: '33', promotion: 'manual' });
+      assert.equal(run.outputs.result, 'waiting', run.log);
+      const rejected = await bench.rollOut('', { inputs: { action: 'reject' } });
+      assert.equal(rejected.outputs.result, 'rejected', rejected.log);
+      assert.equal(rejected.result, 'Succeeded', rejected.log);
+      assert.deepEqual(await bench.state(), start);
+      await untilOnly(traffic, ONE);
+    });
+  });
+
+  it('canary that is cancelled in the middle of a step goes back within seconds', async () => {
+    const cancel = new AbortController();
+    let cancelled = 0;
+    await seenDuring(async (traffic) => {
+      const run = await rollOut(
+        { ...CANARY, stepMinutes: '5' },
+        {
+          signal: cancel.signal,
+          onLine: (line) => {
+            if (!line.includes('new beside')) return;
+            cancelled = Date.now();
+            cancel.abort();
+          },
+        },
+      );
+      assert.equal(run.result, 'Canceled', run.log);
+      assert.equal(run.outputs.result, 'restored', run.log);
+      assert.ok(Date.now() - cancelled < 7_000, run.log);
+      await untilOnly(traffic, ONE);
+      assert.deepEqual(await bench.state(), start);
+    });
+  });
+
+  it('blue-green switches all requests at once, and leaves nothing behind', async () => {
+    await seenDuring(async (traffic) => {
+      let early: Seen | undefined;
+      const run = await rollOut(BLUE_GREEN, {
+        onLine: (line) => {
+          if (line.startsWith('Switched:')) early = traffic.seen();
+        },
+      });
+      // While the new version came up and was checked, nobody reached it.
+      assert.deepEqual([...(early?.answers.keys() ?? [])], [ONE], run.log);
+      await isPromoted(run);
+      await untilOnly(traffic, TWO);
+    });
+  });
+
+  it('blue-green that waits is rejected by another run, which switches back', async () => {
+    await seenDuring(async (traffic) => {
+      const run = await rollOut({ ...BLUE_GREEN, promotion: 'manual' });
+      assert.equal(run.outputs.result, 'waiting', run.log);
+      await untilOnly(traffic, TWO);
+      const rejected = await bench.rollOut('', { inputs: { action: 'reject' } });
+      assert.equal(rejected.outputs.result, 'rejected', rejected.log);
+      assert.deepEqual(await bench.state(), start);
+      await untilOnly(traffic, ONE);
+    });
+  });
+
+  it('blue-green whose pods never start is never reached: all is as it was', async () => {
+    const seen = await seenDuring(async () => {
+      const run = await bench.rollOut(web('changed', 'echo no model; exit 3'), { inputs: BLUE_GREEN });
+      failed(run, 'CONTAINER_CRASHED', 'restored', /exit code 3/);
+      assert.match(run.log, /\| no model/);
+      assert.deepEqual(await bench.state(), start);
+    });
+    assert.deepEqual([...seen.answers.keys()], [ONE]);
+  });
+
+  it('canary that is killed is taken away by the next run', async () => {
+    await seenDuring(async (traffic) => {
+      await killedAt('new beside', { ...CANARY, stepMinutes: '5' });
+      await untilSeen(traffic, TWO);
+      const next = await bench.rollOut(web());
+      assert.equal(next.result, 'Succeeded', next.log);
+      assert.deepEqual(await bench.state(), start);
+      await untilOnly(traffic, ONE);
+    });
+  });
+
+  it('blue-green that is killed while it is promoted is put right by the next run', async () => {
+    await seenDuring(async (traffic) => {
+      await killedAt('Deployment/web changed', BLUE_GREEN);
+      const next = await bench.rollOut(web());
+      assert.equal(next.result, 'Succeeded', next.log);
+      assert.deepEqual(await bench.state(), start);
+      await untilOnly(traffic, ONE);
+    });
+  });
+
+  it('canary replaces a stable version that is broken, and that somebody else has deployed', async () => {
+    const container = { name: 'app', image: bench.images[0], command: ['sh', '-c', 'exit 1'] };
+    await bench.remove(KINDS.deployment, 'web');
+    await gone();
+    await bench.create(KINDS.deployment, {
+      metadata: { name: 'web' },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: { app: 'web' } },
+        template: { metadata: { labels: { app: 'web' } }, spec: { containers: [container] } },
+      },
+    });
+    await bench.disown(KINDS.deployment, 'web');
+    const run = await rollOut({ ...CANARY, forceConflicts: 'true', latencyRatio: '2' });
+    assert.equal(run.outputs.result, 'deployed', run.log);
+    assert.match(run.log, /not compared, for no stable pod serves/);
+    assert.deepEqual(Object.keys(await bench.state()).sort(), Object.keys(start).sort());
+  });
+
+  it('of a first deployment is a rolling one; there is nothing to promote', async () => {
+    await bench.begin();
+    const run = await rollOut(CANARY);
+    assert.equal(run.outputs.result, 'deployed', run.log);
+    assert.match(run.log, /nothing can be tried beside it: a rolling update/);
+    failed(
+      await bench.rollOut('', { inputs: { action: 'promote' } }),
+      'NOTHING_WAITS',
+      'refused',
+      /nothing to promote/,
+    );
+  });
+});
+
+function failed(run: TaskProcessResult, code: string, result: string, message: RegExp): void {
+  const error = run.issues.find(({ type }) => type === 'error')?.message ?? '';
+  assert.equal(run.result, 'Failed', run.log);
+  assert.ok(error.startsWith(`${code}: `), `${error}\n${run.log}`);
+  assert.match(error, message);
+  assert.equal(run.outputs.result, result, run.log);
+}
+
+/** The node's network rules follow the cluster's objects after a moment. */
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const end = Date.now() + 15_000;
+  while (!holds()) {
+    if (Date.now() > end) assert.fail(what);
+    await sleep(50);
+  }
+}
+
+async function untilSeen(traffic: Traffic, answer: string): Promise<void> {
+  await until(() => (traffic.seen().answers.get(answer) ?? 0) > 10, `${answer} was never answered`);
+}
+
+/** Waits until all of many requests in a row get the same answer. */
+async function untilOnly(traffic: Traffic, answer: string): Promise<void> {
+  const isOnly = (): boolean => {
+    const { answers } = traffic.seen();
+    if (answers.size > 1) traffic.forget();
+    return answers.size === 1 && (answers.get(answer) ?? 0) > 40;
+  };
+  traffic.forget();
+  await until(isOnly, `not every answer became ${answer}`);
+}

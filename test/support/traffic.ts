@@ -1,0 +1,77 @@
+import { get } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What a client that never stops has seen. */
+export interface Seen {
+  /** How often each answer came, by its text. */
+  readonly answers: ReadonlyMap<string, number>;
+  /** Requests that got no answer, or another status than 200, and when. */
+  readonly failures: readonly string[];
+}
+
+const AT_ONCE = 4;
+const PAUSE = 15;
+/** A request that is not answered in time has failed as well: milliseconds. */
+const LIMIT = 5_000;
+
+/**
+ * Real traffic: several clients that ask for a page all the time, each request on a connection of its own, as strangers
+ * do. Begins at once.
+ */
+export class Traffic {
+  readonly #url: string;
+  readonly #answers = new Map<string, number>();
+  readonly #failures: string[] = [];
+  readonly #clients: readonly Promise<void>[];
+  #isOver = false;
+
+  constructor(url: string) {
+    this.#url = url;
+    this.#clients = Array.from({ length: AT_ONCE }, () => this.#ask());
+  }
+
+  /** What was seen so far. */
+  seen(): Seen {
+    return { answers: new Map(this.#answers), failures: [...this.#failures] };
+  }
+
+  /** Forgets what was seen so far, to look at one part of a story. */
+  forget(): void {
+    this.#answers.clear();
+  }
+
+  async stop(): Promise<Seen> {
+    this.#isOver = true;
+    await Promise.all(this.#clients);
+    return this.seen();
+  }
+
+  async #ask(): Promise<void> {
+    while (!this.#isOver) {
+      try {
+        const answer = await fetchOnce(this.#url);
+        this.#answers.set(answer, (this.#answers.get(answer) ?? 0) + 1);
+      } catch (error) {
+        this.#failures.push(`${new Date().toISOString()} ${String(error)}`);
+      }
+      await sleep(PAUSE);
+    }
+  }
+}
+
+function fetchOnce(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent: false, timeout: LIMIT, headers: { connection: 'close' } }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => (text += chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(text.trim());
+        else reject(new Error(`status ${response.statusCode}`));
+      });
+    });
+    request.on('timeout', () => request.destroy(new Error(`no answer within ${LIMIT} ms`)));
+    request.on('error', reject);
+  });
+}
