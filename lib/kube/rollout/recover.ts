@@ -2,7 +2,12 @@ import { keyOf, titleOfRef } from '../application/footprint.ts';
 import type { Footprint } from '../application/footprint.ts';
 import { unpack } from '../application/packed.ts';
 import type { ApplicationRecord } from '../application/record.ts';
+import type { KubeClient } from '../client/kube-client.ts';
 import type { RolloutReporter } from '../reporter.ts';
+import { each } from './each.ts';
+import { untilGone } from './until-gone.ts';
+
+const AT_ONCE = 10;
 
 /** What an earlier run may have written and never finished, by object: as it was before that run. */
 export type Leftovers = ReadonlyMap<string, Footprint>;
@@ -16,6 +21,14 @@ export function leftoversIn({ unfinished }: ApplicationRecord, reporter: Rollout
     footprints.map(({ ref, before }) => `${titleOfRef(ref)} ${before === undefined ? 'was not there' : 'was there'}`),
   );
   return new Map(footprints.map((footprint) => [keyOf(footprint.ref), footprint]));
+}
+
+/** Waits for what the earlier run was just deleting: until that is gone, it can be neither written nor put back. */
+export async function untilSettled(client: KubeClient, leftovers: Leftovers, signal: AbortSignal): Promise<void> {
+  await each([...leftovers.values()], AT_ONCE, async ({ ref }) => {
+    const live = await client.get(ref, signal);
+    if (live?.metadata.deletionTimestamp !== undefined) await untilGone(client, ref, live, signal);
+  });
 }
 
 /** A footprint that goes back to before the earlier run, if that wrote the object. */

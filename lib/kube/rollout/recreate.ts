@@ -1,10 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError } from '../client/api-error.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import type { ObjectRef } from '../client/resource.ts';
 import type { KubeObject } from '../objects.ts';
-
-const LOOK_EVERY = 200;
+import { untilGone } from './until-gone.ts';
 
 /** What goes with more than itself when it is deleted: data, everything inside, all objects of a kind. */
 const IRREPLACEABLE = ['Namespace', 'PersistentVolume', 'PersistentVolumeClaim', 'CustomResourceDefinition'];
@@ -30,13 +28,9 @@ export function immutableFieldOf(error: unknown): string | undefined {
 export async function removeAndWait(
   client: KubeClient,
   ref: ObjectRef,
-  { metadata: { uid } }: KubeObject,
+  live: KubeObject,
   signal: AbortSignal,
 ): Promise<void> {
-  await client.remove(ref, uid, signal);
-  for (;;) {
-    const live = await client.get(ref, signal);
-    if (live === undefined || live.metadata.uid !== uid) return;
-    await sleep(LOOK_EVERY, undefined, { signal });
-  }
+  await client.remove(ref, live.metadata.uid, signal);
+  await untilGone(client, ref, live, signal);
 }

@@ -27,7 +27,7 @@ import { planRollout } from './plan.ts';
 import type { Step } from './plan.ts';
 import { previewOf, tellPreview } from './preview.ts';
 import { abandonedBy, prune } from './prune.ts';
-import { leftoversIn, orphansOf, sinceBefore } from './recover.ts';
+import { leftoversIn, orphansOf, sinceBefore, untilSettled } from './recover.ts';
 import type { Leftovers } from './recover.ts';
 import type { RolloutReport, RolloutResult } from './report.ts';
 import type { RolloutRequest } from './request.ts';
@@ -126,6 +126,7 @@ class Rollout {
     await this.#takeUpBeside(application, staged);
     this.#leftovers = new Map([...own, ...made.map((home) => [keyOf(home.ref), home] as const)]);
     for (const [key, footprint] of this.#leftovers) this.#begun.set(key, footprint);
+    await untilSettled(this.#session.client, left, this.#session.limit);
   }
 
   /** Puts back what an earlier run has written into the stable version, and waits until that is healthy. */
