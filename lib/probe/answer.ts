@@ -45,16 +45,15 @@ export function jsonOf(answer: Answer): JsonValue {
 }
 
 /**
- * The one value at a path, or the list of several.
+ * The value at a path: of a path that may lead to several places, the list of all that are there.
  *
- * @throws Complaint where there is none, which names what there is
+ * @throws Complaint where there is nothing, which names what there is
  */
 export function valueAt(value: JsonValue, path: JsonPath): JsonValue {
   const found = path.find(value);
-  if (found.length > 1) return found;
-  const [only] = found;
-  if (only === undefined) throw new Complaint(`answered ${shown(value)}, which has nothing at ${path.text}`);
-  return only;
+  const [first] = found;
+  if (first === undefined) throw new Complaint(`answered ${shown(value)}, which has nothing at ${path.text}`);
+  return path.isSingular ? first : found;
 }
 
 export function textOf({ body }: Answer): string {

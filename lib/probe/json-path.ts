@@ -6,6 +6,8 @@ type Step = (value: JsonValue) => readonly JsonValue[];
 /** A way to places in a JSON value. */
 export interface JsonPath {
   readonly text: string;
+  /** It leads to one place at most: there is no slice, `*` or `..` in it. */
+  readonly isSingular: boolean;
   /** All values there, in their order; none where there is nothing. */
   readonly find: (value: JsonValue) => readonly JsonValue[];
 }
@@ -15,9 +17,21 @@ export class JsonPathFault extends Error {
   override readonly name = 'JsonPathFault';
 }
 
-/** A segment at the beginning of a text: `.name`, `['name']`, `[0]`, `[1:3]`, `[*]`, `..name`. */
-const SEGMENT =
-  /^(?<deep>\.\.)?(?:(?:(?<=\.\.)|(?<!\.\.)\.)(?:(?<name>[\p{L}_][\p{L}\p{N}_-]*)|(?<star>\*))|(?:\[\s*(?:'(?<single>(?:[^'\\]|\\.)*)'|"(?<double>(?:[^"\\]|\\.)*)"|(?<all>\*)|(?<from>-?\d+)?(?<slice>\s*:\s*(?<to>-?\d+)?)?)\s*\]))/u;
+interface Segment {
+  readonly step: Step;
+  /** Leads to one place at most. */
+  readonly isSingular: boolean;
+}
+
+/** What a segment may look like at the beginning of a text, and what it does. */
+const FORMS: readonly (readonly [RegExp, (parts: readonly (string | undefined)[]) => Segment])[] = [
+  [/^\.([\p{L}_][\p{L}\p{N}_-]*)/u, ([name = '']) => ({ step: member(name), isSingular: true })],
+  [/^\[\s*'((?:[^'\\]|\\.)*)'\s*\]/, ([name = '']) => ({ step: member(unescaped(name)), isSingular: true })],
+  [/^\[\s*"((?:[^"\\]|\\.)*)"\s*\]/, ([name = '']) => ({ step: member(unescaped(name)), isSingular: true })],
+  [/^\[\s*(-?\d+)\s*\]/, ([index]) => ({ step: item(Number(index)), isSingular: true })],
+  [/^\[\s*(-?\d+)?\s*:\s*(-?\d+)?\s*\]/, ([from, to]) => ({ step: slice(from, to), isSingular: false })],
+  [/^(?:\.\*|\[\s*\*\s*\])/, () => ({ step: children, isSingular: false })],
+];
 
 /**
  * Reads a JSON path of RFC 9535: names, indexes (`[-1]` is the last), slices, `*` and `..`. Filters and scripts are not there:
@@ -27,29 +41,51 @@ const SEGMENT =
  */
 export function parseJsonPath(text: string): JsonPath {
   if (!text.startsWith('$')) throw new JsonPathFault(`the path ${JSON.stringify(text)} does not begin with $`);
-  const steps: Step[] = [];
+  const segments: Segment[] = [];
   let rest = text.slice(1);
   while (rest !== '') {
-    const match = SEGMENT.exec(rest);
-    const step = match?.groups && stepOf(match.groups);
-    if (match === null || step === undefined) {
+    const found = firstSegment(rest);
+    if (found === undefined) {
       throw new JsonPathFault(`the path ${JSON.stringify(text)} cannot be read from ${JSON.stringify(rest)} on`);
     }
-    steps.push(match.groups?.deep === undefined ? step : (value) => withAllBelow(value).flatMap(step));
-    rest = rest.slice(match[0].length);
+    segments.push(found.segment);
+    rest = rest.slice(found.length);
   }
-  return { text, find: (value) => steps.reduce<readonly JsonValue[]>((found, step) => found.flatMap(step), [value]) };
+  return {
+    text,
+    isSingular: segments.every(({ isSingular }) => isSingular),
+    find: (value) => segments.reduce<readonly JsonValue[]>((found, { step }) => found.flatMap(step), [value]),
+  };
 }
 
-function stepOf(groups: Readonly<Record<string, string | undefined>>): Step | undefined {
-  const { name, single, double, star, all, from, slice, to } = groups;
-  const key = name ?? single ?? double;
-  if (key !== undefined) return member(name ?? key.replace(/\\(.)/g, '$1'));
-  if (star !== undefined || all !== undefined) return children;
-  if (slice !== undefined) {
-    return (value) => (isList(value) ? value.slice(Number(from ?? 0), to === undefined ? undefined : Number(to)) : []);
+function firstSegment(text: string): { readonly segment: Segment; readonly length: number } | undefined {
+  const isDeep = text.startsWith('..');
+  // Of `..name` and `..[0]`, what is looked for below is `.name` and `[0]`.
+  const skipped = isDeep ? (text[2] === '[' ? 2 : 1) : 0;
+  for (const [form, read] of FORMS) {
+    const match = form.exec(text.slice(skipped));
+    if (match === null) continue;
+    const { step, isSingular } = read(match.slice(1));
+    const deepStep: Step = (value) => withAllBelow(value).flatMap(step);
+    const segment = isDeep ? { step: deepStep, isSingular: false } : { step, isSingular };
+    return { segment, length: skipped + match[0].length };
   }
-  return from === undefined ? undefined : (value) => (isList(value) ? value.slice(Number(from)).slice(0, 1) : []);
+  return undefined;
+}
+
+function unescaped(name: string): string {
+  return name.replace(/\\(.)/g, '$1');
+}
+
+function item(index: number): Step {
+  return (value) => {
+    const found = isList(value) ? value.at(index) : undefined;
+    return found === undefined ? [] : [found];
+  };
+}
+
+function slice(from: string | undefined, to: string | undefined): Step {
+  return (value) => (isList(value) ? value.slice(Number(from ?? 0), to === undefined ? undefined : Number(to)) : []);
 }
 
 function member(key: string): Step {

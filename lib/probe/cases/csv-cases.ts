@@ -6,13 +6,16 @@ import { CaseFault } from './fields.ts';
 import { type CaseDefaults, readCase, type ScoreCase } from './score-case.ts';
 
 /** Columns that say something of the case itself; all others are fields of its request. */
-const OWN = ['name', 'request', 'requestFile', 'contentType', 'status', 'expected', 'answerPath', 'topK', 'tolerance'];
+const OWN = [
+  ...['name', 'request', 'requestFile', 'contentType', 'status'],
+  ...['expected', 'answerPath', 'topK', 'tolerance', 'relativeTolerance'],
+];
 /** Of these, those that are always text. */
 const TEXTS = ['name', 'requestFile', 'contentType', 'answerPath'];
 
 /**
  * Reads cases from CSV. The first line names the columns: those of a case, and fields of the request, where `file:image` makes a field
- * `image` of a file in base64, and `text:note` one of a file's text.
+ * `image` of a file in base64, `text:note` one of a file's text, and `field:name` one that is called like a column of a case.
  *
  * @throws CaseFileFault
  */
@@ -66,8 +69,9 @@ function caseOf(row: readonly CsvCell[], columns: readonly string[], defaults: C
 }
 
 function requestField(cell: CsvCell, column: string): Readonly<Record<string, JsonValue>> {
-  const [, kind, field = ''] = /^(file|text):(.+)$/.exec(column) ?? [];
-  return kind === undefined ? { [column]: valueOf(cell, column) } : { [field]: { [`$${kind}`]: cell.text } };
+  const [, kind, field = ''] = /^(file|text|field):(.+)$/.exec(column) ?? [];
+  if (kind === undefined || kind === 'field') return { [kind === undefined ? column : field]: valueOf(cell, column) };
+  return { [field]: { [`$${kind}`]: cell.text } };
 }
 
 /** Numbers, `true`, `false`, `null`, lists and objects are what they look like, unless they stand in quotes. */

@@ -29,6 +29,8 @@ describe('a JSON path', () => {
     ['$.predictions[0].*', ['cat', 0.9]],
     ['$.missing.deep', []],
     ['$.predictions[7]', []],
+    ['$.predictions[-7]', []],
+    ['$..[0].label', ['cat']],
     ['$.result[0]', []],
     ['$.constructor', []],
     ['$.__proto__', []],

@@ -67,6 +67,13 @@ describe('a score case', () => {
     assert.match((await top('cat', 2, '$.labels[0]')) ?? '', /is no list to look for "cat" in/);
   });
 
+  it('takes a path that may lead to several places for a list, also where there is one', async () => {
+    const request = { predictions: [{ label: 'cat' }] };
+    const answerPath = '$.predictions[*].label';
+    assert.equal(await problemOf({ request, expected: 'cat', topK: 3, answerPath }), undefined);
+    assert.equal(await problemOf({ request, expected: ['cat'], answerPath }), undefined);
+  });
+
   for (const [assertion, problem] of [
     [{ path: '$.a', equals: 1 }, undefined],
     [{ path: '$.a', equals: 2 }, 'answered 1 at $.a: 1 is not 2'],

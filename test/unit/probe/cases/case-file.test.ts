@@ -56,6 +56,12 @@ describe('a file of score cases', () => {
     assert.equal(file.cases[0]?.tolerance.absolute, 0.1);
   });
 
+  it('may have fields in CSV that are called like columns of a case', async () => {
+    const file = await read('cases.csv', 'field:name,expected,relativeTolerance\nAda,1,0.5\n');
+    assert.deepEqual(await sent(file), [['line 2', 'application/json', '{"name":"Ada"}', 1]]);
+    assert.equal(file.cases[0]?.tolerance.relative, 0.5);
+  });
+
   it('takes the whole request as JSON from a column of CSV', async () => {
     const file = await read('cases.csv', 'request,expected\n"{""input"": [1, 2]}","[0.5, 1]"\n');
     assert.deepEqual(await sent(file), [['line 2', 'application/json', '{"input":[1,2]}', [0.5, 1]]]);
