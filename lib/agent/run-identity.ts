@@ -5,6 +5,8 @@ export interface RunIdentity {
   /** `shop 20261125.3, job Deploy`. */
   readonly name: string;
   readonly url: string | undefined;
+  /** The commit that it runs for. */
+  readonly commit: string | undefined;
 }
 
 /** Which run this is, as far as the agent knows it. */
@@ -23,7 +25,11 @@ export function runIdentity(agent: Agent): RunIdentity {
     ...(job === undefined ? [] : [`job ${job}`]),
     ...(attempt === undefined || attempt === '1' ? [] : [`attempt ${attempt}`]),
   ];
-  return { name: [run === '' ? 'a run' : run, ...details].join(', '), url: runUrl(agent) };
+  return {
+    name: [run === '' ? 'a run' : run, ...details].join(', '),
+    url: runUrl(agent),
+    commit: agent.variable('Build.SourceVersion'),
+  };
 }
 
 /** The run's page: `Build.BuildUri` is no address that a browser knows. */

@@ -17,6 +17,7 @@ export async function rolloutRequest(agent: Agent): Promise<RolloutRequest> {
     goal: await goalOf(agent, namespace ?? access.namespace ?? 'default'),
     strategy: await strategyOf(agent),
     namespace,
+    createNamespace: inputs.flag('createNamespace'),
     applicationName: inputs.optionalText('applicationName'),
     run: runIdentity(agent),
     dryRun: inputs.flag('dryRun'),

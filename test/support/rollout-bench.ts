@@ -14,7 +14,7 @@ import { COUNTERS } from '../../lib/kube/rollout/content.ts';
 import { ensureServices } from '../../tools/services/services.ts';
 import { ensureBusyboxImage } from './busybox-image.ts';
 import { runTaskProcess } from './packed-task.ts';
-import type { TaskProcessResult } from './packed-task.ts';
+import type { Connection, TaskProcessResult } from './packed-task.ts';
 
 const kind = (apiVersion: string, name: string, plural: string, namespaced = true): Resource => ({
   apiVersion,
@@ -67,6 +67,8 @@ export interface RolloutParts {
   readonly inputs?: Readonly<Record<string, string>>;
   /** Variables of the run, such as `Build.BuildNumber`. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Connections besides the one to the cluster. */
+  readonly connections?: readonly Connection[];
   /** Another kubeconfig than the administrator's. */
   readonly kubeconfig?: string;
   readonly signal?: AbortSignal;
@@ -178,6 +180,7 @@ export class RolloutBench {
             },
             data: { authorizationType: 'Kubeconfig' },
           },
+          ...(parts.connections ?? []),
         ],
         ...(parts.variables === undefined ? {} : { variables: parts.variables }),
         ...(parts.signal === undefined ? {} : { signal: parts.signal }),

@@ -8,6 +8,8 @@ export interface Run {
   /** `shop 20261125.3, job Deploy`. */
   readonly name: string;
   readonly url: string | undefined;
+  /** The commit that it ran for. */
+  readonly commit?: string | undefined;
 }
 
 /** One state of the application that was rolled out and became ready. */

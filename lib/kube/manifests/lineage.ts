@@ -28,7 +28,7 @@ export interface RunFacts {
   /** Where people read about it. */
   readonly url: string | undefined;
   /** Of the repository that the run is of. */
-  readonly commit: string | undefined;
+  readonly commit?: string | undefined;
 }
 
 /** Whatever carries labels and annotations: an object, or the template of pods. */

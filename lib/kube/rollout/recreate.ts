@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ApiError } from '../client/api-error.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import type { ObjectRef } from '../client/resource.ts';
@@ -10,6 +11,14 @@ const IRREPLACEABLE = ['Namespace', 'PersistentVolume', 'PersistentVolumeClaim',
 /** Whether an object may be deleted and made anew where Kubernetes does not let it be changed. A Pod has no other way. */
 export function mayRecreate(kind: string, recreate: boolean): boolean {
   return kind === 'Pod' || (recreate && !IRREPLACEABLE.includes(kind));
+}
+
+/**
+ * Whether a Pod would run something else. Its image may be changed where it is, but then it stays ready while its container is
+ * exchanged, and nobody could tell when, or whether, the new one serves.
+ */
+export function isAnotherPod(before: KubeObject, preview: KubeObject): boolean {
+  return before.kind === 'Pod' && !isDeepStrictEqual(before.spec, preview.spec);
 }
 
 /** How API servers say of the kinds they know that a field cannot be changed. */

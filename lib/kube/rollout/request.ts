@@ -21,6 +21,8 @@ export interface RolloutRequest {
   readonly strategy: Strategy;
   /** Every object goes there; without it, each keeps its own namespace. */
   readonly namespace: string | undefined;
+  /** Make the namespaces that are missing. */
+  readonly createNamespace: boolean;
   /** What the application is called; without it, like its first workload. */
   readonly applicationName: string | undefined;
   /** The run that this rollout is part of. */

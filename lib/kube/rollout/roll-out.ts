@@ -12,6 +12,7 @@ import { explained } from '../client/kube-client.ts';
 import { NAMESPACES } from '../client/resource.ts';
 import type { ObjectRef } from '../client/resource.ts';
 import { diagnose } from '../diagnosis/diagnose.ts';
+import { withRunFacts } from '../manifests/lineage.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { awaitReady, NotReadyError } from '../readiness/await-ready.ts';
 import type { RolloutReporter } from '../reporter.ts';
@@ -23,6 +24,7 @@ import { beginningNow, reportOf } from './course.ts';
 import type { Course } from './course.ts';
 import { endingWith, namingTheLate } from './failure.ts';
 import { beginning, completed, left, undone, waiting } from './journal.ts';
+import { BY_INPUT, missingNamespaces } from './missing-namespaces.ts';
 import { planRollout } from './plan.ts';
 import type { Step } from './plan.ts';
 import { previewOf, tellPreview } from './preview.ts';
@@ -104,7 +106,8 @@ class Rollout {
     const { goal } = this.#request;
     const application = await this.#application();
     this.#course = { ...this.#course, application: application.name };
-    if (goal.action === 'deploy') this.#manifests = goal.manifests;
+    if (goal.action === 'deploy')
+      this.#manifests = [...goal.manifests, ...(await this.#missingNamespaces(goal.manifests))];
     // To look only, it need not be held.
     if (this.#request.dryRun) await this.#session.lookAt(application);
     else await this.#takeHold(application);
@@ -175,6 +178,14 @@ class Rollout {
     return findApplication(this.#session.client, choice, this.#session.limit);
   }
 
+  /** Namespaces to be made, if that was asked for. */
+  async #missingNamespaces(manifests: readonly ManifestObject[]): Promise<readonly ManifestObject[]> {
+    const { createNamespace, namespace, access } = this.#request;
+    if (!createNamespace) return [];
+    const place = { namespace, fallback: access.namespace ?? 'default' };
+    return missingNamespaces(this.#session.client, manifests, place, this.#session.limit);
+  }
+
   /** What is known of an application lives in its namespace, so that has to be there before everything else. */
   async #makeHome({ namespace: name }: Application): Promise<Footprint> {
     const home = this.#manifests.find(({ object }) => object.kind === 'Namespace' && object.metadata.name === name);
@@ -217,8 +228,12 @@ class Rollout {
       fallback: access.namespace ?? 'default',
     };
     const steps = await planRollout(client, this.#manifests, place, limit);
-    this.#course = { ...this.#course, steps };
-    this.#placed = steps.map(({ desired, source }) => ({ object: desired, source }));
+    // What tells of this run, and what only this run makes, is no part of the application's revision.
+    this.#placed = steps
+      .filter(({ source }) => source !== BY_INPUT)
+      .map(({ desired, source }) => ({ object: desired, source }));
+    const signed = steps.map((step) => ({ ...step, desired: withRunFacts(step.desired, this.#request.run) }));
+    this.#course = { ...this.#course, steps: signed };
     await this.#judge('first');
   }
 

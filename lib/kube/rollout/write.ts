@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
 import { ApiError } from '../client/api-error.ts';
 import type { KubeClient } from '../client/kube-client.ts';
+import { keepingLineage } from '../manifests/lineage.ts';
 import { inLevels } from '../manifests/order.ts';
 import type { KubeObject } from '../objects.ts';
 import type { RolloutReporter } from '../reporter.ts';
@@ -11,7 +12,7 @@ import type { Symptom } from '../readiness/verdict.ts';
 import { isSameContent } from './content.ts';
 import { each } from './each.ts';
 import type { Step } from './plan.ts';
-import { immutableFieldOf, mayRecreate, removeAndWait } from './recreate.ts';
+import { immutableFieldOf, isAnotherPod, mayRecreate, removeAndWait } from './recreate.ts';
 import { explainApply } from './refusal.ts';
 
 /** So many objects are judged or written at once. */
@@ -50,7 +51,7 @@ export async function dryRun(
   await each(steps, AT_ONCE, async (step) => {
     try {
       const { preview, recreates } = await judge(client, step, options);
-      judged.set(step, { ...(recreates ? step : keepingReplicas(step, preview)), preview, recreates });
+      judged.set(step, recreates ? { ...step, preview, recreates } : settled(step, preview));
       const vain = vainEffortOf(preview, step.desired);
       if (vain !== undefined) throw new DeliveryError(vain.code, vain);
     } catch (error) {
@@ -74,7 +75,8 @@ async function judge(
   { force, recreate, signal }: WriteOptions,
 ): Promise<{ readonly preview: KubeObject; readonly recreates: boolean }> {
   try {
-    return { preview: await client.apply(ref, desired, { dryRun: true, force }, signal), recreates: false };
+    const preview = await client.apply(ref, desired, { dryRun: true, force }, signal);
+    return { preview, recreates: before !== undefined && isAnotherPod(before, preview) };
   } catch (error) {
     const isPossible = before !== undefined && mayRecreate(ref.resource.kind, recreate);
     if (!isPossible || immutableFieldOf(error) === undefined) throw error;
@@ -84,6 +86,15 @@ async function judge(
     const preview = await client.apply({ ...ref, name }, stranger, { dryRun: true, force }, signal);
     return { preview: { ...preview, metadata: { ...preview.metadata, name: ref.name } }, recreates: true };
   }
+}
+
+/** A step whose object only changes: what of it stays, stays as it is. */
+function settled(step: Step, preview: KubeObject): Step {
+  const kept = keepingReplicas(step, preview);
+  const { before } = step;
+  if (before === undefined) return { ...kept, preview, recreates: false };
+  const keeping = (object: KubeObject): KubeObject => keepingLineage(object, before, preview, isSameContent);
+  return { ...kept, desired: keeping(kept.desired), preview: keeping(preview), recreates: false };
 }
 
 /**
