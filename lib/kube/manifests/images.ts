@@ -91,16 +91,6 @@ export function substituteImages(
   };
 }
 
-/** The images that an object's containers use. */
-export function imagesOf(object: KubeObject): readonly string[] {
-  const images = new Set<string>();
-  rewrite({ ...object, metadata: undefined }, (image) => {
-    images.add(image);
-    return image;
-  });
-  return [...images];
-}
-
 /** The repository of an image with the defaults of Docker Hub written out, so that two spellings compare equal. */
 export function repositoryOf(image: string): string {
   const name = image.replace(/@[^@]*$/, '').replace(/:[\w.-]*$/, '');

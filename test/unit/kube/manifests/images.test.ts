@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readImagePaths } from '../../../../lib/kube/manifests/image-paths.ts';
-import { imagesOf, readSubstitutions, repositoryOf, substituteImages } from '../../../../lib/kube/manifests/images.ts';
+import { readSubstitutions, repositoryOf, substituteImages } from '../../../../lib/kube/manifests/images.ts';
+import { namedImages } from '../../../../lib/kube/manifests/named-images.ts';
 import type { KubeObject } from '../../../../lib/kube/objects.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
@@ -16,7 +17,7 @@ function object(kind: string, spec: object): KubeObject {
 /** The images of `target` after the lines of the input were put in place. */
 function substituted(target: KubeObject, ...lines: readonly string[]): readonly string[] {
   const { objects } = substituteImages([{ object: target, source: 'a.yaml:1' }], readSubstitutions(lines));
-  return objects.flatMap((one) => imagesOf(one.object));
+  return namedImages(objects.map((one) => one.object));
 }
 
 describe('images', () => {
