@@ -2,6 +2,7 @@ import type { DockerCli } from '../docker-cli.ts';
 import type { ContainerNetwork } from './container-settings.ts';
 import type { ContainerState } from './container-state.ts';
 import { remoteEngineHost } from './engine-address.ts';
+import { checkPortFree } from './free-port.ts';
 import { findOwnContainer } from './own-container.ts';
 
 /** How the service in a container is reached from here. */
@@ -19,6 +20,7 @@ export interface Reach {
  * another machine, the port is published there.
  *
  * @param hostPort the port to publish at; undefined: a free one
+ * @throws DeliveryError `PORT_IN_USE`
  */
 export async function findReach(
   docker: DockerCli,
@@ -27,6 +29,7 @@ export async function findReach(
 ): Promise<Reach> {
   const own = await findOwnContainer(docker, signal);
   if (own !== undefined && own.networkMode !== 'host') {
+    await checkPortFree(port);
     return {
       network: { kind: 'shared', container: own.id },
       urlOf: () => new URL(`http://127.0.0.1:${port}`),

@@ -188,7 +188,7 @@ describe('TestModelImage', function () {
   });
 
   it('finds out why a service is never healthy', async () => {
-    const inputs = { startTimeoutSeconds: '2' };
+    const inputs = { startTimeoutSeconds: '5' };
     const [closed, elsewhere, unknown] = await Promise.all(
       [{ env: 'BIND=127.0.0.1' }, { env: 'PORT=9000' }, { healthPath: '/ready' }].map((each) =>
         run({ ...inputs, ...each }),
@@ -304,31 +304,48 @@ describe('TestModelImage', function () {
     }
   });
 
-  it('shares the network of the agent where that is a container itself, and knows where its folders really are', async () => {
-    const socket = engine.replace('unix://', '');
-    const mounts = [
-      ...[...VOLUMES, `${ROOT}:${ROOT}:ro`, `${tmpdir()}:${tmpdir()}`, `${folder.path}:/elsewhere`],
-      ...[`${socket}:/var/run/docker.sock`, `${findProgram('docker') ?? ''}:/usr/bin/docker:ro`],
-    ].flatMap((volume) => ['--volume', volume]);
-    // The agent's variables go in by their names, for some have several lines.
-    const script =
-      'names=$(env | grep -oE "^(INPUT|AGENT|SYSTEM|BUILD)_[A-Z0-9_]*" | sed "s/^/--env /"); exec docker run --rm $names "$@"';
-    folder.write('.', { 'service.mjs': readFileSync(SERVICE) });
-    const volumes = [...VOLUMES, '/elsewhere/service.mjs:/service.mjs:ro', '/elsewhere/mark:/mark'].join('\n');
-    const inputs = {
-      volumes,
-      checks: '/version $.model == 7',
-      scoreCases: cases({ request: { input: [1] }, expected: { result: 2 } }),
+  describe('where the agent is a container itself', () => {
+    /** Runs the task in a container that has the engine's socket, after a command of the shell. */
+    const runInside = (inputs: Readonly<Record<string, string>>, before = 'true'): Promise<TaskProcessResult> => {
+      const mounts = [
+        ...[...VOLUMES, `${ROOT}:${ROOT}:ro`, `${tmpdir()}:${tmpdir()}`, `${folder.path}:/elsewhere`],
+        ...[
+          `${engine.replace('unix://', '')}:/var/run/docker.sock`,
+          `${findProgram('docker') ?? ''}:/usr/bin/docker:ro`,
+        ],
+      ].flatMap((volume) => ['--volume', volume]);
+      // The agent's variables go in by their names, for some have several lines.
+      const script =
+        'names=$(env | grep -oE "^(INPUT|AGENT|SYSTEM|BUILD)_[A-Z0-9_]*" | sed "s/^/--env /"); exec docker run --rm $names "$@"';
+      const inside = [
+        '--env',
+        'DOCKER_HOST=unix:///var/run/docker.sock',
+        image,
+        'sh',
+        '-c',
+        `${before}; exec "$@"`,
+        'sh',
+      ];
+      folder.write('.', { 'service.mjs': readFileSync(SERVICE) });
+      const volumes = [...VOLUMES, '/elsewhere/service.mjs:/service.mjs:ro', '/elsewhere/mark:/mark'].join('\n');
+      return run({ volumes, ...inputs }, { wrapper: ['sh', '-c', script, 'sh', ...mounts, ...inside] });
     };
-    const { log } = failed(
-      await run(inputs, {
-        wrapper: ['sh', '-c', script, 'sh', ...mounts, '--env', 'DOCKER_HOST=unix:///var/run/docker.sock', image],
-      }),
-      'SERVICE_CHECKS_FAILED',
-      /1 of \d checks .* case 1 /,
-    );
-    assert.match(log, /whose port 8000 is reached in the network of this agent/);
-    assert.match(log, /✓ GET \/version \$\.model == 7/);
+
+    it('shares its network, and knows where its folders really are', async () => {
+      const scoreCases = cases({ request: { input: [1] }, expected: { result: 2 } });
+      const { log } = failed(
+        await runInside({ checks: '/version $.model == 7', scoreCases }),
+        'SERVICE_CHECKS_FAILED',
+        /1 of \d checks .* case 1 /,
+      );
+      assert.match(log, /whose port 8000 is reached in the network of this agent/);
+      assert.match(log, /✓ GET \/version \$\.model == 7/);
+    });
+
+    it('does not take another service in its network for the one to test', async () => {
+      const result = await runInside({}, 'httpd -p 8000 -h /www');
+      failed(result, 'PORT_IN_USE', /something listens on port 8000 already/);
+    });
   });
 
   it('pulls a private image with the connection, and tells where it lacks the right', async () => {
