@@ -4,8 +4,8 @@ import { Slots } from './slots.ts';
 export const PIECE = 8 * 1024 * 1024;
 /** Files up to this size, in bytes, take so little memory that many more of them may be under way. */
 export const SMALL = 256 * 1024;
-/** Small ones at once: 16 MiB of memory, and enough requests to hide the distance to a store. */
-export const SMALL_AT_ONCE = 64;
+/** Small ones at once: 8 MiB of memory, and enough requests to hide the distance to a store. */
+export const SMALL_AT_ONCE = 32;
 
 /** What pieces are read into, and with it how many are under way at once. */
 export interface PieceMemory {
@@ -17,33 +17,44 @@ export interface PieceMemory {
 
 /**
  * A fixed number of buffers that are used again and again: fresh ones for each piece would lie about until the garbage
- * collector came for them, at the peak 70 MB of them. Small pieces have memory of just their size, and places of their own.
+ * collector came for them, at the peak 70 MB of them. Small pieces have buffers of their own.
  */
 export class ReusedMemory implements PieceMemory {
-  readonly #slots: Slots;
-  readonly #small = new Slots(SMALL_AT_ONCE);
-  readonly #free: Buffer[] = [];
+  readonly #large: Buffers;
+  readonly #small = new Buffers(SMALL_AT_ONCE, SMALL);
 
   constructor(pieces: number) {
-    this.#slots = new Slots(pieces);
+    this.#large = new Buffers(pieces, PIECE);
   }
 
   async acquire(bytes: number): Promise<Buffer> {
-    if (bytes <= SMALL) {
-      await this.#small.acquire();
-      return Buffer.allocUnsafeSlow(bytes);
-    }
-    await this.#slots.acquire();
-    const memory = this.#free.pop() ?? Buffer.allocUnsafeSlow(PIECE);
+    const memory = await (bytes <= SMALL ? this.#small : this.#large).acquire();
     return memory.subarray(0, bytes);
   }
 
   release({ buffer }: Buffer): void {
-    if (buffer.byteLength <= SMALL) {
-      this.#small.release();
-      return;
-    }
-    this.#free.push(Buffer.from(buffer));
+    (buffer.byteLength === SMALL ? this.#small : this.#large).release(Buffer.from(buffer));
+  }
+}
+
+/** Buffers of one size. */
+class Buffers {
+  readonly #slots: Slots;
+  readonly #size: number;
+  readonly #free: Buffer[] = [];
+
+  constructor(count: number, size: number) {
+    this.#slots = new Slots(count);
+    this.#size = size;
+  }
+
+  async acquire(): Promise<Buffer> {
+    await this.#slots.acquire();
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#size);
+  }
+
+  release(buffer: Buffer): void {
+    this.#free.push(buffer);
     this.#slots.release();
   }
 }

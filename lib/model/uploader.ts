@@ -24,7 +24,7 @@ export class NameTaken extends Error {
 
 /**
  * Sends files to a store while one reader reads them in turn: the reader goes on to the next piece, and the next file,
- * while up to eight pieces and 64 small files are under way, so many small files move as fast as one large one. What is in the store
+ * while up to eight pieces and 32 small files are under way, so many small files move as fast as one large one. What is in the store
  * already, under the same name and with the same content, is not sent.
  *
  * Throws {@link NameTaken} and what the store throws.
