@@ -11,10 +11,17 @@ export interface Baseline {
   readonly allowance: number;
 }
 
-/** What is compared. How long a service takes to start says more of the machine than of the service. */
-const COMPARED: readonly Measure[] = ['p50', 'p95', 'p99', 'throughput', 'memory'];
-/** Differences below are those of any two runs. */
-const NOISE = { p50: 1, p95: 2, p99: 5, throughput: 0, memory: 16 * 1024 ** 2 } as const;
+/**
+ * What is compared, and how far any two runs are apart, which means nothing. How long a service takes to start says more of the
+ * machine than of the service.
+ */
+const NOISE = new Map<Measure, number>([
+  ['p50', 1],
+  ['p95', 2],
+  ['p99', 5],
+  ['throughput', 0],
+  ['memory', 16 * 1024 ** 2],
+]);
 
 /**
  * Reads the measurements of the results file of an earlier run; undefined where there is no such file, as in the first run.
@@ -29,7 +36,7 @@ export async function readBaseline(path: string): Promise<Measurements | undefin
   if (text === undefined) return undefined;
   const measured = measurementsIn(path, text);
   return Object.fromEntries(
-    COMPARED.flatMap((measure) => {
+    [...NOISE.keys()].flatMap((measure) => {
       const value = measured[measure];
       return typeof value === 'number' ? [[measure, value]] : [];
     }),
@@ -46,20 +53,17 @@ function measurementsIn(path: string, text: string): JsonObject {
   throw invalid(path, 'holds no object "measurements"');
 }
 
-/** Holds measurements against those of an earlier run. */
+/** Holds measurements against those of an earlier run. What that has measured must have been measured again. */
 export function compareWithBaseline({ measurements, allowance }: Baseline, now: Measurements): readonly CheckResult[] {
-  return COMPARED.flatMap((measure) => {
+  return [...NOISE].flatMap(([measure, noise]) => {
     const [before, after] = [measurements[measure], now[measure]];
-    if (before === undefined || after === undefined || Number.isNaN(after)) return [];
+    if (before === undefined) return [];
+    const name = `${measure} at most ${Math.round(allowance * 100)} % worse than ${formatMeasure(measure, before)}`;
+    const result = { kind: 'latency', name, milliseconds: 0 } as const;
+    if (after === undefined || Number.isNaN(after)) return [failed(result, 'was not measured')];
     const worse = smallerIsBetter(measure) ? after - before : before - after;
-    const percent = Math.round(allowance * 100);
-    const result = {
-      kind: 'latency',
-      name: `${measure} at most ${percent} % worse than ${formatMeasure(measure, before)}`,
-      milliseconds: 0,
-    } as const;
-    if (worse <= Math.max(before * allowance, NOISE[measure as keyof typeof NOISE])) return [passed(result)];
-    return [failed(result, `was ${formatMeasure(measure, after)}`)];
+    const isGood = worse <= Math.max(before * allowance, noise);
+    return [isGood ? passed(result) : failed(result, `was ${formatMeasure(measure, after)}`)];
   });
 }
 

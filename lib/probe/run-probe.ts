@@ -2,7 +2,7 @@ import { type Baseline, compareWithBaseline } from './baseline.ts';
 import type { CaseFile } from './cases/case-file.ts';
 import { encodeRequest } from './cases/embedded-files.ts';
 import { type EndpointCheck, runEndpointChecks } from './endpoint-check.ts';
-import { type Latency, measureLatency } from './latency.ts';
+import { type Latency, type LoadRequest, measureLatency } from './latency.ts';
 import { checkLimits, type Limit, type Measurements, parseLimit } from './limits.ts';
 import { type Metrics, metricsOf } from './metrics.ts';
 import { type CheckResult, failed, passed } from './result.ts';
@@ -42,8 +42,8 @@ export interface ProbeListener {
   readonly onProgress: (fraction: number, doing: string) => void;
 }
 
-/** A load is of requests that are in memory: of as many cases as this, in turn. */
-const MOST_BODIES = 100;
+/** A load is of requests that are in memory, for reading files would be measured as well: of so many bytes of them, in turn. */
+const BODIES_LIMIT = 256 * 1024 * 1024;
 
 /** Looks at a healthy service: its endpoints, the answers to score cases, and how fast they come. */
 export async function runProbe(
@@ -106,10 +106,7 @@ async function measure(
   signal: AbortSignal,
 ): Promise<Latency | undefined> {
   if (caseFile === undefined || load.requests === 0) return undefined;
-  const cases = caseFile.cases.slice(0, MOST_BODIES);
-  const requests = await Promise.all(
-    cases.map(async (each) => ({ ...(await encodeRequest(each, caseFile.folder)), status: each.status })),
-  );
+  const requests = await loadRequests(caseFile);
   return measureLatency(
     {
       ...{ path: scorePath, requests, warmUp: load.warmUp, count: load.requests, concurrency: load.concurrency },
@@ -118,6 +115,18 @@ async function measure(
     service,
     signal,
   );
+}
+
+async function loadRequests({ cases, folder }: CaseFile): Promise<readonly LoadRequest[]> {
+  const requests: LoadRequest[] = [];
+  let bytes = 0;
+  for (const each of cases) {
+    const request = await encodeRequest(each, folder);
+    bytes += request.body.length;
+    if (bytes > BODIES_LIMIT && requests.length > 0) break;
+    requests.push({ ...request, status: each.status });
+  }
+  return requests;
 }
 
 /** What holds of a load unless a limit says otherwise. */

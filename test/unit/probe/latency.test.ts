@@ -137,6 +137,14 @@ describe('a comparison with an earlier run', () => {
     assert.deepEqual(now(1, 1_000), [undefined, undefined]);
   });
 
+  it('fails where something is not measured any more', () => {
+    const compared = compareWithBaseline({ measurements: { p95: 100 }, allowance: 0.2 }, {});
+    assert.deepEqual(
+      compared.map(({ problem }) => problem),
+      ['was not measured'],
+    );
+  });
+
   it('takes a millisecond for no difference', () => {
     const compared = compareWithBaseline({ measurements: { p50: 0.5 }, allowance: 0.2 }, { p50: 1.4 });
     assert.deepEqual(
