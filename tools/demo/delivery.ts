@@ -110,17 +110,20 @@ export class Delivery {
     return this.#pipeline([BUILD, BUNDLE, PUSH], 'azure-pipelines', {}, (run) => [
       ['model', `run ${run.buildId}, tests passed`],
       [
-        'push',
+        'test',
         `${megabytes(Number(run.output('bundle.bytesSent')))} sent, ${megabytes(Number(run.output('bundle.bytesReused')))} were there`,
       ],
-      [undefined, shortDigest(run.output('bundle.imageDigest'))],
+      [
+        undefined,
+        `${run.output('test.passed')} checks passed, latest is ${shortDigest(run.output('bundle.imageDigest'))}`,
+      ],
     ]);
   }
 
   #release(): Promise<ExampleRun> {
     return this.#pipeline([SCHEDULE, DEPLOY], 'azure-pipelines.release', {}, (run) => [
       ['rollout', `${shortDigest(run.output('latest.imageDigest'))}, not what runs`],
-      [undefined, `${run.output('rollout.result')}, serving`],
+      [undefined, `${run.output('rollout.result')}, ${run.output('test.passed')} checks of its address passed`],
     ]);
   }
 
