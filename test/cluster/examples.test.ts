@@ -111,7 +111,7 @@ describe('the pipelines of examples/digits', function () {
     await bench.close();
   });
 
-  it('publish a model, try it in a pull request, and let it be the latest with a commit', async () => {
+  it('publish a model, try it in a pull request, let it be the latest with a commit, and release that', async () => {
     const training = succeeded(await digits.run('publish-model.yml', { samples: '600' }));
     assert.ok(Number(training.outputs['train.accuracy']) > 0.8);
 
@@ -122,5 +122,9 @@ describe('the pipelines of examples/digits', function () {
     const commit = succeeded(await digits.run('azure-pipelines.yml'));
     assert.equal(commit.outputs['bundle.modelVersion'], '1');
     assert.equal(await digits.digestOf('latest'), commit.outputs['bundle.imageDigest']);
+
+    const night = succeeded(await digits.run('azure-pipelines.release.yml'));
+    assert.equal(night.outputs['rollout.result'], 'deployed');
+    assert.equal(night.outputs['test.failed'], '0');
   });
 });
