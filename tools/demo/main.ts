@@ -53,7 +53,7 @@ async function tell(): Promise<void> {
 
   narrator.say(`\nThe eleven steps, with a model that has learnt from few digits`);
   await delivery.develop();
-  const first = await delivery.deliver({ version: firstVersion, samples: 150, hidden: '64' }, picture);
+  const first = await delivery.deliver({ version: firstVersion, samples: 250, hidden: '64' }, picture);
   narrator.say(`\nSteps 3 to 11 again, with a model that has learnt from many`);
   const better = await delivery.deliver({ version: betterVersion, samples: 1347, hidden: '256,128' }, picture);
 
