@@ -47,7 +47,7 @@ async function tell(): Promise<void> {
     services,
     connections: await connectionsTo(services),
     narrator,
-    variables: { python, baseImage, seed: String(run - 1) },
+    variables: { python, baseImage, seed: String(run - 1), DOCKER_HOST: services.docker.host },
   });
   const [firstVersion, betterVersion] = [String(2 * run - 1), String(2 * run)];
 
