@@ -5,7 +5,7 @@ import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { createDispatcher } from '../../lib/http/dispatcher.ts';
 import { collectManifests } from '../../lib/kube/manifests/collect.ts';
 import type { ManifestSelection } from '../../lib/kube/manifests/collect.ts';
-import type { Chart } from '../../lib/kube/manifests/helm.ts';
+import type { Chart } from '../../lib/kube/manifests/sources/helm.ts';
 import { readSubstitutions } from '../../lib/kube/manifests/images.ts';
 import { withImageFacts } from '../../lib/kube/manifests/lineage.ts';
 import type { ManifestObject } from '../../lib/kube/manifests/manifest-object.ts';

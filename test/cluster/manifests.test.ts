@@ -207,11 +207,13 @@ describe('a rollout of', () => {
         ],
       });
       assertDeployed(run);
-      assert.equal((await bench.get(KINDS.secret, 'pull'))?.type, 'kubernetes.io/dockerconfigjson');
+      const secret = await bench.get(KINDS.secret, 'pull');
+      assert.equal(secret?.type, 'kubernetes.io/dockerconfigjson');
+      const content = Object.values(secret.data as Readonly<Record<string, string>>);
       const shown = [run.log, run.summary ?? '', ...run.attachments.map(({ content }) => content)].join('\n');
       const login = `${registry.username}:${registry.password}`;
-      for (const secret of [registry.password, btoa(login), btoa(registry.password)]) {
-        assert.ok(!shown.includes(secret), `${secret} is shown`);
+      for (const hidden of [...content, registry.password, btoa(login), btoa(registry.password)]) {
+        assert.ok(!shown.includes(hidden), `${hidden} is shown`);
       }
     });
   });

@@ -1,20 +1,20 @@
 import { readFile, stat } from 'node:fs/promises';
 import { DeliveryError } from '../../errors/delivery-error.ts';
-import { downloadManifest, isAddress } from './download.ts';
-import type { DownloadContext } from './download.ts';
-import { findManifests, shownPath } from './find.ts';
-import type { ManifestPlace } from './find.ts';
-import { renderChart } from './helm.ts';
-import type { Chart } from './helm.ts';
-import { withoutHooks } from './helm-hooks.ts';
 import { readImagePaths } from './image-paths.ts';
 import { readSubstitutions, substituteImages } from './images.ts';
-import { renderKustomization } from './kustomize.ts';
 import type { ManifestObject } from './manifest-object.ts';
-import { TEXT_LIMIT } from './manifest-text.ts';
-import type { ManifestText } from './manifest-text.ts';
 import { parseManifest } from './parse.ts';
-import type { RenderingContext } from './rendering-program.ts';
+import { downloadManifest, isAddress } from './sources/download.ts';
+import type { DownloadContext } from './sources/download.ts';
+import { findManifests, shownPath } from './sources/find.ts';
+import type { ManifestPlace } from './sources/find.ts';
+import { renderChart } from './sources/helm.ts';
+import type { Chart } from './sources/helm.ts';
+import { withoutHooks } from './sources/helm-hooks.ts';
+import { renderKustomization } from './sources/kustomize.ts';
+import { TEXT_LIMIT } from './sources/manifest-text.ts';
+import type { ManifestText } from './sources/manifest-text.ts';
+import type { RenderingContext } from './sources/rendering-program.ts';
 import type { TokenValues } from './tokens.ts';
 
 /** Which manifests, and what is put into them. */

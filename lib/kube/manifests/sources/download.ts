@@ -1,11 +1,11 @@
 import { lookup } from 'node:dns/promises';
 import type { Dispatcher } from 'undici';
-import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
-import { readBounded, readStart } from '../../http/bounded-body.ts';
-import { isLinkLocal, isPrivate } from '../../http/private-address.ts';
-import { headerOf, request } from '../../http/request.ts';
-import type { HttpAnswer } from '../../http/request.ts';
-import { codeOf, isPassing, isPassingError, PATIENT, wait, waitBefore } from '../../http/retry.ts';
+import { DeliveryError, messageOf } from '../../../errors/delivery-error.ts';
+import { readBounded, readStart } from '../../../http/bounded-body.ts';
+import { isLinkLocal, isPrivate } from '../../../http/private-address.ts';
+import { headerOf, request } from '../../../http/request.ts';
+import type { HttpAnswer } from '../../../http/request.ts';
+import { codeOf, isPassing, isPassingError, PATIENT, wait, waitBefore } from '../../../http/retry.ts';
 import { TEXT_LIMIT } from './manifest-text.ts';
 import type { ManifestText } from './manifest-text.ts';
 

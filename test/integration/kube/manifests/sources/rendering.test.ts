@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { collectManifests } from '../../../../lib/kube/manifests/collect.ts';
-import type { ManifestSelection } from '../../../../lib/kube/manifests/collect.ts';
-import type { Chart } from '../../../../lib/kube/manifests/helm.ts';
-import { createDispatcher } from '../../../../lib/http/dispatcher.ts';
-import type { KubeObject } from '../../../../lib/kube/objects.ts';
-import { environmentWithClients } from '../../../../tools/services/kubernetes/clients.ts';
+import { collectManifests } from '../../../../../lib/kube/manifests/collect.ts';
+import type { ManifestSelection } from '../../../../../lib/kube/manifests/collect.ts';
+import type { Chart } from '../../../../../lib/kube/manifests/sources/helm.ts';
+import { createDispatcher } from '../../../../../lib/http/dispatcher.ts';
+import type { KubeObject } from '../../../../../lib/kube/objects.ts';
+import { environmentWithClients } from '../../../../../tools/services/kubernetes/clients.ts';
 
 const FILES: Readonly<Record<string, string>> = {
   'base/kustomization.yaml': 'resources: [app.yml]\n',

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { stringify } from 'yaml';
-import { DeliveryError } from '../../errors/delivery-error.ts';
+import { DeliveryError } from '../../../errors/delivery-error.ts';
 import { nestedValues } from './helm-values.ts';
 import type { ManifestText } from './manifest-text.ts';
 import { render } from './rendering-program.ts';

@@ -1,4 +1,4 @@
-import type { ManifestObject } from './manifest-object.ts';
+import type { ManifestObject } from '../manifest-object.ts';
 
 const HOOK = 'helm.sh/hook';
 /** Hooks that have no moment in a rollout: `helm test`, and what goes with uninstalling and rolling back by Helm. */

@@ -1,5 +1,5 @@
 import { parseDocument, isScalar } from 'yaml';
-import { DeliveryError } from '../../errors/delivery-error.ts';
+import { DeliveryError } from '../../../errors/delivery-error.ts';
 
 /** Values of a chart as its templates see them. */
 export type Values = Readonly<Record<string, unknown>>;

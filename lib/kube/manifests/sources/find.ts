@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import picomatch from 'picomatch';
-import { DeliveryError } from '../../errors/delivery-error.ts';
+import { DeliveryError } from '../../../errors/delivery-error.ts';
 
 /** What a line of the input `manifests` leads to: a file, or a folder that `kubectl kustomize` renders. */
 export interface ManifestPlace {

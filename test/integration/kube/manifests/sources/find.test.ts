@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { findManifests, shownPath } from '../../../../lib/kube/manifests/find.ts';
+import { findManifests, shownPath } from '../../../../../lib/kube/manifests/sources/find.ts';
 
 describe('the lines of the input manifests', () => {
   let root: string;

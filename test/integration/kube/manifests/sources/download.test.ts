@@ -7,11 +7,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Dispatcher } from 'undici';
-import { createDispatcher } from '../../../../lib/http/dispatcher.ts';
-import { downloadManifest } from '../../../../lib/kube/manifests/download.ts';
-import type { ManifestText } from '../../../../lib/kube/manifests/manifest-text.ts';
-import { certifyLoopback, makeAuthority, PROXIED_DOMAIN } from '../../../../tools/services/azure/certificates.ts';
-import { ConnectProxy } from '../../../support/connect-proxy.ts';
+import { createDispatcher } from '../../../../../lib/http/dispatcher.ts';
+import { downloadManifest } from '../../../../../lib/kube/manifests/sources/download.ts';
+import type { ManifestText } from '../../../../../lib/kube/manifests/sources/manifest-text.ts';
+import { certifyLoopback, makeAuthority, PROXIED_DOMAIN } from '../../../../../tools/services/azure/certificates.ts';
+import { ConnectProxy } from '../../../../support/connect-proxy.ts';
 
 const MANIFEST = 'apiVersion: v1\n';
 

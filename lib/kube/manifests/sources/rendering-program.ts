@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
+import { DeliveryError, messageOf } from '../../../errors/delivery-error.ts';
 import { TEXT_LIMIT } from './manifest-text.ts';
 
 /** A run of `kubectl` or `helm` that renders manifests. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { withoutHooks } from '../../../../lib/kube/manifests/helm-hooks.ts';
-import { nestedValues } from '../../../../lib/kube/manifests/helm-values.ts';
-import type { ManifestObject } from '../../../../lib/kube/manifests/manifest-object.ts';
+import { withoutHooks } from '../../../../../lib/kube/manifests/sources/helm-hooks.ts';
+import { nestedValues } from '../../../../../lib/kube/manifests/sources/helm-values.ts';
+import type { ManifestObject } from '../../../../../lib/kube/manifests/manifest-object.ts';
 
 describe('values of a chart', () => {
   it('are set by their paths, and mean what they would in YAML', () => {
