@@ -13,12 +13,16 @@ export function azureSession(agent: Agent, connectionId: string): AzureSession {
   return sessionOf(agent, agent.connections.azure(connectionId));
 }
 
-/** The same for a connection that was read already. */
-export function sessionOf(agent: Agent, connection: AzureConnection): AzureSession {
+/**
+ * The same for a connection that was read already.
+ *
+ * @param signal ends its requests; without it, the task's end does
+ */
+export function sessionOf(agent: Agent, connection: AzureConnection, signal = agent.signal): AzureSession {
   for (const secret of secretsOf(connection)) agent.hide(secret);
   return new AzureSession(connection, {
     dispatcher: createDispatcher(networkOf(agent)),
-    signal: agent.signal,
+    signal,
     onToken: (token) => agent.hide(token),
   });
 }

@@ -30,6 +30,8 @@ export type KubernetesConnection =
       readonly token: string;
       readonly caCertificate: string | undefined;
       readonly acceptUntrustedCerts: boolean;
+      /** The one that a connection by Azure subscription was made for. */
+      readonly namespace: string | undefined;
     };
 
 /** A role of AWS that a connection is to work as. */
@@ -191,6 +193,7 @@ export class ServiceConnections {
           token: fromBase64(this.#parameter(id, 'apiToken')),
           caCertificate: certificate === undefined ? undefined : fromBase64(certificate),
           acceptUntrustedCerts: this.#source.data(id, 'acceptUntrustedCerts')?.toLowerCase() === 'true',
+          namespace: this.#optionalData(id, 'namespace'),
         };
       }
       default:

@@ -136,11 +136,20 @@ export class ResourceManager {
   }
 }
 
-/** Reads the body that all of Azure Resource Manager answers errors with: `{ "error": { "code", "message" } }`. */
+interface Problem {
+  readonly code?: string;
+  readonly message?: string;
+}
+
+/**
+ * Reads the body that Azure Resource Manager answers errors with, `{ "error": { "code", "message" } }`; some of those behind it
+ * (AKS) leave out the outer part.
+ */
 function refusalOf(status: number, text: string): Refusal {
   try {
-    const { error } = JSON.parse(text) as { readonly error?: { readonly code?: string; readonly message?: string } };
-    return { status, code: error?.code ?? '', message: error?.message ?? '' };
+    const answer = JSON.parse(text) as Problem & { readonly error?: Problem };
+    const { code = '', message = '' } = answer.error ?? answer;
+    return { status, code, message };
   } catch {
     return { status, code: '', message: '' };
   }

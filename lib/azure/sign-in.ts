@@ -1,6 +1,6 @@
 import type { TokenCredential } from '@azure/identity';
 import type { Dispatcher } from 'undici';
-import { asError } from '../errors/delivery-error.ts';
+import { unlessAborted } from '../http/unless-aborted.ts';
 import { readyCertificate } from './certificate.ts';
 import type { AzureConnection } from './connection.ts';
 import type { Assertion } from './entra-refusals.ts';
@@ -92,18 +92,5 @@ function assertionIn({ text = '' }: TokenExchange): Assertion | undefined {
   } catch {
     // It only serves to explain a refusal; whether it is a token is Entra's to judge.
     return undefined;
-  }
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(asError(signal.reason));
-    signal.addEventListener('abort', stop);
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }

@@ -78,11 +78,20 @@ export function trustOf(
 
 /** Node forgets both its own roots and NODE_EXTRA_CA_CERTS once it is given a list. */
 function trusted(caFile: string, environment: NodeJS.ProcessEnv): string[] {
-  const extra = environment.NODE_EXTRA_CA_CERTS;
-  return [
-    ...rootCertificates,
-    ...[caFile, ...(extra === undefined || extra === '' ? [] : [extra])].map(readCertificates),
-  ];
+  return [...rootCertificates, ...addedAuthorities({ caFile }, environment)];
+}
+
+/**
+ * The authorities that were added to the usual ones: the agent's and NODE_EXTRA_CA_CERTS.
+ *
+ * @throws DeliveryError `CA_UNREADABLE`
+ */
+export function addedAuthorities(
+  { caFile }: Pick<NetworkSettings, 'caFile'>,
+  environment: NodeJS.ProcessEnv = process.env,
+): string[] {
+  const files = [caFile, environment.NODE_EXTRA_CA_CERTS];
+  return files.flatMap((file) => (file === undefined || file === '' ? [] : readCertificates(file)));
 }
 
 function readCertificates(file: string): string {

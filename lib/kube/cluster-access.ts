@@ -1,4 +1,5 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
+import type { NetworkSettings } from '../http/dispatcher.ts';
 
 /** How to reach one cluster, and as whom: what every kind of connection comes down to. */
 export interface ClusterAccess {
@@ -11,17 +12,30 @@ export interface ClusterAccess {
   readonly tlsServerName: string | undefined;
   /** An http(s) proxy to go through. */
   readonly proxyUrl: string | undefined;
-  /** Namespace of the kubeconfig's context. */
+  /** Namespace of the kubeconfig's context, or of the service account. */
   readonly namespace: string | undefined;
   readonly credential: ClusterCredential;
+  /** The agent's own proxy and certificate authorities. */
+  readonly network?: NetworkSettings;
+  /** What is known of how the cluster is reached, as a sentence for those who cannot reach it. */
+  readonly surroundings?: string | undefined;
 }
 
 /** What proves to the cluster who asks. A certificate can stand beside a token. */
 export interface ClusterCredential {
   readonly token?: string;
+  /** Gives the token of the moment, for tokens that end. */
+  readonly tokens?: Tokens;
   readonly basic?: { readonly username: string; readonly password: string };
   readonly certificate?: { readonly cert: string; readonly key: string };
 }
+
+/**
+ * A token that is valid now.
+ *
+ * @param refused a token that the cluster did not accept, although it should have been valid
+ */
+export type Tokens = (refused?: string) => Promise<string>;
 
 /** The parts of a service account connection. */
 export interface ServiceAccountParts {
@@ -29,14 +43,21 @@ export interface ServiceAccountParts {
   readonly token: string;
   readonly caCertificate: string | undefined;
   readonly acceptUntrustedCerts: boolean;
+  readonly namespace: string | undefined;
 }
 
-/** Access by a service account's token. Throws `CONNECTION_INVALID` where the server is no URL. */
+/** Access by a service account's token. Throws `CONNECTION_INVALID` where the server is no URL or the authority no PEM. */
 export function accessByServiceAccount(parts: ServiceAccountParts): ClusterAccess {
   if (!URL.canParse(parts.server)) {
     throw new DeliveryError('CONNECTION_INVALID', {
       message: `The Kubernetes connection has the server "${parts.server}", which is no URL.`,
       remedy: 'Give the address that `kubectl cluster-info` shows, such as https://10.0.0.1:6443.',
+    });
+  }
+  if (parts.caCertificate?.includes('-----BEGIN CERTIFICATE-----') === false) {
+    throw new DeliveryError('CONNECTION_INVALID', {
+      message: `The certificate of the Kubernetes connection to ${parts.server} is no certificate.`,
+      remedy: 'Paste the whole Secret of the service account again, as `kubectl get secret NAME -o json` shows it.',
     });
   }
   return {
@@ -45,14 +66,14 @@ export function accessByServiceAccount(parts: ServiceAccountParts): ClusterAcces
     insecureSkipTlsVerify: parts.acceptUntrustedCerts,
     tlsServerName: undefined,
     proxyUrl: undefined,
-    namespace: undefined,
+    namespace: parts.namespace,
     credential: { token: parts.token.trim() },
   };
 }
 
 /** Everything in an access that must never be printed. */
-export function secretsOf({ credential }: ClusterAccess): readonly string[] {
-  return [credential.token, credential.basic?.password, credential.certificate?.key].filter(
-    (secret) => secret !== undefined,
-  );
+export function secretsOf({ credential: { token, basic, certificate } }: ClusterAccess): readonly string[] {
+  // Logs are read line by line, and so are secrets in them.
+  const keyLines = (certificate?.key ?? '').split(/\r?\n/).filter((line) => line !== '' && !line.startsWith('-----'));
+  return [token, basic?.password, ...keyLines].filter((secret) => secret !== undefined);
 }

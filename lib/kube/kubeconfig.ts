@@ -1,6 +1,8 @@
 import { parse } from 'yaml';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import type { ClusterAccess, ClusterCredential } from './cluster-access.ts';
+import type { ClusterAccess, ClusterCredential, Tokens } from './cluster-access.ts';
+import { entraApplicationOf, isEntraLogin } from './entra-login.ts';
+import type { AuthProvider, ExecPlugin } from './entra-login.ts';
 
 /** The fields of a kubeconfig that are read, as kubernetes.io/docs/reference/config-api/kubeconfig.v1 names them. */
 interface Kubeconfig {
@@ -36,17 +38,29 @@ interface UserEntry {
   readonly 'client-certificate-data'?: string;
   readonly 'client-key'?: string;
   readonly 'client-key-data'?: string;
-  readonly exec?: { readonly command?: string };
-  readonly 'auth-provider'?: { readonly name?: string };
+  readonly exec?: ExecPlugin;
+  readonly 'auth-provider'?: AuthProvider;
+}
+
+export interface KubeconfigOptions {
+  /** The context to use; without it, the current one. */
+  readonly context?: string | undefined;
+  /** Who signs in to Microsoft Entra in the place of kubelogin. */
+  readonly entra?: EntraSignIn;
+}
+
+/** Tokens of Microsoft Entra. */
+export interface EntraSignIn {
+  /** The application that they are for. */
+  readonly application: string;
+  readonly tokens: Tokens;
 }
 
 /**
  * Reads how to reach a cluster from the text of a kubeconfig.
- *
- * @param context the context to use; without it, the current one
  * @throws DeliveryError `KUBECONFIG_INVALID`, `KUBECONFIG_CONTEXT_NOT_FOUND` or `KUBECONFIG_UNSUPPORTED`
  */
-export function readKubeconfig(text: string, context?: string): ClusterAccess {
+export function readKubeconfig(text: string, { context, entra }: KubeconfigOptions = {}): ClusterAccess {
   const config = parsed(text);
   const wanted = context ?? config['current-context'];
   if (wanted === undefined || wanted === '') {
@@ -67,7 +81,7 @@ export function readKubeconfig(text: string, context?: string): ClusterAccess {
   return {
     ...serverOf(cluster, entry.cluster ?? ''),
     namespace: entry.namespace === '' ? undefined : entry.namespace,
-    credential: user === undefined ? {} : credentialOf(user, entry.user ?? ''),
+    credential: user === undefined ? {} : credentialOf(user, entry.user ?? '', entra),
   };
 }
 
@@ -103,10 +117,7 @@ function serverOf(cluster: ClusterEntry, name: string): Omit<ClusterAccess, 'nam
   if (!URL.canParse(server)) throw invalid(`gives cluster "${name}" the server "${server}"`, 'Give it a URL.');
   const proxyUrl = cluster['proxy-url'];
   if (proxyUrl !== undefined && !/^https?:\/\//.test(proxyUrl)) {
-    throw new DeliveryError('KUBECONFIG_UNSUPPORTED', {
-      message: `The kubeconfig reaches cluster "${name}" through the proxy ${proxyUrl}, which is not an http one.`,
-      remedy: 'Use an http or https proxy.',
-    });
+    throw unsupported(`cluster "${name}" is behind ${proxyUrl}, which is no http proxy`, 'Use an http or https proxy.');
   }
   refuseFile(cluster['certificate-authority'], cluster['certificate-authority-data'], 'certificate-authority', name);
   const ca = fromBase64(cluster['certificate-authority-data'], 'certificate-authority-data', name);
@@ -119,15 +130,9 @@ function serverOf(cluster: ClusterEntry, name: string): Omit<ClusterAccess, 'nam
   };
 }
 
-function credentialOf(user: UserEntry, name: string): ClusterCredential {
+function credentialOf(user: UserEntry, name: string, entra: EntraSignIn | undefined): ClusterCredential {
   const program = user.exec?.command ?? user['auth-provider']?.name;
-  if (program !== undefined) {
-    throw new DeliveryError('KUBECONFIG_UNSUPPORTED', {
-      message: `The kubeconfig's user "${name}" signs in by running ${program}, which this task never does.`,
-      remedy:
-        'Use a Kubernetes connection with a service account, or a kubeconfig whose user has a token or a client certificate.',
-    });
-  }
+  if (program !== undefined) return { tokens: entraTokens(user, { name, program }, entra) };
   refuseFile(user['client-certificate'], user['client-certificate-data'], 'client-certificate', name);
   refuseFile(user['client-key'], user['client-key-data'], 'client-key', name);
   refuseFile(user.tokenFile, user.token, 'tokenFile', name, 'token');
@@ -143,6 +148,34 @@ function credentialOf(user: UserEntry, name: string): ClusterCredential {
   };
 }
 
+/** No program of a kubeconfig is ever run; what kubelogin does, an Azure connection does without it. */
+function entraTokens(
+  user: UserEntry,
+  { name, program }: { readonly name: string; readonly program: string },
+  entra: EntraSignIn | undefined,
+): Tokens {
+  if (!isEntraLogin(user)) {
+    throw unsupported(
+      `user "${name}" signs in by running ${program}, which this task never does`,
+      'Use a Kubernetes connection with a service account, or a kubeconfig whose user has a token or a client certificate.',
+    );
+  }
+  if (entra === undefined) {
+    throw unsupported(
+      `user "${name}" signs in to Microsoft Entra by ${program}, and this connection holds nobody who could`,
+      'Set connectionType to azureResourceManager, with azureSubscription, resourceGroup and cluster, which needs no kubelogin.',
+    );
+  }
+  const application = entraApplicationOf(user) ?? entra.application;
+  if (application !== entra.application) {
+    throw unsupported(
+      `user "${name}" wants tokens for the application ${application}, not for AKS itself`,
+      'Move the cluster to the Entra integration that AKS manages: az aks update --enable-aad.',
+    );
+  }
+  return entra.tokens;
+}
+
 /** A file named in a kubeconfig is on the machine of whoever wrote it, never on the agent. */
 function refuseFile(
   file: string | undefined,
@@ -152,10 +185,10 @@ function refuseFile(
   dataField = `${field}-data`,
 ): void {
   if (file === undefined || file === '' || data !== undefined) return;
-  throw new DeliveryError('KUBECONFIG_UNSUPPORTED', {
-    message: `The kubeconfig's entry "${owner}" has its ${field} in a file, ${file}, which is not on the agent.`,
-    remedy: `Put the content into ${dataField}: \`kubectl config view --raw --flatten\` does it.`,
-  });
+  throw unsupported(
+    `entry "${owner}" has its ${field} in a file, ${file}, which is not on the agent`,
+    `Put the content into ${dataField}: \`kubectl config view --raw --flatten\` does it.`,
+  );
 }
 
 function fromBase64(data: string | undefined, field: string, owner: string): string | undefined {
@@ -180,6 +213,10 @@ function namesOf(entries: readonly { readonly name?: string }[] | undefined): st
 
 function missing(context: string, what: string, name: string | undefined): DeliveryError {
   return invalid(`has a context "${context}" for the ${what} "${name ?? ''}", which it does not define`, 'Add it.');
+}
+
+function unsupported(problem: string, remedy: string): DeliveryError {
+  return new DeliveryError('KUBECONFIG_UNSUPPORTED', { message: `The kubeconfig's ${problem}.`, remedy });
 }
 
 function invalid(problem: string, remedy: string): DeliveryError {

@@ -1,6 +1,5 @@
 import type { Agent } from '../../lib/agent/agent.ts';
-import { clusterOf } from '../../lib/agent/cluster.ts';
-import { proxyOf } from '../../lib/agent/proxy.ts';
+import { accessByConnection } from '../../lib/agent/cluster.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { KubeClient } from '../../lib/kube/client/kube-client.ts';
 import { type DeployedContainer, deployedContainers, parseWorkload } from '../../lib/kube/deployed-image.ts';
@@ -32,7 +31,7 @@ export async function deployedImage(
   if (inputs.optionalText('kubernetesConnection') === undefined) return undefined;
   const workload = parseWorkload(inputs.text('workload'));
   const ref = { ...workload, namespace: inputs.text('namespace') };
-  const client = new KubeClient(clusterOf(agent, inputs.text('kubernetesConnection')), { proxy: proxyOf(agent) });
+  const client = new KubeClient(accessByConnection(agent, inputs.text('kubernetesConnection')));
   try {
     const containers = await deployedContainers(client, ref, signal);
     const title = `${ref.resource.kind} ${ref.name} in ${ref.namespace}`;

@@ -1,6 +1,5 @@
 import type { Agent } from '../../lib/agent/agent.ts';
-import { clusterOf } from '../../lib/agent/cluster.ts';
-import { proxyOf } from '../../lib/agent/proxy.ts';
+import { clusterAccess } from '../../lib/agent/cluster.ts';
 import { runIdentity } from '../../lib/agent/run-identity.ts';
 import type { Goal, RolloutRequest } from '../../lib/kube/rollout/request.ts';
 import { manifestsOf } from './manifests.ts';
@@ -9,11 +8,10 @@ import { strategyOf } from './strategy.ts';
 /** What the inputs ask for. */
 export async function rolloutRequest(agent: Agent): Promise<RolloutRequest> {
   const { inputs } = agent;
-  const access = clusterOf(agent, inputs.text('kubernetesConnection'));
+  const access = await clusterAccess(agent);
   const namespace = inputs.optionalText('namespace');
   return {
     access,
-    proxy: proxyOf(agent),
     goal: await goalOf(agent, namespace ?? access.namespace ?? 'default'),
     strategy: await strategyOf(agent),
     namespace,

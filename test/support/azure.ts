@@ -12,7 +12,9 @@ import {
   accountId,
   type Application,
   application,
+  clusterId,
   type Directory,
+  type ManagedCluster,
   registryId,
   type Role,
 } from '../../tools/services/azure/directory.ts';
@@ -98,6 +100,12 @@ export class TestAzure {
   grantOn({ circumstances: { registry } }: AzureRegistry, role: Role): void {
     const { roles } = this.standIn.circumstances.directory;
     this.change({ roles: [...roles, { objectId: this.application.objectId, role, scope: registryId(registry) }] });
+  }
+
+  /** Gives all identities a role on a cluster. */
+  grantOnCluster(cluster: ManagedCluster, role: Role): void {
+    const { roles } = this.standIn.circumstances.directory;
+    this.change({ roles: [...roles, { objectId: this.application.objectId, role, scope: clusterId(cluster) }] });
   }
 
   /** A Docker registry connection of the kind Azure Container Registry. */

@@ -14,7 +14,7 @@ import { COUNTERS } from '../../lib/kube/rollout/content.ts';
 import { ensureServices } from '../../tools/services/services.ts';
 import { ensureBusyboxImage } from './busybox-image.ts';
 import { runTaskProcess } from './packed-task.ts';
-import type { Connection, TaskProcessResult } from './packed-task.ts';
+import type { Connection, NodeVersion, TaskProcessResult } from './packed-task.ts';
 
 const kind = (apiVersion: string, name: string, plural: string, namespaced = true): Resource => ({
   apiVersion,
@@ -71,6 +71,9 @@ export interface RolloutParts {
   readonly connections?: readonly Connection[];
   /** Another kubeconfig than the administrator's. */
   readonly kubeconfig?: string;
+  /** Another connection to the cluster than one with a kubeconfig. */
+  readonly cluster?: Connection;
+  readonly node?: NodeVersion;
   readonly signal?: AbortSignal;
   readonly onLine?: (line: string) => void;
   /** A program with its arguments that runs the task, such as one that measures it. */
@@ -170,19 +173,11 @@ export class RolloutBench {
           ...parts.inputs,
         },
         connections: [
-          {
-            name: 'cluster',
-            type: 'kubernetes',
-            url: 'https://kubernetes.example.com',
-            authorization: {
-              scheme: 'Kubernetes',
-              parameters: { kubeconfig: parts.kubeconfig ?? this.kubeconfig },
-            },
-            data: { authorizationType: 'Kubeconfig' },
-          },
+          parts.cluster ?? kubeconfigConnection(parts.kubeconfig ?? this.kubeconfig),
           ...(parts.connections ?? []),
         ],
-        ...(parts.variables === undefined ? {} : { variables: parts.variables }),
+        variables: parts.variables ?? {},
+        node: parts.node ?? '24',
         ...(parts.signal === undefined ? {} : { signal: parts.signal }),
         ...(parts.onLine === undefined ? {} : { onLine: parts.onLine }),
         ...(parts.wrapper === undefined ? {} : { wrapper: parts.wrapper }),
@@ -255,24 +250,32 @@ export class RolloutBench {
     return Object.fromEntries(live.map((object) => [`${object.kind}/${object.metadata.name}`, lastingPartOf(object)]));
   }
 
-  /** The rules of the Role in docs/rollout-to-aks.md. */
+  /** The rules of the Role that comes with the docs. */
   async documentedRules(): Promise<readonly object[]> {
-    const page = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'rollout-to-aks.md'), 'utf8');
-    const role = /```yaml\n(apiVersion: rbac[\s\S]*?)```/.exec(page)?.[1] ?? '';
+    const role = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'rollout-role.yml'), 'utf8');
     return (parse(role) as { readonly rules: readonly object[] }).rules;
   }
 
-  /** A kubeconfig of a service account that may do what `rules` allow in the namespace, and nothing else. */
-  async kubeconfigOf(name: string, rules: readonly object[]): Promise<string> {
-    await this.create(KINDS.serviceAccount, { metadata: { name } });
+  /** Lets somebody do what `rules` allow in the namespace. */
+  async allow(name: string, rules: readonly object[], subject: object): Promise<void> {
     await this.create(KINDS.role, { metadata: { name }, rules });
     await this.create(KINDS.roleBinding, {
       metadata: { name },
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
-      subjects: [{ kind: 'ServiceAccount', name, namespace: this.namespace }],
+      subjects: [subject],
     });
-    const token = await this.#tokenOf(name);
-    return this.kubeconfig.replace(/token: .*/, `token: ${token}`);
+  }
+
+  /** A kubeconfig of a service account that may do what `rules` allow in the namespace, and nothing else. */
+  async kubeconfigOf(name: string, rules: readonly object[]): Promise<string> {
+    return this.kubeconfig.replace(/token: .*/, `token: ${await this.serviceAccount(name, rules)}`);
+  }
+
+  /** The token of a service account that may do what `rules` allow in the namespace, and nothing else. */
+  async serviceAccount(name: string, rules: readonly object[]): Promise<string> {
+    await this.create(KINDS.serviceAccount, { metadata: { name } });
+    await this.allow(name, rules, { kind: 'ServiceAccount', name, namespace: this.namespace });
+    return this.#tokenOf(name);
   }
 
   async #tokenOf(serviceAccount: string): Promise<string> {
@@ -291,6 +294,15 @@ export class RolloutBench {
   #home(resource: Resource): string | undefined {
     return resource.namespaced ? this.namespace : undefined;
   }
+}
+
+/** A Kubernetes connection that holds a whole kubeconfig. */
+export function kubeconfigConnection(kubeconfig: string, clusterContext = ''): Connection {
+  return {
+    ...{ name: 'cluster', type: 'kubernetes', url: 'https://kubernetes.example.com' },
+    authorization: { scheme: 'Kubernetes', parameters: { kubeconfig, clusterContext } },
+    data: { authorizationType: 'Kubeconfig' },
+  };
 }
 
 interface ManagedFields {

@@ -42,7 +42,10 @@ export const SAMPLE_VALUES: Readonly<Record<string, Readonly<Record<string, stri
     repository: 'digits',
   },
   RolloutToAKS: {
-    kubernetesConnection: 'my-cluster',
+    connectionType: 'azureResourceManager',
+    azureSubscription: 'my-azure',
+    resourceGroup: 'shop',
+    cluster: 'shop-aks',
     namespace: 'digits',
     manifests: 'manifests/*.yml',
     images: 'digits=$(resolve.image)',

@@ -77,6 +77,9 @@ async function bcrypt(password: string): Promise<string> {
   return hash;
 }
 
+/** A program may take this long to answer, in milliseconds: on a machine that is busy, seconds mean little. */
+const START_LIMIT = 90_000;
+
 async function startIn(folder: string, program: Program, answers: () => Promise<boolean>): Promise<Stoppable> {
   const child = spawn(program.command, program.args, { stdio: 'ignore' });
   // A test that dies must not leave its servers behind.
@@ -87,8 +90,9 @@ async function startIn(folder: string, program: Program, answers: () => Promise<
     await ended(child);
     await rm(folder, { recursive: true, force: true });
   };
-  for (let tries = 0; !(await answers()); tries += 1) {
-    if (child.exitCode !== null || tries > 300) {
+  const until = Date.now() + START_LIMIT;
+  while (!(await answers())) {
+    if (child.exitCode !== null || Date.now() > until) {
       await stop();
       throw new Error(`${program.command} ${program.args.join(' ')} does not answer`);
     }

@@ -5,6 +5,7 @@ import { ApiError } from '../client/api-error.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { LEASES } from '../client/resource.ts';
 import type { ObjectRef } from '../client/resource.ts';
+import { isUnreached } from '../client/until-reached.ts';
 import type { KubeObject } from '../objects.ts';
 import type { RolloutReporter } from '../reporter.ts';
 import { describeApplication, keptName } from './application.ts';
@@ -191,7 +192,7 @@ async function claim(
     return await client.create(ref, newLease(ref, identity, client.now()), signal);
   } catch (error) {
     // There is one already; or the answer was lost on its way, and there is one now that is ours.
-    if (!isConflict(error) && !isUnreachable(error)) throw error;
+    if (!isConflict(error) && !isUnreached(error)) throw error;
   }
   const live = (await client.get(ref, signal)) as LeaseObject | undefined;
   if (live === undefined || !watcher.isDead(live, client.now())) return live;
@@ -240,10 +241,6 @@ function nameOf(live: LeaseObject): string {
 
 function isConflict(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409;
-}
-
-function isUnreachable(error: unknown): boolean {
-  return error instanceof DeliveryError && error.code === 'CLUSTER_UNREACHABLE';
 }
 
 function busy(application: Application, live: LeaseObject): DeliveryError {

@@ -32,12 +32,15 @@ export class ApiError extends Error {
   readonly status: number;
   readonly reply: ApiStatus;
   readonly asked: Asked;
+  /** Whether it was a token of Microsoft Entra by which was asked, and a new one at that. */
+  readonly byEntra: boolean;
 
-  constructor(status: number, reply: ApiStatus, asked: Asked) {
+  constructor(status: number, reply: ApiStatus, asked: Asked, { byEntra = false } = {}) {
     super(`${asked.verb} ${describe(asked)}: ${status} ${reply.reason ?? ''} ${brief(reply.message ?? '')}`.trim());
     this.status = status;
     this.reply = reply;
     this.asked = asked;
+    this.byEntra = byEntra;
   }
 
   /** Whether it was permission that was missing, not an admission check that refused the object. */
@@ -63,13 +66,7 @@ export function describe({ resource, namespace, name }: Asked): string {
  */
 export function explainRefusal(error: ApiError): DeliveryError {
   const { asked, reply, status } = error;
-  if (status === 401) {
-    return new DeliveryError('CLUSTER_UNAUTHORIZED', {
-      message: `The cluster does not accept the credentials of the Kubernetes connection (asked to ${asked.verb} ${describe(asked)}).`,
-      remedy: 'The token or certificate may have expired or been revoked: put a new one into the service connection.',
-      cause: error,
-    });
-  }
+  if (status === 401) return unauthorized(error);
   if (error.isForbidden) return forbidden(error);
   if (error.missesNamespace) return namespaceNotFound(asked.namespace ?? reply.details?.name ?? '');
   return new DeliveryError('CLUSTER_REFUSED', {
@@ -87,15 +84,39 @@ export function namespaceNotFound(namespace: string): DeliveryError {
   });
 }
 
+function unauthorized(error: ApiError): DeliveryError {
+  const { asked, byEntra } = error;
+  const what = byEntra ? 'token of Microsoft Entra' : 'credentials of the Kubernetes connection';
+  return new DeliveryError('CLUSTER_UNAUTHORIZED', {
+    message: `The cluster does not accept the ${what} (asked to ${asked.verb} ${describe(asked)}).`,
+    remedy: byEntra
+      ? "Check that the service connection's tenant is that of the cluster (az aks show --query aadProfile.tenantID)."
+      : 'The token or certificate may have expired or been revoked: put a new one into the service connection.',
+    cause: error,
+  });
+}
+
 function forbidden(error: ApiError): DeliveryError {
   const { verb, resource, namespace } = error.asked;
   const user = /User "([^"]*)"/.exec(error.reply.message ?? '')?.[1];
   const where = namespace === undefined ? 'in the whole cluster' : `in namespace ${namespace}`;
   return new DeliveryError('CLUSTER_FORBIDDEN', {
-    message: `${user === undefined ? 'The account of the Kubernetes connection' : `"${user}"`} may not ${verb} ${resource} ${where}.`,
-    remedy: `Give it a ${namespace === undefined ? 'ClusterRole' : 'Role'} that allows the verb ${verb} on ${resource}; docs/rollout-to-aks.md has one with all that the task needs.`,
+    message: `${user === undefined ? 'The account of the connection' : `"${user}"`} may not ${verb} ${resource} ${where}.`,
+    remedy: remedyOfForbidden(error),
     cause: error,
   });
+}
+
+/** Where Azure's roles count inside of the cluster as well, its answer says so. */
+function remedyOfForbidden({ asked: { verb, resource, namespace }, reply, byEntra }: ApiError): string {
+  if (/access to the resource in Azure/i.test(reply.message ?? '')) {
+    const scope =
+      namespace === undefined ? 'on the cluster' : `on the cluster, or on its namespaces/${namespace} alone`;
+    return `Give it the role "Azure Kubernetes Service RBAC Writer" ${scope}; it takes some minutes to be known.`;
+  }
+  const kind = namespace === undefined ? 'ClusterRole' : 'Role';
+  const subject = byEntra ? ', bound to the kind User with the name above' : '';
+  return `Give it a ${kind} that allows the verb ${verb} on ${resource}${subject}; docs/rollout-to-aks.md has one with all that the task needs.`;
 }
 
 /** A message of the server in one line of bounded length. */

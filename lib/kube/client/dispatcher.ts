@@ -1,8 +1,8 @@
 import type { buildConnector, Dispatcher } from 'undici';
 import Agent from 'undici/lib/dispatcher/agent.js';
 import ProxyAgent from 'undici/lib/dispatcher/proxy-agent.js';
+import { addedAuthorities, trustOf } from '../../http/dispatcher.ts';
 import { proxyFor } from '../../http/proxy.ts';
-import type { ProxySettings } from '../../http/proxy.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
 
 const CONNECT_LIMIT = 10_000;
@@ -12,11 +12,16 @@ const IDLE_LIMIT = 45_000;
 /**
  * What sends requests to one cluster: with its certificate authority, client certificate and server name, through the
  * kubeconfig's proxy or else the agent's. A peer that is silent for too long has failed.
+ *
+ * @throws DeliveryError `CA_UNREADABLE`
  */
-export function dispatcherFor(access: ClusterAccess, proxy: ProxySettings): Dispatcher {
+export function dispatcherFor(access: ClusterAccess): Dispatcher {
+  const { proxy = {}, caFile } = access.network ?? {};
+  const trust = trustOf({ caFile });
   const tls: buildConnector.BuildOptions = {
     rejectUnauthorized: !access.insecureSkipTlsVerify,
-    ...(access.ca === undefined ? {} : { ca: access.ca }),
+    // A proxy that looks into TLS shows a certificate by an authority of the agent's, not by the cluster's own.
+    ...(access.ca === undefined ? trust : { ca: [access.ca, ...addedAuthorities({ caFile })] }),
     ...(access.tlsServerName === undefined ? {} : { servername: access.tlsServerName }),
     ...access.credential.certificate,
   };
@@ -30,6 +35,7 @@ export function dispatcherFor(access: ClusterAccess, proxy: ProxySettings): Disp
     ...limits,
     uri: `${through.protocol}//${through.host}`,
     requestTls: tls,
+    proxyTls: trust,
     ...(username === '' ? {} : { token: `Basic ${token}` }),
   });
 }

@@ -4,6 +4,7 @@ import type { KubeObject } from '../objects.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeClient, Turn } from './kube-client.ts';
 import type { Resource } from './resource.ts';
+import { isUnreached } from './until-reached.ts';
 
 /** Some objects of one kind, to be seen as they change. */
 export interface Followed {
@@ -87,7 +88,7 @@ class Thread {
       } catch (error) {
         if (this.#isOver()) return;
         failures++;
-        if (isUntrusted(error) || (isRefusal(error) && failures >= MEANT)) throw error;
+        if (isFinal(error) || (isRefusal(error) && failures >= MEANT)) throw error;
         if (isTooOld(error)) this.#version = undefined;
         else this.#follower.lost(error);
       }
@@ -131,9 +132,9 @@ function isTooOld(error: unknown): boolean {
   return error instanceof ApiError && (error.status === 410 || error.status === 504);
 }
 
-/** A changed certificate does not come back by asking again. */
-function isUntrusted(error: unknown): boolean {
-  return error instanceof DeliveryError && error.code === 'CERTIFICATE_UNTRUSTED';
+/** Neither a changed certificate nor a sign-in that was refused comes back by asking again. */
+function isFinal(error: unknown): boolean {
+  return error instanceof DeliveryError && !isUnreached(error);
 }
 
 function isRefusal(error: unknown): boolean {

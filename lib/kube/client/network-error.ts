@@ -1,4 +1,5 @@
 import { DeliveryError } from '../../errors/delivery-error.ts';
+import type { ClusterAccess } from '../cluster-access.ts';
 
 const UNTRUSTED: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'is self-signed',
@@ -14,7 +15,10 @@ const UNTRUSTED: Readonly<Record<string, string>> = {
 };
 
 /** The error of a connection that did not come about: `CERTIFICATE_UNTRUSTED` or `CLUSTER_UNREACHABLE`. */
-export function explainNetworkError(error: unknown, server: string): DeliveryError {
+export function explainNetworkError(
+  error: unknown,
+  { server, surroundings }: Pick<ClusterAccess, 'server' | 'surroundings'>,
+): DeliveryError {
   const code = codeOf(error);
   const untrusted = UNTRUSTED[code];
   if (untrusted !== undefined) {
@@ -25,12 +29,33 @@ export function explainNetworkError(error: unknown, server: string): DeliveryErr
       cause: error,
     });
   }
+  const refusal = refusalOfProxy(error);
   return new DeliveryError('CLUSTER_UNREACHABLE', {
-    message: `The cluster at ${server} cannot be reached (${code}).`,
+    message: `The cluster at ${server} cannot be reached (${refusal === undefined ? code : `the proxy answered ${refusal}`}).`,
     remedy:
-      'Check that the cluster is running and that the agent reaches this address: name resolution, firewall, proxy, authorized IP ranges, or a private cluster that needs an agent in its network.',
+      refusal === undefined ? (surroundings ?? (isPrivateLink(server) ? PRIVATE : ANYTHING)) : remedyAtProxy(refusal),
     cause: error,
   });
+}
+
+const PRIVATE = 'It is a private cluster: use an agent in its network, or in one that is peered with it.';
+const ANYTHING =
+  'Check that the cluster is running and that the agent reaches this address: name resolution, firewall, proxy, authorized IP ranges, or a private cluster that needs an agent in its network.';
+
+/** The status with which a proxy has refused to lead to the cluster; undici has no field for it. */
+function refusalOfProxy(error: unknown): string | undefined {
+  return error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message)?.[1] : undefined;
+}
+
+function remedyAtProxy(status: string): string {
+  return status === '407'
+    ? 'Check user name and password of the proxy that the agent, the kubeconfig or HTTPS_PROXY names.'
+    : 'Have the proxy allow connections to this address, or have the agent go past it (NO_PROXY, .proxybypass).';
+}
+
+/** Whether an address is that of a private AKS cluster: `https://shop-1234.<id>.privatelink.westeurope.azmk8s.io`. */
+function isPrivateLink(server: string): boolean {
+  return URL.canParse(server) && new URL(server).hostname.includes('.privatelink.');
 }
 
 /** Whether trying again could help: certificates do not get better by asking twice. */

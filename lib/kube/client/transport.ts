@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { readBounded } from '../../http/bounded-body.ts';
-import type { ProxySettings } from '../../http/proxy.ts';
+import { DeliveryError } from '../../errors/delivery-error.ts';
+import { readBounded, readStart } from '../../http/bounded-body.ts';
 import { headerOf, request } from '../../http/request.ts';
 import type { HttpAnswer } from '../../http/request.ts';
-import type { ClusterAccess } from '../cluster-access.ts';
+import { unlessAborted } from '../../http/unless-aborted.ts';
+import type { ClusterAccess, ClusterCredential } from '../cluster-access.ts';
 import { ApiError } from './api-error.ts';
 import type { ApiStatus, Asked } from './api-error.ts';
 import { dispatcherFor } from './dispatcher.ts';
@@ -27,6 +28,8 @@ export interface ApiRequest {
 
 /** etcd keeps objects of at most 1.5 MiB; a list comes in pages of {@link PAGE} objects. */
 const MAX_BODY = 64 * 1024 * 1024;
+/** As much of a refusal as is read when the request is sent again anyway. */
+const MAX_REFUSAL = 64 * 1024;
 /** Pauses before trying again, in milliseconds; a server that names a pause is obeyed up to the cap. */
 const PAUSES = [250, 1000, 2500];
 /** The same for a server that has answered before: it is most likely just restarting. */
@@ -38,8 +41,6 @@ const NOT_ACTED = new Set([429, 503]);
 const PASSING = new Set([429, 502, 503, 504]);
 
 export interface TransportOptions {
-  /** The agent's proxy, for clusters whose kubeconfig names none. */
-  readonly proxy?: ProxySettings;
   /** Told what the API server says in `Warning` headers: deprecated versions, unknown fields. */
   readonly onWarning?: (warning: string) => void;
 }
@@ -58,16 +59,14 @@ export interface ReachedThrough {
 export class Transport {
   readonly #access: ClusterAccess;
   readonly #dispatcher: Dispatcher;
-  readonly #headers: Readonly<Record<string, string>>;
   readonly #onWarning: (warning: string) => void;
   /** How far the server's clock is ahead of this one, in milliseconds. */
   #clockAhead = 0;
   #hasAnswered = false;
 
-  constructor(access: ClusterAccess, { proxy = {}, onWarning = () => undefined }: TransportOptions) {
+  constructor(access: ClusterAccess, { onWarning = () => undefined }: TransportOptions) {
     this.#access = access;
-    this.#dispatcher = dispatcherFor(access, proxy);
-    this.#headers = { accept: 'application/json', 'user-agent': 'model-delivery/1', ...authorization(access) };
+    this.#dispatcher = dispatcherFor(access);
     this.#onWarning = onWarning;
   }
 
@@ -76,7 +75,7 @@ export class Transport {
    * but POST name the state they want, so that twice is the same as once.
    *
    * @throws ApiError if the server refuses
-   * @throws DeliveryError `CLUSTER_UNREACHABLE`, `CERTIFICATE_UNTRUSTED`
+   * @throws DeliveryError `CLUSTER_UNREACHABLE`, `CERTIFICATE_UNTRUSTED`, and what getting a token throws
    */
   async json(asked: ApiRequest): Promise<unknown> {
     for (let attempt = 0; ; attempt++) {
@@ -86,8 +85,7 @@ export class Transport {
       } catch (error) {
         asked.signal.throwIfAborted();
         const wait = pauseAfter(error, asked.method, (this.#hasAnswered ? RESTART_PAUSES : PAUSES)[attempt]);
-        if (wait === undefined)
-          throw error instanceof ApiError ? error : explainNetworkError(error, this.#access.server);
+        if (wait === undefined) throw this.#told(error);
         await sleep(wait, undefined, { signal: asked.signal });
       }
     }
@@ -101,7 +99,7 @@ export class Transport {
       return answer.body;
     } catch (error) {
       asked.signal.throwIfAborted();
-      throw error instanceof ApiError ? error : explainNetworkError(error, this.#access.server);
+      throw this.#told(error);
     }
   }
 
@@ -111,9 +109,11 @@ export class Transport {
   }
 
   /** What others need to send requests of their own below a path, such as checks of a pod through its proxy. */
-  reach(path: string): Promise<ReachedThrough> {
+  async reach(path: string): Promise<ReachedThrough> {
     const url = new URL(`${this.#access.server.replace(/\/$/, '')}${path}`);
-    return Promise.resolve({ url, dispatcher: this.#dispatcher, headers: authorization(this.#access) });
+    const { credential } = this.#access;
+    const who = credential.tokens === undefined ? authorization(credential) : `Bearer ${await credential.tokens()}`;
+    return { url, dispatcher: this.#dispatcher, headers: who === undefined ? {} : { authorization: who } };
   }
 
   /** Closes all connections, also those that still stream. */
@@ -121,12 +121,37 @@ export class Transport {
     await this.#dispatcher.destroy();
   }
 
+  #told(error: unknown): Error {
+    return error instanceof ApiError || error instanceof DeliveryError
+      ? error
+      : explainNetworkError(error, this.#access);
+  }
+
+  /** Sends a request as whoever has the token of the moment; if that is refused, once more with a new one. */
   async #send(asked: ApiRequest): Promise<HttpAnswer> {
-    const { method, path, query = {}, body, contentType = JSON_TYPE, idleLimit, signal } = asked;
+    const { credential } = this.#access;
+    const { tokens } = credential;
+    if (tokens === undefined) return this.#sendAs(authorization(credential), asked);
+    const token = await unlessAborted(tokens(), asked.signal);
+    const answer = await this.#sendAs(`Bearer ${token}`, asked);
+    if (answer.status !== 401) return answer;
+    await readStart(answer.body, MAX_REFUSAL);
+    const renewed = await unlessAborted(tokens(token), asked.signal);
+    return this.#sendAs(`Bearer ${renewed}`, asked);
+  }
+
+  async #sendAs(
+    who: string | undefined,
+    { method, path, query = {}, body, contentType = JSON_TYPE, idleLimit, signal }: ApiRequest,
+  ): Promise<HttpAnswer> {
     const url = new URL(`${this.#access.server.replace(/\/$/, '')}${path}`);
     for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
-    const headers = { ...this.#headers, ...(body === undefined ? {} : { 'content-type': contentType }) };
+    const headers = {
+      ...{ accept: 'application/json', 'user-agent': 'model-delivery/1' },
+      ...(who === undefined ? {} : { authorization: who }),
+      ...(body === undefined ? {} : { 'content-type': contentType }),
+    };
     const answer = await request(this.#dispatcher, {
       ...{ method, url, headers, ...content, signal },
       ...(idleLimit === undefined ? {} : { idleLimit }),
@@ -152,22 +177,23 @@ export class Transport {
     const status = isStatus(reply) ? reply : {};
     const after = Number(headerOf(answer, 'retry-after'));
     const details = { ...status.details, ...(after > 0 ? { retryAfterSeconds: after } : {}) };
-    throw new ApiError(answer.status, { ...status, details }, asked.asked);
+    throw new ApiError(answer.status, { ...status, details }, asked.asked, {
+      byEntra: this.#access.credential.tokens !== undefined,
+    });
   }
 }
 
 const JSON_TYPE = 'application/json';
 
-function authorization({ credential }: ClusterAccess): Readonly<Record<string, string>> {
-  if (credential.token !== undefined) return { authorization: `Bearer ${credential.token}` };
-  if (credential.basic === undefined) return {};
-  const { username, password } = credential.basic;
-  return { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` };
+function authorization({ token, basic }: ClusterCredential): string | undefined {
+  if (token !== undefined) return `Bearer ${token}`;
+  if (basic === undefined) return undefined;
+  return `Basic ${Buffer.from(`${basic.username}:${basic.password}`).toString('base64')}`;
 }
 
 /** Milliseconds to wait before a request is sent again; undefined if it must not be. */
 function pauseAfter(error: unknown, method: string, pause: number | undefined): number | undefined {
-  if (pause === undefined) return undefined;
+  if (pause === undefined || error instanceof DeliveryError) return undefined;
   if (!(error instanceof ApiError)) return method !== 'POST' && isPassing(error) ? pause : undefined;
   const passing = method === 'POST' ? NOT_ACTED : PASSING;
   const again = passing.has(error.status) || (method === 'GET' && error.status === 500);

@@ -1,4 +1,3 @@
-import type { ProxySettings } from '../../http/proxy.ts';
 import type { Run } from '../application/record.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
@@ -15,8 +14,6 @@ export type Goal =
 /** What is to be rolled out, and how. */
 export interface RolloutRequest {
   readonly access: ClusterAccess;
-  /** The agent's proxy, for a cluster whose connection names none. */
-  readonly proxy: ProxySettings;
   readonly goal: Goal;
   readonly strategy: Strategy;
   /** Every object goes there; without it, each keeps its own namespace. */

@@ -52,8 +52,7 @@ export async function rollOut(
   reporter: RolloutReporter,
   signal: AbortSignal,
 ): Promise<RolloutReport> {
-  const { access, proxy } = request;
-  const session = new Session({ access, proxy, reporter, signal });
+  const session = new Session({ access: request.access, reporter, signal });
   try {
     return await new Rollout(request, session).run();
   } finally {

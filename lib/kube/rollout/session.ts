@@ -1,5 +1,4 @@
 import { messageOf } from '../../errors/delivery-error.ts';
-import type { ProxySettings } from '../../http/proxy.ts';
 import type { Application } from '../application/application.ts';
 import { Hold, readRecord } from '../application/hold.ts';
 import { NO_RECORD } from '../application/record.ts';
@@ -17,7 +16,6 @@ const LAST_WORD = 1_500;
 
 export interface SessionOptions {
   readonly access: ClusterAccess;
-  readonly proxy: ProxySettings;
   readonly reporter: RolloutReporter;
   /** Aborts when the run shall stop. */
   readonly signal: AbortSignal;
@@ -52,15 +50,15 @@ export class Session {
   /** Whether the record may call a run unfinished. */
   #mayBeUnfinished = false;
 
-  constructor({ access, proxy, reporter, signal }: SessionOptions) {
+  constructor({ access, reporter, signal }: SessionOptions) {
     this.reporter = reporter;
     this.stopped = signal;
     this.#limit = signal;
     this.#lastLimit = signal;
     const onWarning = onceEach((warning) => reporter.warn(`The cluster warns: ${warning}`));
     const beforeWrite = async (writing: AbortSignal): Promise<void> => this.#hold?.permit(writing);
-    this.client = new KubeClient(access, { proxy, onWarning, beforeWrite });
-    this.#ownClient = new KubeClient(access, { proxy });
+    this.client = new KubeClient(access, { onWarning, beforeWrite });
+    this.#ownClient = new KubeClient(access);
     this.view = new LiveView(this.client, (error) => reporter.line(`Waiting for the cluster: ${messageOf(error)}`));
   }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { DeliveryError } from '../../../lib/errors/delivery-error.ts';
+import type { ClusterCredential } from '../../../lib/kube/cluster-access.ts';
 import { explainRefusal } from '../../../lib/kube/client/api-error.ts';
 import { ApiError } from '../../../lib/kube/client/api-error.ts';
 import { KubeClient } from '../../../lib/kube/client/kube-client.ts';
@@ -16,10 +18,11 @@ let signal: AbortSignal;
 async function against<T>(
   acts: readonly Act[],
   use: (client: KubeClient) => Promise<T>,
-  warnings: string[] = [],
+  { warnings = [], credential }: { readonly warnings?: string[]; readonly credential?: ClusterCredential } = {},
 ): Promise<{ readonly value: T; readonly requests: readonly string[] }> {
   const server = await playServer(...acts);
-  const client = new KubeClient(server.access, { onWarning: (warning) => warnings.push(warning) });
+  const access = { ...server.access, credential: credential ?? server.access.credential };
+  const client = new KubeClient(access, { onWarning: (warning) => warnings.push(warning) });
   try {
     return { value: await use(client), requests: server.requests };
   } finally {
@@ -91,7 +94,7 @@ describe('requests to an API server that misbehaves on purpose', () => {
   it('pass on what the server warns of', async () => {
     const warnings: string[] = [];
     const warned = json(200, FOUND, { warning: '299 - "policy/v1beta1 is deprecated"' });
-    await against([warned], (client) => client.get(SHOP, signal), warnings);
+    await against([warned], (client) => client.get(SHOP, signal), { warnings });
     assert.deepEqual(warnings, ['policy/v1beta1 is deprecated']);
   });
 
@@ -109,6 +112,55 @@ describe('requests to an API server that misbehaves on purpose', () => {
       against([silent], (client) => client.get(SHOP, AbortSignal.timeout(50))),
       { name: 'TimeoutError' },
     );
+  });
+
+  describe('with tokens that end', () => {
+    const answerTo =
+      (wanted: string): Act =>
+      (request, response) => {
+        const isGood = request.headers.authorization === `Bearer ${wanted}`;
+        json(isGood ? 200 : 401, isGood ? FOUND : { kind: 'Status', reason: 'Unauthorized' })(request, response);
+      };
+
+    it('carry the token of the moment', async () => {
+      let number = 0;
+      const credential = { tokens: () => Promise.resolve(`token-${number++}`) };
+      const twice = async (client: KubeClient): Promise<unknown> => [
+        await client.get(SHOP, signal),
+        await client.get(SHOP, signal),
+      ];
+      const { requests } = await against([answerTo('token-0'), answerTo('token-1')], twice, { credential });
+      assert.equal(requests.length, 2);
+    });
+
+    it('are sent once more with a new one when theirs is refused, and only once', async () => {
+      const refused: unknown[] = [];
+      const credential = {
+        tokens: (old?: string) => {
+          refused.push(old);
+          return Promise.resolve(old === undefined ? 'old' : 'new');
+        },
+      };
+      const get = (client: KubeClient): Promise<unknown> => client.get(SHOP, signal);
+      await against([answerTo('new'), answerTo('new')], get, { credential });
+      assert.deepEqual(refused, [undefined, 'old']);
+      await assert.rejects(against([answerTo('other'), answerTo('other')], get, { credential }), {
+        name: 'ApiError',
+        status: 401,
+        byEntra: true,
+      });
+      // A stream begins in the same way.
+      const watch = async (client: KubeClient): Promise<unknown> =>
+        client.watch(PODS, 'shop', {}, { seconds: 1, signal }).next();
+      await against([answerTo('new'), answerTo('new')], watch, { credential });
+    });
+
+    it('fail as getting a token fails, and are not sent', async () => {
+      const failure = new DeliveryError('AZURE_SECRET_EXPIRED', { message: 'It has expired.', remedy: 'Renew it.' });
+      const credential = { tokens: () => Promise.reject(failure) };
+      const get = (client: KubeClient): Promise<unknown> => client.get(SHOP, signal);
+      await assert.rejects(against([], get, { credential }), failure);
+    });
   });
 
   it('to an address where nobody listens name it', async () => {

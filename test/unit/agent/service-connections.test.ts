@@ -82,6 +82,7 @@ describe('service connections', () => {
       token: 'tok',
       caCertificate: 'cert',
       acceptUntrustedCerts: false,
+      namespace: undefined,
     });
   });
 

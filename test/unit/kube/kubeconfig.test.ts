@@ -54,17 +54,61 @@ describe('a kubeconfig', () => {
   });
 
   it('without the wanted context lists those it has', () => {
-    assert.throws(() => readKubeconfig(kubeconfig(), 'other'), {
+    assert.throws(() => readKubeconfig(kubeconfig(), { context: 'other' }), {
       code: 'KUBECONFIG_CONTEXT_NOT_FOUND',
       remedy: 'Choose one of: shop.',
     });
   });
 
-  it('whose user signs in by a program is refused, and the program is named', () => {
-    assert.throws(() => readKubeconfig(kubeconfig({ user: { exec: { command: 'kubelogin' } } })), {
-      code: 'KUBECONFIG_UNSUPPORTED',
-      message: /kubelogin/,
-      remedy: /service account/,
+  describe('whose user signs in by a program', () => {
+    const AKS = '6dae42f8-4368-4678-94ff-3960e28e3630';
+    const entra = { application: AKS, tokens: () => Promise.resolve('of-entra') };
+    const byKubelogin = (command: string, ...args: readonly string[]): string =>
+      kubeconfig({ user: { exec: { command, args: ['get-token', ...args] } } });
+
+    it('is refused, and the program is named', () => {
+      const byAws = kubeconfig({ user: { exec: { command: 'aws' } } });
+      for (const options of [{}, { entra }]) {
+        assert.throws(() => readKubeconfig(byAws, options), {
+          code: 'KUBECONFIG_UNSUPPORTED',
+          message: /by running aws,/,
+          remedy: /service account/,
+        });
+      }
+    });
+
+    it('takes tokens of Entra in the place of kubelogin, where somebody is signed in there', async () => {
+      for (const text of [
+        byKubelogin('kubelogin', '--server-id', AKS, '--login', 'devicecode'),
+        byKubelogin('/usr/local/bin/kubelogin', `--server-id=${AKS}`),
+        byKubelogin('C:\\tools\\kubelogin.exe'),
+        kubeconfig({ user: { 'auth-provider': { name: 'azure', config: { 'apiserver-id': AKS } } } }),
+      ]) {
+        const { credential } = readKubeconfig(text, { entra });
+        assert.equal(await credential.tokens?.(), 'of-entra');
+      }
+    });
+
+    it('says what to set where nobody is signed in to Entra', () => {
+      assert.throws(() => readKubeconfig(byKubelogin('kubelogin')), {
+        code: 'KUBECONFIG_UNSUPPORTED',
+        message: /kubelogin/,
+        remedy: /connectionType to azureResourceManager/,
+      });
+    });
+
+    it('gets no token for another application than AKS', () => {
+      for (const text of [
+        byKubelogin('kubelogin', '--server-id', 'https://vault.azure.net'),
+        kubeconfig({
+          user: { 'auth-provider': { name: 'azure', config: { 'apiserver-id': 'https://vault.azure.net' } } },
+        }),
+      ]) {
+        assert.throws(() => readKubeconfig(text, { entra }), {
+          code: 'KUBECONFIG_UNSUPPORTED',
+          message: /application https:\/\/vault/,
+        });
+      }
     });
   });
 

@@ -57,12 +57,22 @@ export function answerBy(
   };
 }
 
-/** Serves on a free port of loopback, over TLS where a certificate is given. */
-export async function serve(listener: RequestListener, certified?: CertifiedKey): Promise<RunningServer> {
+/**
+ * Serves on a free port of loopback, over TLS where a certificate is given.
+ *
+ * @param clientAuthority whose certificates clients may show; whether they have to is for the listener to say
+ */
+export async function serve(
+  listener: RequestListener,
+  certified?: CertifiedKey,
+  { clientAuthority }: { readonly clientAuthority?: string } = {},
+): Promise<RunningServer> {
+  const clients =
+    clientAuthority === undefined ? {} : { requestCert: true, rejectUnauthorized: false, ca: clientAuthority };
   const server: Server =
     certified === undefined
       ? createHttpServer(listener)
-      : createHttpsServer({ cert: certified.certificate, key: certified.key }, listener);
+      : createHttpsServer({ cert: certified.certificate, key: certified.key, ...clients }, listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -44,6 +44,24 @@ export async function certifyLoopback(authority: CertifiedKey): Promise<Certifie
   return { certificate: cert, key };
 }
 
+/** A certificate by which a cluster knows a user. */
+export async function certifyClient(
+  authority: CertifiedKey,
+  { name, group }: { readonly name: string; readonly group: string },
+): Promise<CertifiedKey> {
+  const subject = [
+    { name: 'organizationName', value: group },
+    { name: 'commonName', value: name },
+  ];
+  const { cert, private: key } = await generate(subject, {
+    algorithm: 'sha256',
+    keyType: 'ec',
+    ca: { key: authority.key, cert: authority.certificate },
+    extensions: [{ name: 'extKeyUsage', clientAuth: true }],
+  });
+  return { certificate: cert, key };
+}
+
 /** A certificate that signs for itself, as applications in Entra have them. */
 export async function makeApplicationCertificate(name: string): Promise<CertifiedKey> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: name }], { algorithm: 'sha256' });

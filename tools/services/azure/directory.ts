@@ -1,5 +1,6 @@
 // What exists in the stand-in's Azure: who may sign in, what there is, and who may do what.
 import { randomUUID } from 'node:crypto';
+import type { CertifiedKey } from './certificates.ts';
 
 /** What Entra must find in an assertion from outside for an application to be believed. */
 export interface FederatedCredential {
@@ -38,7 +39,9 @@ export type Role =
   | 'AcrPull'
   | 'AcrPush'
   | 'Container Registry Repository Reader'
-  | 'Container Registry Repository Writer';
+  | 'Container Registry Repository Writer'
+  | 'Azure Kubernetes Service Cluster User Role'
+  | 'Azure Kubernetes Service Cluster Admin Role';
 
 export interface RoleAssignment {
   readonly objectId: string;
@@ -75,6 +78,37 @@ export interface ContainerRegistry {
   readonly blockedAddress?: string | undefined;
 }
 
+/** One of a cluster's own accounts, which Entra does not know: both proofs say the same. */
+export interface LocalAccount extends CertifiedKey {
+  readonly token: string;
+}
+
+/** An AKS cluster. */
+export interface ManagedCluster {
+  readonly name: string;
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  /** Whose identities it knows. */
+  readonly tenantId: string;
+  /** Where its API server answers: by its private name, where it is private. */
+  readonly server: string;
+  /** The public name of a private cluster, where it has one. */
+  readonly publicServer: string | undefined;
+  /** The certificate authority of its API server, as PEM. */
+  readonly authority: string;
+  /** Whether its users are Entra's, who are told apart by tokens. */
+  readonly entra: boolean;
+  /** Whether Azure's roles say what may be done inside of it. */
+  readonly azureRbac: boolean;
+  /** Whether its own accounts work (`disableLocalAccounts`). */
+  readonly localAccounts: boolean;
+  readonly user: LocalAccount;
+  readonly admin: LocalAccount;
+  readonly isRunning: boolean;
+  readonly isPrivate: boolean;
+  readonly authorizedIpRanges: readonly string[];
+}
+
 /** A service connection, as Azure Pipelines knows it. */
 export interface PipelineConnection {
   readonly id: string;
@@ -89,6 +123,7 @@ export interface Directory {
   readonly managedIdentities: readonly ManagedIdentity[];
   readonly roles: readonly RoleAssignment[];
   readonly storageAccounts: readonly StorageAccount[];
+  readonly managedClusters: readonly ManagedCluster[];
   readonly connections: readonly PipelineConnection[];
   /** Tokens by which runs of pipelines are known (`System.AccessToken`). */
   readonly runTokens: readonly string[];
@@ -103,6 +138,7 @@ export function emptyDirectory(): Directory {
     managedIdentities: [],
     roles: [],
     storageAccounts: [],
+    managedClusters: [],
     connections: [],
     runTokens: [],
   };
@@ -126,6 +162,20 @@ export function accountId({ subscriptionId, resourceGroup, name }: StorageAccoun
   return `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Storage/storageAccounts/${name}`;
 }
 
+/** An account that is also known by a token. */
+export function localAccount(certified: CertifiedKey): LocalAccount {
+  return { ...certified, token: randomUUID().replaceAll('-', '') };
+}
+
+/** A cluster's id in Azure Resource Manager. */
+export function clusterId({
+  subscriptionId,
+  resourceGroup,
+  name,
+}: Pick<ManagedCluster, 'subscriptionId' | 'resourceGroup' | 'name'>): string {
+  return `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.ContainerService/managedClusters/${name}`;
+}
+
 /** A registry's id in Azure Resource Manager. */
 export function registryId({ subscriptionId, resourceGroup, name }: ContainerRegistry): string {
   return `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.ContainerRegistry/registries/${name}`;
@@ -133,7 +183,7 @@ export function registryId({ subscriptionId, resourceGroup, name }: ContainerReg
 
 // https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage and …/containers
 const ACTIONS: Readonly<Record<Role, readonly string[]>> = {
-  Reader: ['Microsoft.Storage/storageAccounts/read'],
+  Reader: ['Microsoft.Storage/storageAccounts/read', 'Microsoft.ContainerService/managedClusters/read'],
   'Reader and Data Access': [
     'Microsoft.Storage/storageAccounts/read',
     'Microsoft.Storage/storageAccounts/listKeys/action',
@@ -154,6 +204,14 @@ const ACTIONS: Readonly<Record<Role, readonly string[]>> = {
     'Microsoft.ContainerRegistry/registries/repositories/content/read',
     'Microsoft.ContainerRegistry/registries/repositories/content/write',
     'Microsoft.ContainerRegistry/registries/repositories/metadata/read',
+  ],
+  'Azure Kubernetes Service Cluster User Role': [
+    'Microsoft.ContainerService/managedClusters/read',
+    'Microsoft.ContainerService/managedClusters/listClusterUserCredential/action',
+  ],
+  'Azure Kubernetes Service Cluster Admin Role': [
+    'Microsoft.ContainerService/managedClusters/read',
+    'Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action',
   ],
 };
 

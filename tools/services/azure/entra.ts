@@ -111,7 +111,7 @@ function token(tenant: string, call: Call, surroundings: EntraSurroundings, used
   }
   const endpoint = `${call.url.origin}${call.url.pathname}`;
   checkProof(form, application, { endpoint, issuers: surroundings.issuers, used });
-  const scopes = (form.get('scope') ?? '').split(' ').filter((scope) => scope.includes('://'));
+  const scopes = (form.get('scope') ?? '').split(' ').filter((scope) => scope.includes('/'));
   const audience = surroundings.audienceOf(scopes[0] ?? '');
   if (scopes.length !== 1 || audience === undefined) {
     throw new Refusal(

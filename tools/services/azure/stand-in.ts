@@ -1,6 +1,6 @@
 // Azure's own control plane, as far as the tasks speak to it: Entra, Azure Pipelines where it vouches for connections, the
-// metadata service of machines, Azure Resource Manager, and a storage account and container registries that Entra's tokens open. The real ones cannot
-// run here; this one checks what it is sent as they do, so the real SDKs can be tried against it as they are.
+// metadata service of machines, Azure Resource Manager, and a storage account, container registries and clusters that Entra's tokens open.
+// The real ones cannot run here; this one checks what it is sent as they do, so the real SDKs can be tried against it as they are.
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,11 +9,13 @@ import { type BlobService, blobServiceAt } from '../blob.ts';
 import { startThrowawayTlsBlob, type Stoppable } from '../throwaway.ts';
 import { blobFront } from './blob-front.ts';
 import { answerBy, type Call, type Interruption, serve } from './calls.ts';
+import { type AksCluster, startAksCluster } from './cluster-front.ts';
 import { certifyLoopback, makeApplicationCertificate, makeAuthority } from './certificates.ts';
 import { type Directory, emptyDirectory, type StorageAccount } from './directory.ts';
 import { entra } from './entra.ts';
 import { instanceMetadata } from './instance-metadata.ts';
 import { publicKeyOf } from './json-web-token.ts';
+import { AKS_SERVER } from './managed-clusters.ts';
 import { OIDC_PATH, pipelines, PIPELINES_ISSUER } from './pipelines.ts';
 import { type AzureRegistry, startAzureRegistry } from './registry-front.ts';
 import { resourceManager } from './resource-manager.ts';
@@ -58,6 +60,12 @@ export interface AzureStandIn extends Stoppable {
   revokeTokens(): void;
   /** Starts a container registry of the subscription, which ends with the stand-in. */
   startRegistry(): Promise<AzureRegistry>;
+  /**
+   * Makes a cluster that runs already one of the subscription, with Entra in front of it, until the stand-in ends.
+   *
+   * @param kubeconfig of its administrator
+   */
+  startCluster(kubeconfig: string): Promise<AksCluster>;
 }
 
 /** Starts everything, on free ports of loopback, with an authority of its own. */
@@ -92,10 +100,10 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
     audienceOf: (scope: string) => {
       const resource = scope.replace(/\/\.default$/, '');
       if (resource === 'https://containerregistry.azure.net' && !circumstances.knowsRegistries) return undefined;
-      return ['https://storage.azure.com', 'https://containerregistry.azure.net'].includes(resource) ||
-        new URL(resource).port === port
-        ? resource
-        : undefined;
+      const isKnown = ['https://storage.azure.com', 'https://containerregistry.azure.net', AKS_SERVER].includes(
+        resource,
+      );
+      return isKnown || (URL.canParse(resource) && new URL(resource).port === port) ? resource : undefined;
     },
     issuers: { [PIPELINES_ISSUER]: publicKeyOf(pipelinesKeys.certificate) },
   };
@@ -136,7 +144,7 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
     allowsKeys: true,
   };
   circumstances.directory = { ...circumstances.directory, storageAccounts: [account] };
-  const registries: AzureRegistry[] = [];
+  const started: Stoppable[] = [];
   return {
     circumstances,
     origin: control.origin,
@@ -150,11 +158,16 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
         interrupt: (call) => circumstances.interrupt(call),
         onUnknown: (call) => unknownCalls.push(call),
       });
-      registries.push(registry);
+      started.push(registry);
       return registry;
     },
+    startCluster: async (kubeconfig) => {
+      const cluster = await startAksCluster(kubeconfig, { directory, entraKey });
+      started.push(cluster);
+      return cluster;
+    },
     stop: async () => {
-      await Promise.all(registries.map((registry) => registry.stop()));
+      await Promise.all(started.map((one) => one.stop()));
       await Promise.all([control, metadata, storage, emulator].map((running) => running.stop()));
       await rm(folder, { recursive: true, force: true });
     },
