@@ -29,7 +29,10 @@ export function factsOf({ target, image, results, metrics, latency, measurements
     ...{ passed: counted('passed'), failed: counted('failed'), excused: counted('excused') },
     ...{ accuracy: metrics.accuracy, meanAbsoluteError: metrics.meanAbsoluteError },
     measurements: rounded(measurements),
-    load: latency && { requests: latency.requests, errors: latency.errors, concurrency: latency.concurrency },
+    load: latency && {
+      ...{ requests: latency.requests, concurrency: latency.concurrency },
+      ...{ errors: latency.errors, firstError: latency.firstError },
+    },
     histogram: latency && histogramOf(latency.times),
     failures: broken.map(({ kind, name, problem }) => ({ kind, name, problem })),
   };

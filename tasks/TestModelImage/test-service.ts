@@ -87,6 +87,7 @@ async function findWhileAlive(
   story.onResult(healthResult(`GET ${healthPath} is healthy within ${formatTime(startLimit)}`, health));
   if (!health.isHealthy) return { ...NOTHING, failure: await target.explain(health.why) };
   const { metrics, latency } = await runProbe({ ...checks, load: wishes.load }, target.service, story, signal);
+  if (latency?.firstError !== undefined) story.say(`The first request without its answer: ${latency.firstError}`);
   const memory = await target.memory();
   const measurements = measurementsOf(health, latency, memory);
   judgeMeasurements(measurements, wishes).forEach(story.onResult);
