@@ -246,8 +246,9 @@ function registryHost(registry: string): string {
   return host === 'index.docker.io' ? 'docker.io' : host;
 }
 
+/** The fields of a Secret are base64; a token or a PEM that a script has put there as it is holds what base64 does not. */
 function fromBase64(text: string): string {
-  return Buffer.from(text, 'base64').toString('utf8');
+  return /[^A-Za-z0-9+/=\s]/.test(text) ? text : Buffer.from(text, 'base64').toString('utf8');
 }
 
 function lacks(id: string, key: string): DeliveryError {

@@ -116,7 +116,7 @@ function remedyOfForbidden({ asked: { verb, resource, namespace }, reply, byEntr
   }
   const kind = namespace === undefined ? 'ClusterRole' : 'Role';
   const subject = byEntra ? ', bound to the kind User with the name above' : '';
-  return `Give it a ${kind} that allows the verb ${verb} on ${resource}${subject}; docs/rollout-to-aks.md has one with all that the task needs.`;
+  return `Give it a ${kind} that allows the verb ${verb} on ${resource}${subject}; docs/rollout-role.yml is one with all that is needed.`;
 }
 
 /** A message of the server in one line of bounded length. */

@@ -86,6 +86,35 @@ describe('service connections', () => {
     });
   });
 
+  it('to Kubernetes that Azure DevOps made for a namespace name it', () => {
+    const found = connections({
+      url: 'https://10.0.0.1',
+      scheme: 'Kubernetes',
+      parameters: { apiToken: base64('tok'), serviceAccountCertificate: base64('cert') },
+      data: { authorizationType: 'AzureSubscription', namespace: 'shop' },
+    }).kubernetes('shop');
+    assert.equal(found.kind === 'serviceAccount' && found.namespace, 'shop');
+  });
+
+  it('to Kubernetes that a script made may hold token and certificate as they are', () => {
+    const token = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzaG9wIn0.c2lnbmF0dXJl';
+    const certificate = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+    const found = connections({
+      url: 'https://10.0.0.1',
+      scheme: 'Token',
+      parameters: { apiToken: token, serviceAccountCertificate: certificate },
+      data: { authorizationType: 'ServiceAccount', acceptUntrustedCerts: 'True' },
+    }).kubernetes('shop');
+    assert.deepEqual(found, {
+      kind: 'serviceAccount',
+      server: 'https://10.0.0.1',
+      token,
+      caCertificate: certificate,
+      acceptUntrustedCerts: true,
+      namespace: undefined,
+    });
+  });
+
   it('to AWS carry keys, a role that they assume, or a role that trusts Azure Pipelines', () => {
     const parameters = { username: 'AKIA', password: 'secret', sessionToken: '' };
     const keys = { kind: 'keys', accessKeyId: 'AKIA', secretAccessKey: 'secret', sessionToken: undefined };
