@@ -4,14 +4,12 @@ import { join } from 'node:path';
 import * as taskLib from 'azure-pipelines-task-lib/task.js';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { Inputs } from './inputs.ts';
+import { masked, SHORTEST_SECRET } from './masking.ts';
 import { neutralise } from './neutralise.ts';
 import { ServiceConnections } from './service-connections.ts';
 
 /** Facts of a run that become the JSON attachment from which lineage is drawn. */
 export type Facts = Readonly<Record<string, unknown>>;
-
-/** Shorter values, such as `1` or `yes`, stand in any text by chance. */
-const SHORTEST_SECRET = 4;
 
 /**
  * The Azure Pipelines agent as a task sees it. Everything that a task prints goes through here, so that text
@@ -30,6 +28,8 @@ export class Agent {
     data: (id, key) => taskLib.getEndpointDataParameter(id, key, true),
   });
 
+  readonly #hidden = new Set<string>();
+
   constructor(taskName: string, signal: AbortSignal) {
     this.taskName = taskName;
     this.signal = signal;
@@ -43,8 +43,7 @@ export class Agent {
 
   /** Whether a text has the value of a secret variable in it. */
   holdsSecret(text: string): boolean {
-    const secrets = taskLib.getVariables().filter(({ secret, value }) => secret && value.length >= SHORTEST_SECRET);
-    return secrets.some(({ value }) => text.includes(value));
+    return secretVariables().some((value) => value.length >= SHORTEST_SECRET && text.includes(value));
   }
 
   /** One line, or several, for the log. */
@@ -92,6 +91,7 @@ export class Agent {
   /** Tells the agent to hide a value from now on. */
   hide(secret: string): void {
     taskLib.setSecret(secret);
+    this.#hidden.add(secret);
   }
 
   /** Shows a Markdown page on the run's summary tab. */
@@ -135,9 +135,13 @@ export class Agent {
   /** Writes a file for the agent to take up after the task has ended; the agent empties its temp folder itself. */
   #keep(name: string, content: string): string {
     const file = join(mkdtempSync(join(this.variable('Agent.TempDirectory') ?? tmpdir(), 'model-delivery-')), name);
-    writeFileSync(file, content);
+    writeFileSync(file, masked(content, [...secretVariables(), ...this.#hidden]));
     return file;
   }
+}
+
+function secretVariables(): readonly string[] {
+  return taskLib.getVariables().flatMap(({ secret, value }) => (secret ? [value] : []));
 }
 
 /**

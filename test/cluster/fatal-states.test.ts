@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { each } from '../../lib/kube/rollout/each.ts';
-import { FATAL_STATES, provoke } from '../support/fatal-states.ts';
+import { FATAL_STATES, provoke, SECRET } from '../support/fatal-states.ts';
 import type { FatalState, Provoked } from '../support/fatal-states.ts';
 import { failureOf, RolloutBench } from '../support/rollout-bench.ts';
 
@@ -33,6 +33,8 @@ describe('a rollout that meets', () => {
       const { run, before, after } = outcome;
       assert.match(failureOf(run, state.code, state.result ?? 'restored'), state.says);
       for (const shown of state.shows) assert.match(run.log, shown);
+      const uploaded = [run.summary ?? '', ...run.attachments.map(({ content }) => content)];
+      for (const text of [run.log, ...uploaded]) assert.ok(!text.includes(SECRET), text);
       if (state.result !== 'kept') assert.deepEqual(after, before);
     });
   }

@@ -72,6 +72,16 @@ describe('a rollout over a version that runs', () => {
     assert.equal(next.outputs.result, 'unchanged', next.log);
   });
 
+  it('over a version that is broken too goes back to it, says so, and tries no further', async () => {
+    const broken = web({ command: 'exit 1' });
+    const kept = await bench.rollOut(broken, { inputs: { onFailure: 'keep' } });
+    failureOf(kept, 'CONTAINER_CRASHED', 'kept');
+    const run = await bench.rollOut(web({ command: 'exit 2' }));
+    const message = failureOf(run, 'ROLLOUT_RESTORED_UNHEALTHY', 'restoredUnhealthy');
+    assert.match(message, /exit code 2.*was put back, but is not healthy: .*exit code 1/);
+    assert.equal(run.log.match(/Putting back/g)?.length, 1);
+  });
+
   it('that is cancelled puts everything back within seconds', async () => {
     const before = await bench.state();
     const cancel = new AbortController();

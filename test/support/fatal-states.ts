@@ -22,7 +22,9 @@ export interface FatalState {
   readonly shows: readonly RegExp[];
 }
 
-const sixtyLines = 'i=1; while test $i -le 60; do echo word $i; i=$((i+1)); done';
+/** A secret variable of the pipeline, which an app tells in its log. */
+export const SECRET = 'open-sesame-4711';
+const SIXTY_LINES = 'i=1; while test $i -le 60; do echo word $i; i=$((i+1)); done';
 
 /** All of them; the slow ones first, so that those who run them side by side lose no time. */
 export const FATAL_STATES: readonly FatalState[] = [
@@ -80,12 +82,15 @@ export const FATAL_STATES: readonly FatalState[] = [
   {
     title: 'an app that ends at once',
     attempt: (rollOut) =>
-      rollOut(web({ command: `${sixtyLines}; echo "##vso[task.complete result=Succeeded]done"; exit 3` })),
+      rollOut(
+        web({ command: `${SIXTY_LINES}; echo ${SECRET}; echo "##vso[task.complete result=Succeeded]done"; exit 3` }),
+        { variables: { password: { value: SECRET, secret: true } } },
+      ),
     code: 'CONTAINER_CRASHED',
     says: /Container app of pod web-\S+ ended with exit code 3, \d times so far/,
     shows: [
       /container app: .*CrashLoopBackOff.*ended before with exit code 3/,
-      /last lines of container app:\n {2}\| word 12\n[^]* {2}\| word 60\n/,
+      /last lines of container app:\n {2}\| word 13\n[^]* {2}\| word 60\n/,
       /→ Read its last lines in the log/,
     ],
   },

@@ -14,7 +14,7 @@ import { COUNTERS } from '../../lib/kube/rollout/content.ts';
 import { ensureServices } from '../../tools/services/services.ts';
 import { ensureBusyboxImage } from './busybox-image.ts';
 import { runTaskProcess } from './packed-task.ts';
-import type { Connection, NodeVersion, TaskProcessResult } from './packed-task.ts';
+import type { Connection, NodeVersion, TaskProcessOptions, TaskProcessResult } from './packed-task.ts';
 
 const kind = (apiVersion: string, name: string, plural: string, namespaced = true): Resource => ({
   apiVersion,
@@ -66,7 +66,7 @@ export interface RolloutParts {
   readonly images?: string;
   readonly inputs?: Readonly<Record<string, string>>;
   /** Variables of the run, such as `Build.BuildNumber`. */
-  readonly variables?: Readonly<Record<string, string>>;
+  readonly variables?: NonNullable<TaskProcessOptions['variables']>;
   /** Connections besides the one to the cluster. */
   readonly connections?: readonly Connection[];
   /** Another kubeconfig than the administrator's. */

@@ -56,16 +56,23 @@ function find(resources: readonly Resource[], { apiVersion, kind }: KubeObject):
 
 async function resourcesOf(client: KubeClient, apiVersion: string, signal: AbortSignal): Promise<readonly Resource[]> {
   const list = await client.document<ResourceList>(apiPath(apiVersion), signal);
+  const names = new Set(list?.resources.map(({ name }) => name));
   return (list?.resources ?? [])
     .filter(({ name }) => !name.includes('/'))
-    .map(({ name, kind, namespaced }) => ({ apiVersion, kind, plural: name, namespaced }));
+    .map(({ name, kind, namespaced }) => {
+      return { apiVersion, kind, plural: name, namespaced, hasStatus: names.has(`${name}/status`) };
+    });
 }
 
 interface Definition {
   readonly group?: string;
   readonly scope?: string;
   readonly names?: { readonly kind?: string; readonly plural?: string };
-  readonly versions?: readonly { readonly name?: string; readonly served?: boolean }[];
+  readonly versions?: readonly {
+    readonly name?: string;
+    readonly served?: boolean;
+    readonly subresources?: { readonly status?: object };
+  }[];
 }
 
 /** The resources that a CustomResourceDefinition will serve. */
@@ -79,6 +86,7 @@ function resourcesDefinedBy(object: KubeObject): readonly Resource[] {
       kind: names?.kind ?? '',
       plural: names?.plural ?? '',
       namespaced: scope === 'Namespaced',
+      hasStatus: version.subresources?.status !== undefined,
     }));
 }
 

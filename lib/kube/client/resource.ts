@@ -6,6 +6,8 @@ export interface Resource {
   /** As it stands in paths and permissions: `deployments`. */
   readonly plural: string;
   readonly namespaced: boolean;
+  /** Whether somebody is to write its status, as its discovery or definition tells. */
+  readonly hasStatus?: boolean;
 }
 
 /** One object in the cluster, by where it is served. */

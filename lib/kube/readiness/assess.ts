@@ -1,3 +1,4 @@
+import { conditionOf } from '../objects.ts';
 import type { KubeObject } from '../objects.ts';
 import {
   assessByConditions,
@@ -50,9 +51,20 @@ export function assess(target: Target, live: KubeObject | undefined, around: Sur
       return assessNamespace(live);
     case 'batch/CronJob':
       return ready('runs when its time comes');
+    case 'apiregistration.k8s.io/APIService':
+      return conditionOf(live, 'Available') === undefined ? waiting('not yet seen') : assessByConditions(live);
     default:
-      return assessByConditions(live);
+      return isUntold(target, live, waitedMs) ? waiting('not yet seen by its controller') : assessByConditions(live);
   }
+}
+
+/** How long the controller of a custom resource may take for its first word, before nobody seems to have one. */
+const FIRST_WORD = 5_000;
+
+/** Whether a custom resource has a status that its controller has not written yet: nothing is known of it so far. */
+function isUntold({ ref }: Target, { apiVersion, status }: KubeObject, waitedMs: number): boolean {
+  const isCustom = apiVersion.includes('.') && !apiVersion.includes('.k8s.io/');
+  return isCustom && ref.resource.hasStatus === true && status === undefined && waitedMs < FIRST_WORD;
 }
 
 /** How long a watch may lag before an object that is not seen counts as deleted. */

@@ -72,6 +72,31 @@ describe('readiness', () => {
     assert.equal(look('Thing', { apiVersion, generation: 2, status: { observedGeneration: 1 } }).state, 'waiting');
   });
 
+  it('of a custom resource is not known before its controller has said a word, for which it gets a moment', () => {
+    const live: KubeObject = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'it', uid: 'u' } };
+    const target = targetOf(live);
+    const watched = { ...target, ref: { ...target.ref, resource: { ...target.ref.resource, hasStatus: true } } };
+    assert.equal(assess(watched, live, around(), 0).state, 'waiting');
+    assert.equal(assess(watched, live, around(), 10_000).state, 'ready');
+    const conditions = [{ type: 'Ready', status: 'False' }];
+    assert.equal(assess(watched, { ...live, status: { conditions } }, around(), 10_000).state, 'waiting');
+  });
+
+  it('of an APIService is that its server answers', () => {
+    const apiVersion = 'apiregistration.k8s.io/v1';
+    const available = { conditions: [{ type: 'Available', status: 'True' }] };
+    assert.equal(look('APIService', { apiVersion }).state, 'waiting');
+    assert.equal(look('APIService', { apiVersion, status: available }).state, 'ready');
+  });
+
+  it('of budgets and autoscalers is that their controller has seen them', () => {
+    const apiVersion = 'policy/v1';
+    const status = { observedGeneration: 1, currentHealthy: 0, disruptionsAllowed: 0 };
+    assert.equal(look('PodDisruptionBudget', { apiVersion, generation: 2, status }).state, 'waiting');
+    assert.equal(look('PodDisruptionBudget', { apiVersion, generation: 1, status }).state, 'ready');
+    assert.equal(look('HorizontalPodAutoscaler', { apiVersion: 'autoscaling/v2', status: {} }).state, 'ready');
+  });
+
   it('of what has no state is being written', () => {
     assert.equal(look('ConfigMap', {}).state, 'ready');
     assert.equal(look('CronJob', { apiVersion: 'batch/v1' }).state, 'ready');

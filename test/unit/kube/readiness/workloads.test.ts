@@ -31,6 +31,12 @@ describe('a Deployment', () => {
     });
   }
 
+  it('whose strategy allows all replicas to be away is available to its controller, and still waited for', () => {
+    const conditions = [{ type: 'Available', status: 'True' }];
+    const spec = { strategy: { rollingUpdate: { maxUnavailable: '100%' } } };
+    assert.equal(look(deployment({ spec, status: { ...DONE, availableReplicas: 0, conditions } })).state, 'waiting');
+  });
+
   it('is waited for while the picture is older than what was written', () => {
     const live = deployment({ generation: 2, status: DONE });
     assert.equal(look(live, deployment({ generation: 3 })).state, 'waiting');
