@@ -9,15 +9,15 @@ import type { LiveView } from '../readiness/live-view.ts';
 import { newestPodsOf, newestReplicaSetOf } from '../readiness/owned-pods.ts';
 import { endOf, symptomsOfPod } from '../readiness/pod-symptoms.ts';
 import type { Surroundings, Symptom } from '../readiness/verdict.ts';
-import { eventLines } from './event-lines.ts';
+import { eventLines, isWarning } from './event-lines.ts';
 
 /** Pods of one workload mostly fail alike; the first ones tell all there is to know. */
 const PODS_EACH = 3;
 const LOG_LINES = 50;
 /** Evidence is gathered before anything is put back, but it must not hold that up for long: milliseconds. */
 const TIME_LIMIT = 10_000;
-/** A pod's status tells of trouble a moment before the event that explains it: milliseconds. */
-const EVENTS_LAG = 500;
+/** A pod's status may tell of trouble so much before the event that explains it: milliseconds. */
+const EVENTS_LAG = 2_000;
 
 /** What was found out about one pod or object: a title, and lines below it. */
 export interface Finding {
@@ -35,9 +35,9 @@ export async function diagnose(
   standings: readonly Standing[],
 ): Promise<readonly Finding[]> {
   const signal = AbortSignal.timeout(TIME_LIMIT);
-  await sleep(EVENTS_LAG);
-  const around = view.around();
   const troubled = standings.filter(({ verdict }) => verdict.state === 'waiting');
+  await awaitEvents(view, troubled);
+  const around = view.around();
   const all = troubled.map(async ({ target, verdict }) => {
     const live = view.object(target.ref) ?? target.written;
     const pods = worstFirst(newestPodsOf(live, around), around).slice(0, PODS_EACH);
@@ -49,6 +49,19 @@ export async function diagnose(
     return [...findingOf(live, verdict.detail, advice, around), ...findings];
   });
   return (await Promise.all(all)).flat();
+}
+
+/** Waits a moment for the events of pods that are in trouble. */
+async function awaitEvents(view: LiveView, troubled: readonly Standing[]): Promise<void> {
+  const end = Date.now() + EVENTS_LAG;
+  const isUnexplained = (): boolean => {
+    const around = view.around();
+    const warned = new Set(around.events.filter(isWarning).map(({ involvedObject }) => involvedObject.uid));
+    const pods = troubled.flatMap(({ target }) => newestPodsOf(view.object(target.ref) ?? target.written, around));
+    return pods.some((pod) => symptomsOfPod(pod, around.events).length > 0 && !warned.has(pod.metadata.uid));
+  };
+  // What ends the view is told elsewhere; what it has shown so far is still evidence.
+  while (Date.now() < end && isUnexplained()) await view.changed(100).catch(() => sleep(100));
 }
 
 function worstFirst(pods: readonly Pod[], around: Surroundings): readonly Pod[] {
