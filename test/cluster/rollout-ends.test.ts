@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { tryKilledRollouts, tryStoppedRollouts } from '../support/rollout-ends.ts';
 
 /** A few places of the many; `npm run bench -- faults` tries them all. */
-const SAMPLE = { runs: 6, seed: 0 };
+const SAMPLE = { runs: 5, seed: 0 };
 
 describe('a rollout that is ended in the middle', () => {
   it('by SIGKILL leaves nothing that the next run does not put right', async function () {

@@ -163,11 +163,13 @@ describe('a rollout of things that were not there', () => {
 
   it('leaves nothing behind when it fails', async () => {
     const before = await bench.state();
-    const run = await bench.rollOut(web({ command: 'exit 1' }) + SETTINGS + BALANCER);
+    const run = await bench.rollOut(web({ command: 'exit 1' }) + SETTINGS + BALANCER, {
+      inputs: { applicationName: 'first' },
+    });
     assert.match(failureOf(run, 'CONTAINER_CRASHED', 'removed'), /What this run had created was removed/);
     assert.deepEqual(await bench.state(), before);
     for (const kind of [KINDS.secret, KINDS.lease])
-      assert.equal(await bench.get(kind, 'model-delivery.web'), undefined);
+      assert.equal(await bench.get(kind, 'model-delivery.first'), undefined);
   });
 
   it('brings a kind, an object of it and a Job in the right order', async () => {

@@ -1,0 +1,123 @@
+import { applicationOf } from '../application/application.ts';
+import type { Application, ApplicationChoice } from '../application/application.ts';
+import { findApplication } from '../application/find-application.ts';
+import { keyOf } from '../application/footprint.ts';
+import type { Footprint } from '../application/footprint.ts';
+import { unpack } from '../application/packed.ts';
+import type { Revision } from '../application/record.ts';
+import { originOf, revisionToRestore } from '../application/revision-to-restore.ts';
+import { namespaceNotFound } from '../client/api-error.ts';
+import { NAMESPACES } from '../client/resource.ts';
+import { rethrow } from '../client/rethrow.ts';
+import type { ManifestObject } from '../manifests/manifest-object.ts';
+import { Beside } from '../strategies/beside.ts';
+import { labelOf, notRestored, pendingOf } from '../strategies/outcome.ts';
+import { trialTime } from '../strategies/strategy.ts';
+import { beginning } from './journal.ts';
+import { missingNamespaces } from './missing-namespaces.ts';
+import { plan } from './prepare.ts';
+import { leftoversIn, untilSettled } from './recover.ts';
+import type { Rollout } from './rollout.ts';
+import { undo } from './undo.ts';
+
+/** Finds the application and takes hold of it, so that nobody else changes it from here on. */
+export async function begin(rollout: Rollout): Promise<void> {
+  const { goal } = rollout.request;
+  const application = await applicationFor(rollout);
+  rollout.course = { ...rollout.course, application: application.name };
+  if (goal.action === 'deploy')
+    rollout.manifests = [...goal.manifests, ...(await namespacesToMake(rollout, goal.manifests))];
+  // To look only, it need not be held.
+  if (rollout.request.dryRun) await rollout.session.lookAt(application);
+  else await takeHold(rollout, application);
+  if (goal.action === 'promote')
+    rollout.manifests = unpack(pendingOf(rollout.session.record, application, goal).manifests);
+  if (goal.action === 'rollback')
+    goBackTo(rollout, revisionToRestore(application, rollout.session.record, goal.revision));
+}
+
+async function takeHold(rollout: Rollout, application: Application): Promise<void> {
+  const made: Footprint[] = [];
+  const makeHome = async (): Promise<void> => void made.push(await createHome(rollout, application));
+  const trialMs = trialTime(rollout.request.strategy);
+  await rollout.session.takeHold(application, { ...rollout.request, trialMs, makeHome });
+  const left = leftoversIn(rollout.session.record, rollout.session.reporter);
+  const staged = [...left.values()].filter(({ isStaged }) => isStaged === true);
+  const own = [...left].filter(([, { isStaged }]) => isStaged !== true);
+  // The stable version serves again before requests go to it alone.
+  if (staged.length > 0)
+    await putBackStable(
+      rollout,
+      own.map(([, footprint]) => footprint),
+    );
+  await takeUpBeside(rollout, application, staged);
+  rollout.leftovers = new Map([...own, ...made.map((home) => [keyOf(home.ref), home] as const)]);
+  for (const [key, footprint] of rollout.leftovers) rollout.begun.set(key, footprint);
+  await untilSettled(rollout.session.client, left, rollout.session.limit);
+}
+
+/** Puts back what an earlier run has written into the stable version, and waits until that is healthy. */
+async function putBackStable(rollout: Rollout, begun: readonly Footprint[]): Promise<void> {
+  if (begun.length === 0) return;
+  const { client, view, reporter, stopped: signal } = rollout.session;
+  await view.open(begun.map(({ ref }) => ref)).catch(rethrow);
+  const { result, sentence } = await undo({ client, view, reporter, begun, signal });
+  if (result === 'notRestored') throw notRestored([sentence]);
+}
+
+/**
+ * Takes up what an earlier run has left beside the stable version: to promote or reject it, or else to take it away.
+ *
+ * @param stranded what a run has left that did not finish
+ */
+async function takeUpBeside(rollout: Rollout, application: Application, stranded: readonly Footprint[]): Promise<void> {
+  const { client, view, reporter, record } = rollout.session;
+  const { goal, run, forceConflicts } = rollout.request;
+  const decides = goal.action === 'promote' || goal.action === 'reject';
+  const pending = decides ? pendingOf(record, application, goal) : record.pending;
+  const { timeline } = rollout.course;
+  const keep = (staged: readonly Footprint[]): Promise<void> =>
+    rollout.session.noteBeginning(beginning(rollout.session.record, run, [...rollout.begun.values(), ...staged]));
+  rollout.beside = new Beside(
+    { client, view, reporter, timeline, application: labelOf(application), force: forceConflicts, keep },
+    [...stranded, ...(pending === undefined ? [] : unpack(pending.footprints))],
+  );
+  if (decides || rollout.beside.isEmpty) return;
+  reporter.line('A new version that an earlier run has left beside the stable one makes way.');
+  const failures = await rollout.beside.goBack(rollout.session.stopped.aborted);
+  if (failures.length > 0) throw notRestored(failures);
+  await rollout.session.noteSuccess({ ...rollout.session.record, pending: undefined });
+}
+
+function goBackTo(rollout: Rollout, revision: Revision): void {
+  rollout.restores = originOf(revision);
+  rollout.manifests = unpack(revision.manifests);
+  rollout.session.reporter.line(`Back to revision ${revision.number}, of ${revision.at} by ${revision.run.name}`);
+}
+
+async function applicationFor(rollout: Rollout): Promise<Application> {
+  const { goal, namespace, access, applicationName: name } = rollout.request;
+  const choice: ApplicationChoice = { name, namespace, fallback: access.namespace ?? 'default' };
+  if (goal.action === 'deploy') return applicationOf(goal.manifests, choice);
+  return findApplication(rollout.session.client, choice, rollout.session.limit);
+}
+
+/** Namespaces to be made, if that was asked for. */
+async function namespacesToMake(
+  { request, session }: Rollout,
+  manifests: readonly ManifestObject[],
+): Promise<readonly ManifestObject[]> {
+  if (!request.createNamespace) return [];
+  const place = { namespace: request.namespace, fallback: request.access.namespace ?? 'default' };
+  return missingNamespaces(session.client, manifests, place, session.limit);
+}
+
+/** What is known of an application lives in its namespace, so that has to be there before everything else. */
+async function createHome(rollout: Rollout, { namespace: name }: Application): Promise<Footprint> {
+  const home = rollout.manifests.find(({ object }) => object.kind === 'Namespace' && object.metadata.name === name);
+  if (home === undefined) throw namespaceNotFound(name);
+  await plan(rollout);
+  const ref = { resource: NAMESPACES, namespace: undefined, name };
+  await rollout.session.client.create(ref, home.object, rollout.session.limit);
+  return { ref, before: undefined, desired: home.object };
+}

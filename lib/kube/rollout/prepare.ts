@@ -1,0 +1,56 @@
+import type { Footprint } from '../application/footprint.ts';
+import type { ObjectRef } from '../client/resource.ts';
+import { rethrow } from '../client/rethrow.ts';
+import { withRunFacts } from '../manifests/lineage.ts';
+import { podCounter } from '../strategies/timeline.ts';
+import { BY_INPUT } from './missing-namespaces.ts';
+import { planRollout } from './plan.ts';
+import { previewOf, tellPreview } from './preview.ts';
+import { abandonedBy } from './prune.ts';
+import { orphansOf } from './recover.ts';
+import type { Rollout } from './rollout.ts';
+
+/** Everything that can fail without having changed anything. */
+export async function prepare(rollout: Rollout): Promise<void> {
+  const { client, view, limit, record, reporter } = rollout.session;
+  await plan(rollout);
+  const { steps } = rollout.course;
+  reporter.line(`${steps.length} objects for ${rollout.request.access.server}`);
+  if (rollout.request.prune) {
+    const wanted = steps.map(({ ref }) => ref);
+    rollout.abandoned = await abandonedBy(client, record.objects, wanted, limit).catch(rethrow);
+  }
+  const changes = previewOf(steps, rollout.abandoned);
+  rollout.course = { ...rollout.course, changes };
+  tellPreview(changes, steps.length, reporter);
+  // Followed from before the first write on, so that no event is missed; and a right to watch that is missing
+  // shows before anything is changed.
+  const first = steps.filter(({ judged }) => judged === 'first');
+  const beside = rollout.beside?.staged ?? [];
+  await view.open([...first, ...beside, ...orphansOf(rollout.leftovers, steps)].map(({ ref }) => ref)).catch(rethrow);
+  rollout.course.timeline.countBy(podCounter(view, refsOfDeployments(steps), refsOfDeployments(beside)));
+  rollout.course.timeline.mark('begins');
+}
+
+/** Finds out what there is to write, and whether the server would accept it. */
+export async function plan(rollout: Rollout): Promise<void> {
+  const { client, limit } = rollout.session;
+  const { goal, namespace, access } = rollout.request;
+  // The manifests of a revision have their places already.
+  const place = {
+    namespace: goal.action === 'deploy' ? namespace : undefined,
+    fallback: access.namespace ?? 'default',
+  };
+  const steps = await planRollout(client, rollout.manifests, place, limit);
+  // What tells of this run, and what only this run makes, is no part of the application's revision.
+  rollout.placed = steps
+    .filter(({ source }) => source !== BY_INPUT)
+    .map(({ desired, source }) => ({ object: desired, source }));
+  const signed = steps.map((step) => ({ ...step, desired: withRunFacts(step.desired, rollout.request.run) }));
+  rollout.course = { ...rollout.course, steps: signed };
+  await rollout.judge('first');
+}
+
+function refsOfDeployments(footprints: readonly Footprint[]): readonly ObjectRef[] {
+  return footprints.map(({ ref }) => ref).filter(({ resource }) => resource.kind === 'Deployment');
+}
