@@ -6,7 +6,7 @@ import type { Footprint } from '../application/footprint.ts';
 import { unpack } from '../application/packed.ts';
 import type { Revision } from '../application/record.ts';
 import { originOf, revisionToRestore } from '../application/revision-to-restore.ts';
-import { namespaceNotFound } from '../client/api-error.ts';
+import { ApiError, namespaceNotFound } from '../client/api-error.ts';
 import { NAMESPACES } from '../client/resource.ts';
 import { rethrow } from '../client/rethrow.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
@@ -38,7 +38,7 @@ export async function begin(rollout: Rollout): Promise<void> {
 
 async function takeHold(rollout: Rollout, application: Application): Promise<void> {
   const made: Footprint[] = [];
-  const makeHome = async (): Promise<void> => void made.push(await createHome(rollout, application));
+  const makeHome = async (): Promise<void> => void made.push(...(await createHome(rollout, application)));
   const trialMs = trialTime(rollout.request.strategy);
   await rollout.session.takeHold(application, { ...rollout.request, trialMs, makeHome });
   const left = leftoversIn(rollout.session.record, rollout.session.reporter);
@@ -112,12 +112,21 @@ async function namespacesToMake(
   return missingNamespaces(session.client, manifests, place, session.limit);
 }
 
-/** What is known of an application lives in its namespace, so that has to be there before everything else. */
-async function createHome(rollout: Rollout, { namespace: name }: Application): Promise<Footprint> {
+/**
+ * Makes the namespace of an application: what is known of it lives there, so that has to be there before everything else.
+ *
+ * @returns what to put back; nothing if another run made it just now
+ */
+async function createHome(rollout: Rollout, { namespace: name }: Application): Promise<readonly Footprint[]> {
   const home = rollout.manifests.find(({ object }) => object.kind === 'Namespace' && object.metadata.name === name);
   if (home === undefined) throw namespaceNotFound(name);
   await plan(rollout);
   const ref = { resource: NAMESPACES, namespace: undefined, name };
-  await rollout.session.client.create(ref, home.object, rollout.session.limit);
-  return { ref, before: undefined, desired: home.object };
+  try {
+    await rollout.session.client.create(ref, home.object, rollout.session.limit);
+    return [{ ref, before: undefined, desired: home.object }];
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 409) return [];
+    throw error;
+  }
 }
