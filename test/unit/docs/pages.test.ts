@@ -3,7 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
-const PAGES = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: ROOT }).sort();
+const PAGES = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md', 'templates/**/*.md'], { cwd: ROOT }).sort();
 const SOURCES = globSync(['lib/**/*.ts', 'tasks/**/*.ts', 'tools/**/*.ts'], { cwd: ROOT });
 
 function textOf(path: string): string {
