@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { holds } from '../../../tools/agent/expression.ts';
 import { readPipeline } from '../../../tools/agent/pipeline-file.ts';
 import type { Pipeline } from '../../../tools/agent/pipeline-model.ts';
 import { templateFiles } from '../../../tools/agent/template-files.ts';
@@ -85,6 +86,27 @@ describe('the templates of the project', () => {
         ['BundleModelImage', 'stable', '$(bundle.image)'],
       ],
     );
+  });
+
+  it('staged-release takes a canary away whose promotion is refused, and only one that waits', () => {
+    const { stages } = extended('staged-release', PARAMETERS['staged-release'] ?? '');
+    const runs = (stage: string, canary: string, promotion: string): boolean => {
+      const outputs = { 'Canary.Canary.rollout.result': canary };
+      const values = { dependencies: { Canary: { result: 'Succeeded', outputs }, Promote: { result: promotion } } };
+      const status = {
+        succeeded: () => true,
+        failed: () => false,
+        succeededOrFailed: () => true,
+        canceled: () => false,
+      };
+      const condition = stages.find(({ name }) => name === stage)?.condition;
+      return condition !== undefined && holds(condition, { values, status });
+    };
+    assert.ok(runs('Promote', 'waiting', ''));
+    assert.ok(!runs('Promote', 'deployed', ''), 'the first release has nothing to stand beside');
+    assert.ok(runs('Reject', 'waiting', 'Failed'));
+    assert.ok(!runs('Reject', 'waiting', 'Succeeded'));
+    assert.ok(!runs('Reject', 'deployed', 'Skipped'));
   });
 
   it('nightly-release releases on demand what is deployed already, and under another name', () => {
