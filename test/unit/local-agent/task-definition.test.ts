@@ -26,6 +26,19 @@ describe('the inputs of a task', () => {
     assert.deepEqual(inputValues(definition, { auth: 'sas' }), { auth: 'sas', azure: '' });
   });
 
+  it('are not required where their group is hidden', () => {
+    const folder = {
+      name: 'folder',
+      type: 'string',
+      required: true,
+      groupRule: 'auth != sas',
+      visibleRule: 'auth != entra',
+    };
+    const definition = task(auth, folder);
+    assert.throws(() => inputValues(definition, { auth: 'accountKey' }), { code: 'INPUT_MISSING', message: /folder/ });
+    for (const hidden of ['sas', 'entra']) assert.equal(inputValues(definition, { auth: hidden }).folder, '');
+  });
+
   it('may be given by an alias, but not twice', () => {
     const definition = task({ name: 'container', type: 'string', aliases: ['bucket'] });
     assert.deepEqual(inputValues(definition, { bucket: 'models' }), { container: 'models' });
