@@ -26,6 +26,16 @@ describe('the pages', () => {
     });
   }
 
+  for (const task of globSync('tasks/*/task.json', { cwd: ROOT }).map((file) => file.split(/[\\/]/)[1] ?? '')) {
+    it(`say where ${task} is explained, which roles it needs, and what it is in the tutorial`, () => {
+      const page = task.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase();
+      assert.ok(textOf('docs/README.md').includes(`[${task}](${page}.md)`), 'docs/README.md');
+      assert.match(textOf('docs/security.md'), new RegExp(`^\\| ${task} `, 'm'));
+      assert.ok(textOf('docs/from-the-tutorial.md').includes(task), 'docs/from-the-tutorial.md');
+      for (const first of ['README.md', 'overview.md']) assert.ok(textOf(first).includes(task), first);
+    });
+  }
+
   it('explain every error code in docs/troubleshooting.md', () => {
     const codes = new Set(
       SOURCES.flatMap((path) =>
