@@ -111,7 +111,7 @@ describe('the pipelines of examples/digits', function () {
     await bench.close();
   });
 
-  it('publish a model, try it in a pull request, let it be the latest with a commit, and release that', async () => {
+  it('publish a model, try it in a pull request, let it be the latest with a commit, release that, and then a better one by a canary', async () => {
     const training = succeeded(await digits.run('publish-model.yml', { samples: '600' }));
     assert.ok(Number(training.outputs['train.accuracy']) > 0.8);
 
@@ -126,5 +126,20 @@ describe('the pipelines of examples/digits', function () {
     const night = succeeded(await digits.run('azure-pipelines.release.yml'));
     assert.equal(night.outputs['rollout.result'], 'deployed');
     assert.equal(night.outputs['test.failed'], '0');
+
+    // A better model, first for some: what the approval of an environment would hold up goes on at once here.
+    succeeded(await digits.run('publish-model.yml', { modelVersion: '2', samples: '1347', hidden: '256,128' }));
+    const better = succeeded(await digits.run('azure-pipelines.yml'));
+    const staged = succeeded(await digits.run('azure-pipelines.staged.yml', { stepMinutes: '0' }));
+    const rollouts = staged.steps.filter(({ name }) => name === 'rollout');
+    assert.deepEqual(
+      rollouts.map(({ stage, outputs, result }) => [stage, outputs.result ?? result]),
+      [
+        ['canary', 'waiting'],
+        ['promote', 'deployed'],
+        ['reject', 'Skipped'],
+      ],
+    );
+    assert.match(rollouts[1]?.outputs.imageDigests ?? '', new RegExp(better.outputs['bundle.imageDigest'] ?? 'none'));
   });
 });
