@@ -133,11 +133,10 @@ describe('the pipelines of examples/digits', function () {
     const staged = succeeded(await digits.run('azure-pipelines.staged.yml', { stepMinutes: '0' }));
     const rollouts = staged.steps.filter(({ name }) => name === 'rollout');
     assert.deepEqual(
-      rollouts.map(({ stage, outputs, result }) => [stage, outputs.result ?? result]),
+      rollouts.map(({ stage, outputs }) => [stage, outputs.result]),
       [
         ['canary', 'waiting'],
         ['promote', 'deployed'],
-        ['reject', 'Skipped'],
       ],
     );
     assert.match(rollouts[1]?.outputs.imageDigests ?? '', new RegExp(better.outputs['bundle.imageDigest'] ?? 'none'));
