@@ -10,7 +10,7 @@ import { parseImageName } from '../../lib/oci/image-name.ts';
 import { RegistryClient } from '../../lib/oci/registry-client.ts';
 
 /** How long the registries may take to tell what all images hold, in milliseconds; nothing depends on it. */
-const TIME_LIMIT = 10_000;
+const TIME_LIMIT = 5_000;
 
 /**
  * What is known of the images that a rollout puts in: their digests, and what they say of themselves, such as which model

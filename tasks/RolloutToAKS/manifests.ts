@@ -27,13 +27,16 @@ export async function manifestsOf(agent: Agent, home: string): Promise<readonly 
   try {
     const warn = (text: string): void => agent.warn(text);
     const context = { dispatcher, environment: process.env, signal: agent.signal, warn };
-    const collected = await collectManifests(selection, context);
     const images = readSubstitutions(selection.images).map(({ image }) => image);
-    const factsOf = await imageFacts(agent, images, dispatcher);
+    const [collected, factsOf] = await Promise.all([
+      collectManifests(selection, context),
+      imageFacts(agent, images, dispatcher),
+    ]);
     const described = collected.map(({ object, source }) => ({ object: withImageFacts(object, factsOf), source }));
     return pullSecret === undefined ? described : pulledBy(pullSecret, described, home, warn);
   } finally {
-    await dispatcher.close();
+    // What fails first does not wait for the rest.
+    await dispatcher.destroy();
   }
 }
 
