@@ -58,8 +58,10 @@ const WRITTEN = [
   ...[KINDS.ingress, KINDS.service, KINDS.configMap, KINDS.secret, KINDS.claim, KINDS.serviceAccount, KINDS.quota],
 ];
 
-/** What the cluster puts into each namespace, sooner or later; and what the task keeps about applications. */
-const CLUSTER_OWNED = /^kube-root-ca\.crt$|^default$|^default-token-|^model-delivery\./;
+/** What the cluster puts into each namespace, sooner or later. */
+const CLUSTER_OWNED = /^kube-root-ca\.crt$|^default$|^default-token-/;
+/** What the task keeps about applications: no part of a state, but cleared away like the rest. */
+const RECORDS = /^model-delivery\./;
 
 /** How one rollout of a test differs from the usual one. */
 export interface RolloutParts {
@@ -121,14 +123,12 @@ export class RolloutBench {
    * where the test before has left it so already, as most do.
    */
   async begin(manifest = ''): Promise<void> {
+    if (manifest === '') { await this.#clear(WRITTEN); return; }
     const start = this.#starts.get(manifest);
     if (start !== undefined && isDeepStrictEqual(await this.state(), start)) return;
-    if (manifest === '') await this.#clear(WRITTEN);
-    else {
-      await this.#clear(WRITTEN.filter((resource) => resource === KINDS.quota));
-      const run = await this.rollOut(manifest, { inputs: { forceConflicts: 'true' } });
-      if (run.result !== 'Succeeded') throw new Error(`the test cannot begin: ${run.log}`);
-    }
+    await this.#clear(WRITTEN.filter((resource) => resource === KINDS.quota));
+    const run = await this.rollOut(manifest, { inputs: { forceConflicts: 'true' } });
+    if (run.result !== 'Succeeded') throw new Error(`the test cannot begin: ${run.log}`);
     this.#starts.set(manifest, await this.state());
   }
 
@@ -246,7 +246,8 @@ export class RolloutBench {
     );
     const live = lists
       .flatMap(({ items }) => items)
-      .filter(({ metadata }) => metadata.deletionTimestamp === undefined && !CLUSTER_OWNED.test(metadata.name));
+      .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+      .filter(({ metadata }) => !CLUSTER_OWNED.test(metadata.name) && !metadata.name.startsWith("model-delivery."));
     return Object.fromEntries(live.map((object) => [`${object.kind}/${object.metadata.name}`, lastingPartOf(object)]));
   }
 
