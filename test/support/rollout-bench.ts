@@ -61,7 +61,7 @@ const WRITTEN = [
 /** What the cluster puts into each namespace, sooner or later. */
 const CLUSTER_OWNED = /^kube-root-ca\.crt$|^default$|^default-token-/;
 /** What the task keeps about applications: no part of a state, but cleared away like the rest. */
-const RECORDS = /^model-delivery\./;
+const RECORDS = 'model-delivery.';
 
 /** How one rollout of a test differs from the usual one. */
 export interface RolloutParts {
@@ -123,7 +123,10 @@ export class RolloutBench {
    * where the test before has left it so already, as most do.
    */
   async begin(manifest = ''): Promise<void> {
-    if (manifest === '') { await this.#clear(WRITTEN); return; }
+    if (manifest === '') {
+      await this.#clear(WRITTEN);
+      return;
+    }
     const start = this.#starts.get(manifest);
     if (start !== undefined && isDeepStrictEqual(await this.state(), start)) return;
     await this.#clear(WRITTEN.filter((resource) => resource === KINDS.quota));
@@ -247,7 +250,7 @@ export class RolloutBench {
     const live = lists
       .flatMap(({ items }) => items)
       .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
-      .filter(({ metadata }) => !CLUSTER_OWNED.test(metadata.name) && !metadata.name.startsWith("model-delivery."));
+      .filter(({ metadata }) => !CLUSTER_OWNED.test(metadata.name) && !metadata.name.startsWith(RECORDS));
     return Object.fromEntries(live.map((object) => [`${object.kind}/${object.metadata.name}`, lastingPartOf(object)]));
   }
 
