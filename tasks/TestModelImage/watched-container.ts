@@ -88,7 +88,7 @@ function exited(name: string, exitCode: number): DeliveryError {
 function exitRemedy(exitCode: number): string {
   if (exitCode === 0) return 'Its command does its work and ends: check command, which is to keep a service running.';
   if (exitCode === 137)
-    return 'It was killed, most often for want of memory on the machine; see the end of its log above.';
+    return 'It was killed, by somebody or for want of memory on the machine; see the end of its log above.';
   return 'Look at the end of its log above.';
 }
 

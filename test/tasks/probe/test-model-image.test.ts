@@ -182,6 +182,18 @@ describe('TestModelImage', function () {
     assert.match(testResults[0]?.content ?? '', /name="good"[^]*keeps running/);
   });
 
+  it('notices a container that somebody else removes, which is killed first', async () => {
+    const scoreCases = cases({ request: { do: 'hang' } });
+    const onLine = (line: string): void => {
+      if (line.includes('is healthy within')) docker('rm', '--force', ...leftContainers());
+    };
+    failed(
+      await run({ scoreCases }, { onLine }),
+      'CONTAINER_(?:LOST|EXITED)',
+      /removed by somebody else|exit code 137/,
+    );
+  });
+
   it('tells a container that was ended for want of memory', async () => {
     const scoreCases = cases({ request: { do: 'grow' } });
     failed(await run({ scoreCases, memory: '96m' }), 'CONTAINER_OUT_OF_MEMORY', /more memory than it may have/);
