@@ -21,7 +21,8 @@ export async function missingNamespaces(
 ): Promise<readonly ManifestObject[]> {
   const objects = manifests.map(({ object }) => object);
   const defined = objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name);
-  const wanted = namespace === undefined ? objects.map(({ metadata }) => metadata.namespace ?? fallback) : [namespace];
+  const inside = objects.filter(({ kind }) => kind !== 'Namespace');
+  const wanted = namespace === undefined ? inside.map(({ metadata }) => metadata.namespace ?? fallback) : [namespace];
   const undefinedOnes = [...new Set(wanted)].filter((name) => !defined.includes(name));
   const missing = await Promise.all(
     undefinedOnes.map(async (name) => ((await isThere(client, name, signal)) ? [] : [name])),
