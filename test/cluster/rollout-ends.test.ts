@@ -14,4 +14,11 @@ describe('a rollout that is ended in the middle', () => {
     this.timeout('10m');
     assert.deepEqual((await tryStoppedRollouts(SAMPLE)).broken, []);
   });
+
+  for (const way of ['canary', 'blueGreen'] as const) {
+    it(`by SIGKILL leaves nothing of ${way} that the next run does not put right`, async function () {
+      this.timeout('10m');
+      assert.deepEqual((await tryKilledRollouts({ runs: 3, seed: 0 }, way)).broken, []);
+    });
+  }
 });

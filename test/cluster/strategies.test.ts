@@ -54,11 +54,14 @@ const BLUE_GREEN = { strategy: 'blueGreen', keepMinutes: '0.04', checks: `/ cont
 
 describe('a strategy under traffic', () => {
   let bench: RolloutBench;
+  let kubeconfig: string;
   let start: Readonly<Record<string, unknown>>;
 
   before(async function () {
     this.timeout('30m');
     bench = await RolloutBench.open();
+    // The Role of the docs is enough.
+    kubeconfig = await bench.kubeconfigOf('releaser', await bench.documentedRules());
   });
 
   beforeEach(async () => {
@@ -92,14 +95,18 @@ describe('a strategy under traffic', () => {
   /** Rolls the second version out, and kills the task when it writes a line with `text`. */
   async function killedAt(text: string, inputs: Readonly<Record<string, string>>): Promise<void> {
     const pidFile = join(tmpdir(), `${bench.namespace}.pid`);
+    let isKilled = false;
     const run = await rollOut(inputs, {
-      wrapper: ['sh', '-c', `echo $$ > ${pidFile}; exec "$@"`, 'sh'],
+      // dash drops variables with names such as those of service connections; bash hands them on.
+      wrapper: ['bash', '-c', `echo $$ > ${pidFile}; exec "$@"`, 'bash'],
       onLine: (line) => {
-        if (line.includes(text)) process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
+        if (isKilled || !line.includes(text)) return;
+        isKilled = true;
+        process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
       },
     });
     await rm(pidFile);
-    assert.notEqual(run.result, 'Succeeded', run.log);
+    assert.ok(isKilled, run.log);
     // As if the half minute had passed that a dead run holds the application.
     const renewTime = '2026-01-01T00:00:00.000000Z';
     const [kept] = (await bench.client.list(KINDS.lease, bench.namespace, {}, AbortSignal.timeout(10_000))).items;
@@ -107,14 +114,6 @@ describe('a strategy under traffic', () => {
       ...live,
       spec: { ...(live.spec as object), renewTime },
     }));
-  }
-
-  async function gone(): Promise<void> {
-    const end = Date.now() + 30_000;
-    while ((await bench.get(KINDS.deployment, 'web')) !== undefined) {
-      if (Date.now() > end) assert.fail('the Deployment is not gone');
-      await sleep(100);
-    }
   }
 
   /** Nothing but the new version, and nothing of what the strategy needed. */
@@ -139,6 +138,7 @@ describe('a strategy under traffic', () => {
   it('canary answers every request, by both versions for a while, and leaves nothing behind', async () => {
     await seenDuring(async (traffic) => {
       const run = await rollOut(CANARY, {
+        kubeconfig,
         onLine: (line) => {
           if (line.includes('new beside')) traffic.forget();
         },
@@ -176,14 +176,19 @@ describe('a strategy under traffic', () => {
     });
   });
 
-  it('canary that waits is rejected by another run: all is as it was', async () => {
+  it('canary that waits is rejected by another run: all is as it was, the replicas of an autoscaler too', async () => {
+    await bench.changeAs('autoscaler', KINDS.deployment, 'web', { replicas: 4 });
+    const scaled = await bench.state();
     await seenDuring(async (traffic) => {
-      const run = await rollOut({ ...CANARY, steps: '33', promotion: 'manual' });
+      const unscaled = web('changed').replace('  replicas: 3\n', '');
+      const inputs = { ...CANARY, steps: '33', promotion: 'manual' };
+      const run = await bench.rollOut(unscaled, { images: `app=${bench.images[1]}`, inputs });
       assert.equal(run.outputs.result, 'waiting', run.log);
+      assert.match(run.log, /2 new beside 4 stable pods/);
       const rejected = await bench.rollOut('', { inputs: { action: 'reject' } });
       assert.equal(rejected.outputs.result, 'rejected', rejected.log);
       assert.equal(rejected.result, 'Succeeded', rejected.log);
-      assert.deepEqual(await bench.state(), start);
+      assert.deepEqual(await bench.state(), scaled);
       await untilOnly(traffic, ONE);
     });
   });
@@ -261,7 +266,7 @@ describe('a strategy under traffic', () => {
 
   it('blue-green that is killed while it is promoted is put right by the next run', async () => {
     await seenDuring(async (traffic) => {
-      await killedAt('Deployment/web changed', BLUE_GREEN);
+      await killedAt('  Deployment/web changed', BLUE_GREEN);
       const next = await bench.rollOut(web());
       assert.equal(next.result, 'Succeeded', next.log);
       assert.deepEqual(await bench.state(), start);
@@ -270,22 +275,27 @@ describe('a strategy under traffic', () => {
   });
 
   it('canary replaces a stable version that is broken, and that somebody else has deployed', async () => {
+    await bench.begin();
+    const labels = { app: 'web' };
     const container = { name: 'app', image: bench.images[0], command: ['sh', '-c', 'exit 1'] };
-    await bench.remove(KINDS.deployment, 'web');
-    await gone();
     await bench.create(KINDS.deployment, {
       metadata: { name: 'web' },
       spec: {
         replicas: 2,
-        selector: { matchLabels: { app: 'web' } },
-        template: { metadata: { labels: { app: 'web' } }, spec: { containers: [container] } },
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [container] } },
       },
     });
+    await bench.create(KINDS.service, { metadata: { name: 'web' }, spec: { selector: labels, ports: [{ port: 80 }] } });
     await bench.disown(KINDS.deployment, 'web');
+    await bench.disown(KINDS.service, 'web');
     const run = await rollOut({ ...CANARY, forceConflicts: 'true', latencyRatio: '2' });
     assert.equal(run.outputs.result, 'deployed', run.log);
     assert.match(run.log, /not compared, for no stable pod serves/);
-    assert.deepEqual(Object.keys(await bench.state()).sort(), Object.keys(start).sort());
+    assert.deepEqual(
+      Object.keys(await bench.state()).filter((name) => name.includes('-canary')),
+      [],
+    );
   });
 
   it('of a first deployment is a rolling one; there is nothing to promote', async () => {

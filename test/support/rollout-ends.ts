@@ -40,6 +40,9 @@ spec: {clusterIP: None, selector: {app: web}, ports: [{port: 8080}]}
 
 type State = Readonly<Record<string, unknown>>;
 
+/** How the second version is rolled out. */
+export type Way = 'rolling' | 'canary' | 'blueGreen';
+
 /** How a run is ended: killed, or asked to stop as the agent does; before its request reaches the server or after that. */
 export type End = 'kill' | 'stop';
 
@@ -50,24 +53,28 @@ export class EndedRollouts {
   readonly #old: string;
   readonly #next: string;
   readonly #broken: string;
+  readonly #way: Way;
 
   #oldState: State = {};
   #nextState: State = {};
 
-  private constructor(bench: RolloutBench, proxy: RequestProxy) {
+  private constructor(bench: RolloutBench, proxy: RequestProxy, way: Way) {
     const [one, two] = bench.images;
     this.#bench = bench;
     this.#proxy = proxy;
-    this.#old = configMap('settings', 'one') + configMap('farewell', 'bye') + web(one);
+    this.#way = way;
+    // Only behind a Service that is there can a version be tried beside another one.
+    const served = way === 'rolling' ? '' : SERVICE;
+    this.#old = configMap('settings', 'one') + configMap('farewell', 'bye') + web(one) + served;
     this.#next = configMap('settings', 'two') + configMap('greeting', 'hello') + web(two) + SERVICE;
     this.#broken =
       configMap('settings', 'three') + configMap('extra', 'more') + web(`${one.split('@')[0] ?? ''}:missing`);
   }
 
-  static async open(): Promise<EndedRollouts> {
+  static async open(way: Way): Promise<EndedRollouts> {
     const bench = await RolloutBench.open();
     const { server, ca } = readKubeconfig(bench.kubeconfig);
-    return new EndedRollouts(bench, await RequestProxy.start(server, {}, ca));
+    return new EndedRollouts(bench, await RequestProxy.start(server, {}, ca), way);
   }
 
   async close(): Promise<void> {
@@ -79,7 +86,7 @@ export class EndedRollouts {
   async countRequests(): Promise<number> {
     this.#oldState = await this.#stateAfter(this.#old);
     this.#proxy.reset();
-    this.#nextState = await this.#stateAfter(this.#next, { kubeconfig: this.#throughProxy() });
+    this.#nextState = await this.#stateAfter(this.#next, { ...this.#inWay(), kubeconfig: this.#throughProxy() });
     return this.#proxy.seen.length;
   }
 
@@ -100,6 +107,7 @@ export class EndedRollouts {
     const reset = await this.#stateAfter(this.#old);
     if (!isDeepStrictEqual(reset, oldState)) return `before: ${differenceOf(reset, oldState)}`;
     const run = await this.#ended(call, when, end);
+    if (this.#proxy.seen.length === 0) return `the run never came to the cluster: ${run.log}`;
     const place = `${end} ${when} ${this.#proxy.seen[call]?.method ?? ''} ${this.#proxy.seen[call]?.url.replace(/\?.*/, '') ?? 'the end'}, then ${next}`;
     if (end === 'stop') {
       const wrong = await this.#wrongAfterStop(run);
@@ -150,8 +158,10 @@ export class EndedRollouts {
     });
     try {
       return await this.#rollOut(this.#next, {
+        ...this.#inWay(),
         kubeconfig: this.#throughProxy(),
-        wrapper: ['sh', '-c', `echo $$ > ${pidFile}; exec "$@"`, 'sh'],
+        // dash drops variables with names such as those of service connections; bash hands them on.
+        wrapper: ['bash', '-c', `echo $$ > ${pidFile}; exec "$@"`, 'bash'],
         signal: cancel.signal,
       });
     } finally {
@@ -166,6 +176,10 @@ export class EndedRollouts {
 
   #rollOut(manifest: string, parts: RolloutParts = {}): Promise<TaskProcessResult> {
     return this.#bench.rollOut(manifest, { images: '', inputs: INPUTS, ...parts });
+  }
+
+  #inWay(): RolloutParts {
+    return { inputs: { ...INPUTS, strategy: this.#way, steps: '100', stepMinutes: '0', keepMinutes: '0' } };
   }
 
   #throughProxy(): string {
@@ -191,17 +205,17 @@ function differenceOf(state: State, wanted: State): string {
 const NEXT = ['again', 'back', 'broken'] as const;
 
 /** Nothing is stranded and the next run converges, whenever a rollout is killed; `runs` places, evenly from first to last. */
-export async function tryKilledRollouts({ runs }: TrialOptions): Promise<Trial> {
-  return tryEnds('kill', runs);
+export async function tryKilledRollouts({ runs }: TrialOptions, way: Way = 'rolling'): Promise<Trial> {
+  return tryEnds('kill', runs, way);
 }
 
 /** The old version is back whole, or the new one is there whole, whenever a rollout is asked to stop. */
-export async function tryStoppedRollouts({ runs }: TrialOptions): Promise<Trial> {
-  return tryEnds('stop', runs);
+export async function tryStoppedRollouts({ runs }: TrialOptions, way: Way = 'rolling'): Promise<Trial> {
+  return tryEnds('stop', runs, way);
 }
 
-async function tryEnds(end: End, runs: number): Promise<Trial> {
-  const rollouts = await EndedRollouts.open();
+async function tryEnds(end: End, runs: number, way: Way): Promise<Trial> {
+  const rollouts = await EndedRollouts.open(way);
   try {
     const places = 2 * (await rollouts.countRequests());
     const broken: string[] = [];

@@ -33,7 +33,8 @@ export function newestPodsOf(workload: KubeObject, around: Surroundings): readon
 
 /**
  * The ReplicaSet of a Deployment's newest version: the one of the same pod template, which is how its controller finds
- * it. The revision numbers tell the same, but after a step back they follow a moment later than the status does.
+ * it. The revision numbers tell the same, but after a step back they follow a moment later than the status does. Undefined
+ * as long as the controller has made none: until then the number is that of the old version, whose pods may well crash.
  */
 export function newestReplicaSetOf(deployment: KubeObject, around: Surroundings): KubeObject | undefined {
   const owned = around.replicaSets.filter(({ metadata }) =>
@@ -43,13 +44,22 @@ export function newestReplicaSetOf(deployment: KubeObject, around: Surroundings)
   const revision = deployment.metadata.annotations?.[REVISION];
   return (
     owned.find((one) => isDeepStrictEqual(templateOf(one), template)) ??
-    owned.find(({ metadata }) => metadata.annotations?.[REVISION] === revision)
+    owned.find((one) => one.metadata.annotations?.[REVISION] === revision && runsSame(one, deployment))
   );
+}
+
+/** Whether the pods of two workloads run the same, whatever their labels and annotations say. */
+function runsSame(one: KubeObject, other: KubeObject): boolean {
+  const podSpecOf = (workload: KubeObject): unknown => (workload as KubeObject & TemplateParts).spec?.template?.spec;
+  return isDeepStrictEqual(podSpecOf(one), podSpecOf(other));
 }
 
 interface TemplateParts {
   readonly spec?: {
-    readonly template?: { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> } };
+    readonly template?: {
+      readonly metadata?: { readonly labels?: Readonly<Record<string, string>> };
+      readonly spec?: unknown;
+    };
   };
 }
 

@@ -38,7 +38,7 @@ export async function writeAll(rollout: Rollout): Promise<void> {
   }
   const done = new Set(rollout.course.written.map(({ step }) => step));
   // A Service that is switched elsewhere is written when its pods are the new version.
-  const isHeldBack = (step: Step): boolean => rollout.beside?.sinceBefore(step) !== undefined;
+  const isHeldBack = (step: Step): boolean => rollout.beside?.holdsBack(step) === true;
   await rollout.writeSteps(rollout.course.steps.filter((step) => !done.has(step) && !isHeldBack(step)));
 }
 
@@ -65,7 +65,7 @@ async function putBackOrphans(rollout: Rollout): Promise<void> {
 export async function takeDownBeside(rollout: Rollout): Promise<void> {
   const beside = rollout.beside;
   if (beside === undefined || beside.isEmpty) return;
-  const late = rollout.course.steps.flatMap((step) => beside.sinceBefore(step) ?? []);
+  const late = rollout.course.steps.filter((step) => beside.holdsBack(step)).map((step) => beside.sinceBefore(step));
   await beside.takeDown(rollout.course.steps, rollout.session.limit);
   await rollout.writeSteps(late);
   await rollout.awaitReady();

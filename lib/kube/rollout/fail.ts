@@ -16,7 +16,9 @@ export async function fail(rollout: Rollout, error: unknown): Promise<RolloutRep
   const { client, view, reporter, stopped } = rollout.session;
   if (error instanceof NotReadyError) rollout.course = { ...rollout.course, standings: error.standings };
   const reason = reasonOf(rollout, error);
-  if (rollout.begun.size === 0 && rollout.beside?.isEmpty !== false) return refused(rollout, reason);
+  // What waits for its promotion stays, as long as that has not begun.
+  const standsBeside = rollout.beside?.isEmpty === false && rollout.request.goal.action !== 'promote';
+  if (rollout.begun.size === 0 && !standsBeside) return refused(rollout, reason);
   reporter.line(`✗ ${messageOf(reason)}`);
   if (rollout.session.isOvertaken) return rollout.report('notRestored', reason);
   if (!stopped.aborted) {
@@ -32,7 +34,7 @@ export async function fail(rollout: Rollout, error: unknown): Promise<RolloutRep
 
 /** Nothing was written. */
 async function refused(rollout: Rollout, reason: Error): Promise<RolloutReport> {
-  await rollout.session.noteEnd(undone);
+  await rollout.session.noteEnd((record) => stillBeside(rollout, undone(record)));
   return rollout.report('refused', reason);
 }
 

@@ -51,7 +51,10 @@ export class Rollout {
   async writeSteps(steps: readonly Step[]): Promise<void> {
     const { client, reporter } = this.session;
     await write(client, steps, this.#writeOptions(), {
-      begun: (step) => this.begun.set(keyOf(step.ref), sinceBefore(this.leftovers, step)),
+      begun: (step) => {
+        const first = this.beside?.sinceBefore(step) ?? step;
+        this.begun.set(keyOf(step.ref), sinceBefore(this.leftovers, first));
+      },
       written: (written) => {
         this.course = { ...this.course, written: [...this.course.written, written] };
         reporter.line(`  ${written.step.title} ${written.change}`);

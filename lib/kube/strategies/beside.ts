@@ -68,13 +68,15 @@ export class Beside {
     return true;
   }
 
-  /**
-   * A step that has to wait for {@link takeDown}, because its Service is switched elsewhere: as it was before that. Undefined
-   * for all other steps.
-   */
-  sinceBefore(step: Step): Step | undefined {
-    const own = this.#staged.find(({ ref, before }) => before !== undefined && keyOf(ref) === keyOf(step.ref));
-    return own === undefined ? undefined : { ...step, before: own.before };
+  /** Whether a step has to wait for {@link takeDown}, because its Service is switched elsewhere. */
+  holdsBack(step: Step): boolean {
+    return this.#find(step)?.before !== undefined;
+  }
+
+  /** A step as it goes back to before anything was staged: a Service unswitched, a new object away. */
+  sinceBefore(step: Step): Step {
+    const own = this.#find(step);
+    return own === undefined ? step : { ...step, before: own.before };
   }
 
   /** After the stable version has become the new one: sends requests there, and removes what stood beside it. */
@@ -111,6 +113,10 @@ export class Beside {
     this.#staged = [];
     timeline.mark('went back');
     return [];
+  }
+
+  #find(step: Step): Footprint | undefined {
+    return this.#staged.find(({ ref }) => keyOf(ref) === keyOf(step.ref));
   }
 
   async #begin(steps: readonly Step[]): Promise<void> {

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeClient } from '../client/kube-client.ts';
+import type { KubeClient, PodPort } from '../client/kube-client.ts';
 import type { KubeObject } from '../objects.ts';
 import { isSameContent } from '../rollout/content.ts';
 import type { Step } from '../rollout/plan.ts';
 import { isDeployment, podLabelsOf } from './deployment.ts';
 import type { Deployment } from './deployment.ts';
-import { isService, reaches, SERVICES } from './service.ts';
+import { isService, reaches, SERVICES, targetOf } from './service.ts';
 import type { Service } from './service.ts';
 import { copyOf, isSettings, renamed, settingsNamedIn } from './settings.ts';
 import type { Renamed } from './settings.ts';
@@ -18,6 +18,8 @@ export interface Contender {
   readonly next: Deployment;
   /** Services that reach its pods now. */
   readonly services: readonly Service[];
+  /** Where the new pods listen, as the Services will know it; undefined if that cannot be told. */
+  readonly port: PodPort | undefined;
 }
 
 /** What is to be brought up beside the stable version before anything of that is touched. */
@@ -59,7 +61,9 @@ export async function planStage(
     const own = services.filter(
       (service) => service.metadata.namespace === next.metadata.namespace && reaches(service, podLabelsOf(next)),
     );
-    return own.length === 0 ? [] : [{ step, next, services: own }];
+    const ports = own.map((service) => targetOf(asWanted(service, steps), next));
+    const port = ports.find((one) => one !== undefined);
+    return own.length === 0 ? [] : [{ step, next, services: own, port }];
   });
   if (contenders.length === 0) return undefined;
   const read = new Set(contenders.flatMap(({ next }) => [...settingsNamedIn(next.spec.template.spec)]));
@@ -70,6 +74,16 @@ export async function planStage(
       return { settings, copy: copyOf(next, settings, application) };
     });
   return { track, contenders, copies, first: steps.filter(standsUnderPods) };
+}
+
+/** A Service as it would be after the rollout; as it is, where it has no manifest. */
+function asWanted(service: Service, steps: readonly Step[]): Service {
+  const { name, namespace } = service.metadata;
+  const own = steps.find(
+    ({ ref, preview }) =>
+      preview !== undefined && isService(preview) && ref.name === name && ref.namespace === namespace,
+  )?.preview;
+  return own !== undefined && isService(own) ? own : service;
 }
 
 function isSame({ before }: Step, next: KubeObject): boolean {

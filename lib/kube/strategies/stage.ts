@@ -9,7 +9,6 @@ import type { Step } from '../rollout/plan.ts';
 import { write } from '../rollout/write.ts';
 import type { PodAddress, VersionCheck, Versions } from './check.ts';
 import { isDeployment, replicasOf } from './deployment.ts';
-import { targetOf } from './service.ts';
 import type { Contender, StagePlan } from './stage-plan.ts';
 import { temporaryStep } from './temporary.ts';
 import { podCounter, sampling } from './timeline.ts';
@@ -142,11 +141,10 @@ export class Stage {
   }
 
   async #addresses(side: Side): Promise<readonly PodAddress[]> {
-    const addresses = this.#podsOf(side).map(async ({ contender: { next, services }, pod }) => {
-      const target = services.map((service) => targetOf(service, next)).find((port) => port !== undefined);
-      if (target === undefined) return [];
+    const addresses = this.#podsOf(side).map(async ({ contender: { port }, pod }) => {
+      if (port === undefined) return [];
       const { name, namespace } = pod.metadata;
-      const way = await this.#tools.client.podAddress({ resource: PODS, namespace, name }, target);
+      const way = await this.#tools.client.podAddress({ resource: PODS, namespace, name }, port);
       return [{ pod: name, ...way }];
     });
     return (await Promise.all(addresses)).flat();

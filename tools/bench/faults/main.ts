@@ -68,6 +68,24 @@ const PROMISES: readonly Promised[] = [
     runs: 120,
     attempt: tryStoppedRollouts,
   },
+  {
+    promise: 'the next run converges, nothing is stranded',
+    fault: 'a canary killed (SIGKILL) before and after each request to the API server',
+    runs: 100,
+    attempt: (options) => tryKilledRollouts(options, 'canary'),
+  },
+  {
+    promise: 'the next run converges, nothing is stranded',
+    fault: 'a blue-green rollout killed (SIGKILL) before and after each request to the API server',
+    runs: 100,
+    attempt: (options) => tryKilledRollouts(options, 'blueGreen'),
+  },
+  {
+    promise: 'the old version whole, or the new one',
+    fault: 'a blue-green rollout cancelled before and after each request to the API server',
+    runs: 100,
+    attempt: (options) => tryStoppedRollouts(options, 'blueGreen'),
+  },
 ];
 
 /**

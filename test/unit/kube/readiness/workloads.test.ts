@@ -84,6 +84,14 @@ describe('a Deployment', () => {
     ]);
   });
 
+  it('is not blamed for an old version that crashes, while its controller has made nothing of the new one', () => {
+    const live = deployment({ status: { replicas: 2 } });
+    const crashing = { state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 1 } } };
+    // Until then the Deployment still has the number of the old version.
+    const replicaSets = [replicaSet('old', '1', { revision: '2' })];
+    assert.deepEqual(codesOf(look(live, live, around({ replicaSets, pods: [pod('old', crashing)] }))), []);
+  });
+
   const failure = { type: 'ReplicaFailure', status: 'True', message: 'exceeded quota: small' };
 
   it('whose pods the cluster refuses to create fails, and a quota is named as such', () => {
