@@ -3,6 +3,8 @@ import { networkOf } from '../../lib/agent/network.ts';
 import { pullLogin } from '../../lib/agent/pull-login.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { createDispatcher } from '../../lib/http/dispatcher.ts';
+import { readCapabilities } from '../../lib/kube/client/capabilities.ts';
+import type { ClusterAccess } from '../../lib/kube/cluster-access.ts';
 import { collectManifests } from '../../lib/kube/manifests/collect.ts';
 import type { ManifestSelection } from '../../lib/kube/manifests/collect.ts';
 import type { Chart } from '../../lib/kube/manifests/sources/helm.ts';
@@ -17,11 +19,16 @@ import { imageFacts } from './image-facts.ts';
  * Collects what the inputs name: manifests from files, addresses and folders of kustomize, a Helm chart, or both; with
  * images, what is known of them, and the secret to pull them by.
  *
+ * @param access to the cluster, which charts are told about
  * @param home the namespace of objects whose manifest names none
  * @throws DeliveryError `INPUT_MISSING`, and what `collectManifests`, `imageFacts` and `pullLogin` throw
  */
-export async function manifestsOf(agent: Agent, home: string): Promise<readonly ManifestObject[]> {
-  const selection = selectionOf(agent, home);
+export async function manifestsOf(
+  agent: Agent,
+  access: ClusterAccess,
+  home: string,
+): Promise<readonly ManifestObject[]> {
+  const selection = await selectionOf(agent, access, home);
   const pullSecret = pullSecretOf(agent);
   const dispatcher = createDispatcher(networkOf(agent));
   try {
@@ -40,9 +47,9 @@ export async function manifestsOf(agent: Agent, home: string): Promise<readonly 
   }
 }
 
-function selectionOf(agent: Agent, home: string): ManifestSelection {
+async function selectionOf(agent: Agent, access: ClusterAccess, home: string): Promise<ManifestSelection> {
   const { inputs } = agent;
-  const chart = chartOf(agent, home);
+  const chart = await chartOf(agent, access, home);
   const manifests = inputs.lines('manifests');
   if (manifests.length === 0 && chart === undefined) throw nothingNamed();
   return {
@@ -76,7 +83,8 @@ function pulledBy(
   return complete;
 }
 
-function chartOf({ inputs }: Agent, home: string): Chart | undefined {
+async function chartOf(agent: Agent, access: ClusterAccess, home: string): Promise<Chart | undefined> {
+  const { inputs } = agent;
   const chart = inputs.optionalText('chart');
   if (chart === undefined) return undefined;
   return {
@@ -84,6 +92,8 @@ function chartOf({ inputs }: Agent, home: string): Chart | undefined {
     version: inputs.optionalText('chartVersion'),
     releaseName: inputs.text('releaseName'),
     namespace: home,
+    // A cluster that does not answer is the matter of the rollout itself.
+    capabilities: await readCapabilities(access, agent.signal).catch(() => undefined),
     valueFiles: inputs.lines('valueFiles'),
     values: inputs.pairs('setValues'),
   };

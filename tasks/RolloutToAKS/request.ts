@@ -1,6 +1,7 @@
 import type { Agent } from '../../lib/agent/agent.ts';
 import { clusterAccess } from '../../lib/agent/cluster.ts';
 import { runIdentity } from '../../lib/agent/run-identity.ts';
+import type { ClusterAccess } from '../../lib/kube/cluster-access.ts';
 import type { Goal, RolloutRequest } from '../../lib/kube/rollout/request.ts';
 import { manifestsOf } from './manifests.ts';
 import { strategyOf } from './strategy.ts';
@@ -12,7 +13,7 @@ export async function rolloutRequest(agent: Agent): Promise<RolloutRequest> {
   const namespace = inputs.optionalText('namespace');
   return {
     access,
-    goal: await goalOf(agent, namespace ?? access.namespace ?? 'default'),
+    goal: await goalOf(agent, access, namespace ?? access.namespace ?? 'default'),
     strategy: await strategyOf(agent),
     namespace,
     createNamespace: inputs.flag('createNamespace'),
@@ -28,10 +29,10 @@ export async function rolloutRequest(agent: Agent): Promise<RolloutRequest> {
   };
 }
 
-async function goalOf(agent: Agent, home: string): Promise<Goal> {
+async function goalOf(agent: Agent, access: ClusterAccess, home: string): Promise<Goal> {
   const { inputs } = agent;
   const action = inputs.choice('action', ['deploy', 'promote', 'reject', 'rollback']);
-  if (action === 'deploy') return { action, manifests: await manifestsOf(agent, home) };
+  if (action === 'deploy') return { action, manifests: await manifestsOf(agent, access, home) };
   if (action !== 'rollback') return { action };
   const isNumbered = inputs.optionalText('revision') !== undefined;
   return { action, revision: isNumbered ? inputs.integer('revision', { min: 1, max: 1e9 }) : undefined };

@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { readCapabilities } from '../../lib/kube/client/capabilities.ts';
+import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
 import type { KubeObject, Pod } from '../../lib/kube/objects.ts';
 import { podTemplatesOf } from '../../lib/kube/manifests/pod-templates.ts';
 import { kubernetesClients } from '../../tools/services/kubernetes/clients.ts';
@@ -70,7 +72,7 @@ describe('a rollout of', () => {
       'base/settings.yml': SETTINGS,
       'chart/Chart.yaml': 'apiVersion: v2\nname: toy\nversion: 1.0.0\n',
       'chart/templates/settings.yml':
-        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}, namespace: {{ .Release.Namespace }}}\ndata: {greeting: {{ .Values.greeting | quote }}}\n',
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}, namespace: {{ .Release.Namespace }}}\ndata: {greeting: {{ .Values.greeting | quote }}, version: {{ .Capabilities.KubeVersion.Version }}}\n',
       'app.yml': SETTINGS.replace('settings', '#{name}#').replace('hello', '#{greeting}#'),
     };
     let folder: string;
@@ -100,10 +102,15 @@ describe('a rollout of', () => {
         },
       });
       assertDeployed(run);
+      const { version } = await readCapabilities(readKubeconfig(bench.kubeconfig), AbortSignal.timeout(10_000));
       const greetings = await Promise.all(
         ['tokens', 'kustomized-settings', 'helmed'].map(async (name) => (await bench.get(KINDS.configMap, name))?.data),
       );
-      assert.deepEqual(greetings, [{ greeting: 'a: "b"' }, { greeting: 'hello' }, { greeting: 'by helm' }]);
+      assert.deepEqual(greetings, [
+        { greeting: 'a: "b"' },
+        { greeting: 'hello' },
+        { greeting: 'by helm', version: `v${version}` },
+      ]);
     });
 
     it('says which token has no value, and changes nothing', async () => {

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { DeliveryError } from '../../../errors/delivery-error.ts';
+import type { Capabilities } from '../../client/capabilities.ts';
 import { nestedValues } from './helm-values.ts';
 import type { ManifestText } from './manifest-text.ts';
 import { render } from './rendering-program.ts';
@@ -17,6 +18,8 @@ export interface Chart {
   readonly namespace: string;
   /** Files with values, the later ones over the earlier ones. */
   readonly valueFiles: readonly string[];
+  /** What the chart's templates are told of the cluster; undefined: what helm takes for usual. */
+  readonly capabilities: Capabilities | undefined;
   /** Single values over those of the files, by their paths: `image.tag`. */
   readonly values: Readonly<Record<string, string>>;
 }
@@ -47,6 +50,7 @@ export async function renderChart(chart: Chart, root: string, context: Rendering
     '--include-crds',
     `--namespace=${chart.namespace}`,
     ...(chart.version === undefined ? [] : [`--version=${chart.version}`]),
+    ...capabilityArguments(chart.capabilities),
     ...files.map((file) => `--values=${file}`),
     '--values=-',
   ];
@@ -55,6 +59,15 @@ export async function renderChart(chart: Chart, root: string, context: Rendering
     context,
   );
   return { name: `${chart.chart} (rendered)`, text, own: false };
+}
+
+function capabilityArguments(capabilities: Capabilities | undefined): readonly string[] {
+  if (capabilities === undefined) return [];
+  const { version, apiVersions } = capabilities;
+  return [
+    ...(version === '' ? [] : [`--kube-version=${version}`]),
+    ...apiVersions.map((apiVersion) => `--api-versions=${apiVersion}`),
+  ];
 }
 
 function reference(chart: string): string {

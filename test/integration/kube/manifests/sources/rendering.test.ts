@@ -33,6 +33,7 @@ const CHART: Chart = {
   version: undefined,
   releaseName: 'shop',
   namespace: 'production',
+  capabilities: undefined,
   valueFiles: [],
   values: {},
 };
@@ -111,6 +112,17 @@ describe('rendering', () => {
         { greeting: 'two', replicas: '3' },
       ],
     );
+  });
+
+  it('tells a chart what the cluster is and serves', async () => {
+    await writeFile(
+      join(root, 'chart/templates/app.yml'),
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {version: {{ .Capabilities.KubeVersion.Version }}, toys: {{ .Capabilities.APIVersions.Has "toys.example.com/v1" | quote }}}\n',
+    );
+    const capabilities = { version: '1.20.2', apiVersions: ['apps/v1', 'toys.example.com/v1'] };
+    const objects = await collected({ chart: { ...CHART, capabilities } });
+    const config = objects.find(({ kind }) => kind === 'ConfigMap');
+    assert.deepEqual(config?.data, { version: 'v1.20.2', toys: 'true' });
   });
 
   it('warns of hooks that an upgrade by Helm would run, and not of tests', async () => {
