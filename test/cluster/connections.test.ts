@@ -100,12 +100,13 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
   /** Rolls out with debug lines on, as somebody does who looks for secrets in the log. */
   async function rollOut(
     manifest: string,
-    { inputs = {}, connections = [azure.connection('federated')], variables = {}, ...parts }: RolloutParts = {},
+    { inputs = {}, cluster = azure.connection('federated'), variables = {}, ...parts }: RolloutParts = {},
   ): Promise<TaskProcessResult> {
     const run = await bench.rollOut(manifest, {
       ...parts,
       inputs: { ...SHOP, ...inputs },
-      connections: [...connections, azure.runConnection()],
+      cluster,
+      connections: [azure.runConnection()],
       variables: {
         ...azure.environment,
         ...{ NODE_EXTRA_CA_CERTS: azure.standIn.caFile, 'System.Debug': 'true', ...variables },
@@ -122,7 +123,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
 
   for (const scheme of SCHEMES) {
     it(`signs in to Entra by the scheme ${scheme}, and may do what the documented Role says`, async () => {
-      const run = await rollOut(SETTINGS, { connections: [azure.connection(scheme)] });
+      const run = await rollOut(SETTINGS, { cluster: azure.connection(scheme) });
       assert.equal(succeeded(run).outputs.result, scheme === 'federated' ? 'deployed' : 'unchanged');
     });
   }
@@ -211,28 +212,28 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
       /^RESOURCE_GROUP_NOT_FOUND: There is no resource group MC_shop .* sees shop-aks \(shop\)\./,
     );
     const elsewhere = azure.connection('secret');
-    const connections = [{ ...elsewhere, data: { ...elsewhere.data, subscriptionid: 'none' } }];
-    assert.match(errorOf(await rollOut(SETTINGS, { connections })), /^AZURE_SUBSCRIPTION_NOT_FOUND: /);
+    const cluster = { ...elsewhere, data: { ...elsewhere.data, subscriptionid: 'none' } };
+    assert.match(errorOf(await rollOut(SETTINGS, { cluster })), /^AZURE_SUBSCRIPTION_NOT_FOUND: /);
     clusterIs({ isRunning: false });
     assert.match(errorOf(await rollOut(SETTINGS)), /^CLUSTER_STOPPED: .*az aks start --name shop-aks/);
   });
 
   it('is named by its resource id where the connection is for another subscription, or for none', async () => {
     const usual = azure.connection('federated');
-    const cluster = clusterId(aks.description);
+    const inputs = { resourceGroup: '', cluster: clusterId(aks.description) };
     for (const subscriptionid of ['none', '']) {
-      const connections = [{ ...usual, data: { ...usual.data, subscriptionid } }];
-      succeeded(await rollOut(SETTINGS, { connections, inputs: { resourceGroup: '', cluster } }));
+      const cluster = { ...usual, data: { ...usual.data, subscriptionid } };
+      succeeded(await rollOut(SETTINGS, { cluster, inputs }));
     }
-    const connections = [{ ...usual, data: { ...usual.data, subscriptionid: '' } }];
-    assert.match(errorOf(await rollOut(SETTINGS, { connections })), /^CONNECTION_INVALID: .*management group/);
+    const cluster = { ...usual, data: { ...usual.data, subscriptionid: '' } };
+    assert.match(errorOf(await rollOut(SETTINGS, { cluster })), /^CONNECTION_INVALID: .*management group/);
     assert.match(
       errorOf(await rollOut(SETTINGS, { inputs: { resourceGroup: '' } })),
       /^INPUT_MISSING: .*resourceGroup/,
     );
-    const inputs = { connectionType: 'kubernetesServiceConnection' };
+    const unsaid = { connectionType: 'kubernetesServiceConnection' };
     assert.match(
-      errorOf(await rollOut(SETTINGS, { inputs })),
+      errorOf(await rollOut(SETTINGS, { inputs: unsaid })),
       /^INPUT_INVALID: .* Set connectionType to azureResourceManager/,
     );
   });
