@@ -174,7 +174,7 @@ function surroundingsOf({ properties = {} }: ClusterResource, { byPublicFqdn }: 
       enablePrivateClusterPublicFQDN === true && !byPublicFqdn
         ? ', and where only the name cannot be found, set usePublicFqdn'
         : '';
-    return `It is a private cluster: use an agent in its network or in one that is peered with it${byName}.`;
+    return `It is a private cluster, so use an agent in its network or in one that is peered with it${byName}.`;
   }
   if (authorizedIPRanges === undefined || authorizedIPRanges === null || authorizedIPRanges.length === 0) {
     return undefined;

@@ -268,7 +268,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
     clusterIs({ server, isPrivate: true });
     assert.match(
       errorOf(await rollOut(SETTINGS)),
-      /^CLUSTER_UNREACHABLE: .* It is a private cluster: .* peered with it\.$/,
+      /^CLUSTER_UNREACHABLE: .* It is a private cluster, .* peered with it\.$/,
     );
     clusterIs({ server, publicServer, isPrivate: true });
     assert.match(errorOf(await rollOut(SETTINGS)), /^CLUSTER_UNREACHABLE: .* set usePublicFqdn\.$/);

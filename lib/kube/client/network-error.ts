@@ -38,7 +38,7 @@ export function explainNetworkError(
   });
 }
 
-const PRIVATE = 'It is a private cluster: use an agent in its network, or in one that is peered with it.';
+const PRIVATE = 'It is a private cluster, so use an agent in its network or in one that is peered with it.';
 const ANYTHING =
   'Check that the cluster is running and that the agent reaches this address: name resolution, firewall, proxy, authorized IP ranges, or a private cluster that needs an agent in its network.';
 

@@ -17,7 +17,7 @@ describe('a cluster that cannot be reached', () => {
   });
 
   it('is known as a private one by its address', () => {
-    assert.match(explainNetworkError(failure('ENOTFOUND'), { server: PRIVATE }).remedy, /^It is a private cluster: /);
+    assert.match(explainNetworkError(failure('ENOTFOUND'), { server: PRIVATE }).remedy, /^It is a private cluster, /);
   });
 
   it('is explained by what Azure said of it, where it said something', () => {
