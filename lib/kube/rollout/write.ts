@@ -15,8 +15,8 @@ import type { Step } from './plan.ts';
 import { immutableFieldOf, isAnotherPod, mayRecreate, removeAndWait } from './recreate.ts';
 import { explainApply } from './refusal.ts';
 
-/** So many objects are judged or written at once. */
-const AT_ONCE = 10;
+/** So many objects are judged or written at once: what takes long is the way to the cluster and back. */
+const AT_ONCE = 25;
 
 /** How a run that writes is done. */
 export interface WriteOptions {
