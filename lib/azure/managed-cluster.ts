@@ -89,8 +89,10 @@ async function kubeconfigOf(resources: ResourceManager, wanted: ClusterSearch): 
   const explain = (refusal: Refusal): DeliveryError | undefined => explained(refusal, wanted);
   try {
     const answer = await resources.ask('POST', `${idOf(wanted)}/${action}?${query}`, explain);
-    const { kubeconfigs = [] } = answer as { readonly kubeconfigs?: readonly { readonly value?: string }[] };
-    return Buffer.from(kubeconfigs[0]?.value ?? '', 'base64').toString('utf8');
+    const { kubeconfigs = [] } = answer as { readonly kubeconfigs?: readonly { readonly value: string }[] };
+    const [first] = kubeconfigs;
+    if (first === undefined) throw gaveNone(wanted);
+    return Buffer.from(first.value, 'base64').toString('utf8');
   } catch (error) {
     throw await withNeighbours(error, resources, wanted);
   }
@@ -157,6 +159,13 @@ async function clustersOf(resources: ResourceManager, subscriptionId: string): P
     names.push(`${name} (${/\/resourceGroups\/([^/]+)/i.exec(id)?.[1] ?? ''})`);
   }
   return names;
+}
+
+function gaveNone({ cluster, resourceGroup }: ClusterName): DeliveryError {
+  return new DeliveryError('AZURE_FAILED', {
+    message: `Azure gives no credentials for the cluster ${cluster} in the resource group ${resourceGroup}.`,
+    remedy: 'Check in the portal that the cluster is there as a whole: it may just be made or removed.',
+  });
 }
 
 function stopped({ cluster, resourceGroup }: ClusterName): DeliveryError {

@@ -92,6 +92,12 @@ describe("a cluster's credentials, by the service connection", () => {
     });
   });
 
+  it('may not be there yet', async () => {
+    azure.standIn.circumstances.interrupt = ({ url }) =>
+      url.pathname.endsWith('listClusterUserCredential') ? { status: 200, body: { kubeconfigs: [] } } : undefined;
+    await assert.rejects(open(), { code: 'AZURE_FAILED', message: /no credentials for the cluster shop-aks/ });
+  });
+
   it('are asked for again while Azure is busy', async () => {
     let left = 2;
     azure.standIn.circumstances.interrupt = ({ url }) =>
