@@ -15,7 +15,7 @@ import { isOurs } from './ours.ts';
 import { removeAndWait } from './recreate.ts';
 import { wantsNone } from './write.ts';
 
-const AT_ONCE = 10;
+const AT_ONCE = 25;
 /** Controllers write the same object now and then; each time, the newest version is read again. */
 const CONFLICTS = 10;
 
