@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryError } from '../../errors/delivery-error.ts';
 import { ApiError } from '../client/api-error.ts';
+import { finishing } from '../client/finishing.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { LEASES } from '../client/resource.ts';
 import type { ObjectRef } from '../client/resource.ts';
@@ -18,6 +19,8 @@ const RENEW_EVERY = 7_000;
 const FRESH = (LEASE_SECONDS - 10) * 1000;
 const RENEW_LIMIT = 5_000;
 const LOOK_EVERY = 1_000;
+/** How long a claim that is under way may go on after the run was told to stop, in milliseconds. */
+const FINISH = 1_000;
 /** Clocks of API servers, and of their answers, are that exact: milliseconds. */
 const CLOCK_ERROR = 3_000;
 
@@ -79,8 +82,13 @@ export class Lease {
     const end = performance.now() + patienceMs;
     for (;;) {
       const takenAt = performance.now();
-      const live = await claim(client, refOf(application), identity, watcher, signal);
-      if (live !== undefined && holderOf(live) === identity) return new Lease(client, application, live, takenAt);
+      const live = await finishing(signal, FINISH, (end) => claim(client, refOf(application), identity, watcher, end));
+      if (live !== undefined && holderOf(live) === identity) {
+        const lease = new Lease(client, application, live, takenAt);
+        if (!signal.aborted) return lease;
+        await lease.release();
+      }
+      signal.throwIfAborted();
       if (live !== undefined) {
         if (performance.now() >= end) throw busy(application, live);
         if (watcher.isNew(live))

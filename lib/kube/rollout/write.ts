@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
 import { ApiError } from '../client/api-error.ts';
+import { finishing } from '../client/finishing.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { keepingLineage } from '../manifests/lineage.ts';
 import { inLevels } from '../manifests/order.ts';
@@ -167,18 +168,10 @@ async function writeOne(client: KubeClient, step: Step, { force, signal }: Write
   if (step.recreates === true && step.before !== undefined) {
     await removeAndWait(client, step.ref, step.before, signal);
   }
-  const finish = new AbortController();
-  const stop = (): void => void sleep(FINISH).then(() => finish.abort(signal.reason));
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    const object = await whenServed(
-      () => client.apply(step.ref, step.desired, { dryRun: false, force }, finish.signal),
-      step,
-    );
-    return { step, object, change: changeOf(step, object) };
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
+  const object = await finishing(signal, FINISH, (end) =>
+    whenServed(() => client.apply(step.ref, step.desired, { dryRun: false, force }, end), step),
+  );
+  return { step, object, change: changeOf(step, object) };
 }
 
 /** A new kind is served a moment after its definition is established. */
