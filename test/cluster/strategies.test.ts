@@ -82,7 +82,8 @@ describe('a strategy under traffic', () => {
       { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] } } | undefined;
     const traffic = new Traffic(`http://${service?.loadBalancer?.ingress?.[0]?.ip ?? ''}/`);
     try {
-      await untilSeen(traffic, ONE);
+      await untilOnly(traffic, ONE);
+      traffic.beginAnew();
       await act(traffic);
     } finally {
       await traffic.stop();
@@ -322,7 +323,7 @@ function failed(run: TaskProcessResult, code: string, result: string, message: R
 
 /** The node's network rules follow the cluster's objects after a moment. */
 async function until(holds: () => boolean, what: string): Promise<void> {
-  const end = Date.now() + 15_000;
+  const end = Date.now() + 30_000;
   while (!holds()) {
     if (Date.now() > end) assert.fail(what);
     await sleep(50);

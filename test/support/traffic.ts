@@ -35,9 +35,15 @@ export class Traffic {
     return { answers: new Map(this.#answers), failures: [...this.#failures] };
   }
 
-  /** Forgets what was seen so far, to look at one part of a story. */
+  /** Forgets the answers so far, to look at one part of a story. Failures are never forgotten. */
   forget(): void {
     this.#answers.clear();
+  }
+
+  /** Begins anew, once the service is there: the node's network rules follow a moment after the cluster's objects. */
+  beginAnew(): void {
+    this.#answers.clear();
+    this.#failures.length = 0;
   }
 
   async stop(): Promise<Seen> {

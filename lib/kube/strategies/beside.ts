@@ -19,6 +19,8 @@ import type { Timeline } from './timeline.ts';
 const UNHURRIED = 120_000;
 /** The agent gives about 7.5 s between its first signal and the next. */
 const HURRIED = 5_000;
+/** Every node learns of a changed Service by itself, mostly within a second: milliseconds. */
+const FOLLOW = 4_000;
 
 export interface BesideTools {
   readonly client: KubeClient;
@@ -86,6 +88,7 @@ export class Beside {
       client,
       view,
       signal,
+      followMs: FOLLOW,
     });
     const [failure] = failures;
     if (failure !== undefined) throw failure.error;
@@ -105,7 +108,8 @@ export class Beside {
     const { client, view, reporter, timeline } = this.#tools;
     reporter.line('Going back to the stable version …');
     const signal = AbortSignal.timeout(isHurried ? HURRIED : UNHURRIED);
-    const { failures, removed } = await goBack(this.#staged, { client, view, signal });
+    const followMs = isHurried ? 0 : FOLLOW;
+    const { failures, removed } = await goBack(this.#staged, { client, view, signal, followMs });
     if (failures.length > 0) {
       return failures.map(({ footprint, error }) => `${titleOfRef(footprint.ref)} (${messageOf(error)})`);
     }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Footprint } from '../application/footprint.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import type { LiveView } from '../readiness/live-view.ts';
@@ -19,6 +20,8 @@ export interface TakeDownTools {
   readonly view: LiveView;
   /** Ends the attempt. */
   readonly signal: AbortSignal;
+  /** How long nodes may take to follow a Service that is switched, in milliseconds, before pods that it reached end. */
+  readonly followMs: number;
 }
 
 /**
@@ -33,14 +36,16 @@ export async function takeDown(
   wanted: (service: Service) => Service,
   tools: TakeDownTools,
 ): Promise<Restoration> {
-  const { client, signal } = tools;
-  for (const { ref, before } of staged) {
+  const { client, signal, followMs } = tools;
+  const services = staged.filter(({ before }) => before !== undefined);
+  for (const { ref, before } of services) {
     if (before === undefined || !isService(before)) continue;
     const next = wanted(before);
     await setSelector(client, ref, selectorOf(next), signal);
     // A Service without a manifest becomes what it was, owners and all; of another one its manifest has the last word.
     if (next === before) await restore(client, [{ ref, before, desired: before }], signal);
   }
+  if (services.length > 0) await followed(followMs, signal);
   return removed(staged.filter(isTemporary), tools);
 }
 
@@ -54,12 +59,14 @@ function isTemporary({ before, desired }: Footprint): boolean {
  * removed.
  */
 export async function goBack(staged: readonly Footprint[], tools: TakeDownTools): Promise<Restoration> {
-  const { client, view, signal } = tools;
+  const { client, view, signal, followMs } = tools;
   const services = staged.filter(({ before }) => before !== undefined);
   await view.open(services.map(({ ref }) => ref));
   for (const footprint of services) {
     const live = selectorOf(await client.get(footprint.ref, signal));
-    if (live[TRACK] !== undefined) await setSelector(client, footprint.ref, stableSelector(footprint, view), signal);
+    if (live[TRACK] === undefined) continue;
+    await setSelector(client, footprint.ref, stableSelector(footprint, view), signal);
+    await followed(followMs, signal);
   }
   const others = await removed(
     staged.filter(({ before }) => before === undefined),
@@ -83,6 +90,11 @@ function stableSelector({ before, desired }: Footprint, view: LiveView): Labels 
   const { pods } = view.around();
   const reached = pods.some((pod) => isServing(pod) && pod.metadata.labels?.[HASH] === pinned[HASH]);
   return reached ? pinned : selectorOf(before);
+}
+
+/** Gives the nodes time; throws the reason of the signal where that ends it. */
+async function followed(followMs: number, signal: AbortSignal): Promise<void> {
+  await sleep(followMs, undefined, { signal }).catch(() => signal.throwIfAborted());
 }
 
 async function removed(
