@@ -4,6 +4,7 @@ import type { Resource } from '../client/resource.ts';
 import { titleOf } from '../objects.ts';
 import type { KubeObject } from '../objects.ts';
 import type { Step } from '../rollout/plan.ts';
+import { removeAndWait } from '../rollout/recreate.ts';
 import { DEPLOYMENTS } from './deployment.ts';
 import { SERVICES } from './service.ts';
 import { TEMPORARY } from './track.ts';
@@ -35,7 +36,7 @@ export function temporaryStep(object: KubeObject): Step {
 }
 
 /**
- * Makes sure that the names are free, or taken by what an earlier run has left.
+ * Makes sure that the names are free; waits until what an earlier run has left there is gone.
  *
  * @throws DeliveryError `NAME_TAKEN`
  */
@@ -43,7 +44,9 @@ export async function refuseTaken(client: KubeClient, steps: readonly Step[], si
   await Promise.all(
     steps.map(async ({ ref, title }) => {
       const live = await client.get(ref, signal);
-      if (live === undefined || live.metadata.labels?.[TEMPORARY] !== undefined) return;
+      if (live === undefined) return;
+      // What an earlier run has left, or is still being removed, must be gone before it can be made anew.
+      if (live.metadata.labels?.[TEMPORARY] !== undefined) return removeAndWait(client, ref, live, signal);
       throw new DeliveryError('NAME_TAKEN', {
         message: `The cluster has a ${title} already, which this rollout would need for its own time.`,
         remedy: `Rename or remove it (kubectl delete ${ref.resource.plural} ${ref.name}).`,
