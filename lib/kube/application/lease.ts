@@ -167,7 +167,7 @@ export class Lease {
 class HolderWatcher {
   #version: string | undefined;
   #holder: string | undefined;
-  #seenAt = 0;
+  #seenAt = performance.now();
 
   /** Whether this holder was not there at the last look. */
   isNew(live: LeaseObject): boolean {
