@@ -140,8 +140,10 @@ export class Agent {
   }
 }
 
+/** The task library's types promise each a value, but of a secret variable that is empty there is none. */
 function secretVariables(): readonly string[] {
-  return taskLib.getVariables().flatMap(({ secret, value }) => (secret ? [value] : []));
+  const variables: readonly { readonly secret: boolean; readonly value?: string }[] = taskLib.getVariables();
+  return variables.flatMap(({ secret, value }) => (secret && value !== undefined ? [value] : []));
 }
 
 /**
