@@ -9,6 +9,12 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** How long one test of a suite may take, in seconds: what a suite talks to decides. */
 const PATIENCE: Readonly<Record<string, number>> = { unit: 5, integration: 120, tasks: 180, cluster: 600 };
 
+/**
+ * How many files of a suite run at once; one, unless most of what its tests do is to wait, and each file keeps to namespaces
+ * and repositories of its own.
+ */
+const AT_ONCE: Readonly<Record<string, number>> = { cluster: 4 };
+
 const [results = '', ...suites] = process.argv.slice(2);
 
 function run(suite: string): boolean {
@@ -18,6 +24,7 @@ function run(suite: string): boolean {
     'mocha',
     [
       ...['--timeout', `${PATIENCE[suite] ?? 60}s`],
+      ...(AT_ONCE[suite] === undefined ? [] : ['--parallel', '--jobs', `${AT_ONCE[suite]}`]),
       ...['--reporter', 'tools/test/reporter.ts', '--reporter-option', `suite=${suite},results=${results}`],
       // Keep-alive connections of SDKs would hold the process open after the last test.
       ...['--exit', ...files.sort()],
