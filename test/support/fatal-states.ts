@@ -70,7 +70,8 @@ export const FATAL_STATES: readonly FatalState[] = [
     attempt: (rollOut, { images }) => rollOut(web(), { images: `app=${images[0].replace(/@.*/, ':missing')}` }),
     code: 'IMAGE_PULL_FAILED',
     says: /:missing of container app in pod web-\S+ cannot be pulled: .*manifest.*unknown/,
-    shows: [/Pod web-\S+: (ErrImagePull|ImagePullBackOff)/, /event Failed: Failed to pull image/, /→ Push the image/],
+    // The wait ends with the kubelet's first word on the container; its event of the same words may come later.
+    shows: [/Pod web-\S+: (ErrImagePull|ImagePullBackOff)/, /→ Push the image/],
   },
   {
     title: 'a registry that does not know the password',
