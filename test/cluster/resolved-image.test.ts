@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { RolloutBench } from '../support/rollout-bench.ts';
+import { kubeconfigConnection, RolloutBench } from '../support/rollout-bench.ts';
 import { runTaskProcess, type TaskProcessResult } from '../support/packed-task.ts';
 
 const MANIFEST = `apiVersion: apps/v1
@@ -39,13 +39,7 @@ describe('ResolveLatestImage and what is deployed', () => {
         ...{ repository: repository(), newestBy: 'tag', tag },
         ...{ kubernetesConnection: 'cluster', namespace: bench.namespace, workload: 'app', ...inputs },
       },
-      connections: [
-        {
-          ...{ name: 'cluster', type: 'kubernetes', url: 'https://kubernetes.example.com' },
-          authorization: { scheme: 'Kubernetes', parameters: { kubeconfig } },
-          data: { authorizationType: 'Kubeconfig' },
-        },
-      ],
+      connections: [kubeconfigConnection(kubeconfig)],
     });
   const changedBy = ({ result, outputs, log }: TaskProcessResult): string | undefined => {
     assert.equal(result, 'Succeeded', log);

@@ -8,7 +8,7 @@ import type { Connection } from '../../tools/agent/endpoint-environment.ts';
 import { ensureServices } from '../../tools/services/services.ts';
 import { type BlobContainer, freshContainer } from '../support/blob-container.ts';
 import { runTaskProcess } from '../support/packed-task.ts';
-import { KINDS, RolloutBench } from '../support/rollout-bench.ts';
+import { kubeconfigConnection, KINDS, RolloutBench } from '../support/rollout-bench.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const MANIFEST = `apiVersion: apps/v1
@@ -59,11 +59,7 @@ describe('the templates', function () {
         ...{ name: 'registry', type: 'dockerregistry', url: `http://${host}` },
         authorization: { scheme: 'UsernamePassword', parameters },
       },
-      {
-        ...{ name: 'cluster', type: 'kubernetes', url: 'https://kubernetes.example.com' },
-        authorization: { scheme: 'Kubernetes', parameters: { kubeconfig: bench.kubeconfig } },
-        data: { authorizationType: 'Kubeconfig' },
-      },
+      kubeconfigConnection(bench.kubeconfig),
     ];
   });
   after(async () => {

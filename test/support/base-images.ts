@@ -1,10 +1,12 @@
+import { createDispatcher } from '../../lib/http/dispatcher.ts';
 import { append } from '../../lib/oci/append.ts';
 import { registryBase } from '../../lib/oci/base-source.ts';
 import type { BaseImage } from '../../lib/oci/base-image.ts';
 import { digestOf } from '../../lib/oci/digest.ts';
 import type { Descriptor, ImageConfig, Platform } from '../../lib/oci/image.ts';
 import { DOCKER, type MediaFamily, OCI } from '../../lib/oci/media-types.ts';
-import type { Repository } from '../../lib/oci/repository.ts';
+import { RegistryClient } from '../../lib/oci/registry-client.ts';
+import { Repository } from '../../lib/oci/repository.ts';
 import { layerOf } from '../../lib/packing/layer.ts';
 import { readLayer } from '../../lib/packing/read-layer.ts';
 import { buffer } from 'node:stream/consumers';
@@ -48,6 +50,18 @@ export async function pushBaseImage(
   const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: family.index, manifests }));
   await repository.putManifest(tag, { mediaType: family.index, bytes: index }, NEVER);
   return digestOf(index);
+}
+
+/** Puts the simplest base image into a repository of a registry that everybody may push to, and gives its name. */
+export async function pushSimpleBase(registry: string, repository: string): Promise<string> {
+  const dispatcher = createDispatcher();
+  try {
+    const client = new RegistryClient({ registry, dispatcher });
+    await pushBaseImage(new Repository(client, { registry, repository }, 'pull,push'), '1');
+    return `${registry}/${repository}:1`;
+  } finally {
+    await dispatcher.destroy();
+  }
 }
 
 async function pushPlatform(

@@ -6,14 +6,11 @@ import { awaitReady } from '../readiness/await-ready.ts';
 import type { LiveView } from '../readiness/live-view.ts';
 import type { RolloutReporter } from '../reporter.ts';
 import { awaitGone } from './await-gone.ts';
+import { putBackLimit } from './put-back-limit.ts';
 import type { RolloutResult } from './report.ts';
 import { restore } from './restore.ts';
 import type { Restoration } from './restore.ts';
 
-/** The agent gives about 7.5 s between its first signal and the next; the writes must be out well before. */
-const HURRIED = 5_000;
-/** Putting back is a few requests an object; an API server that is away may need a while. */
-const UNHURRIED = 120_000;
 /** How long the old version may take to be healthy again, at most: milliseconds. */
 const HEALING = 300_000;
 
@@ -43,7 +40,7 @@ export async function undo(parts: UndoParts): Promise<Undone> {
   const stopped = (): boolean => signal.aborted;
   const hurried = stopped();
   reporter.line(`Putting back ${begun.length} ${begun.length === 1 ? 'object' : 'objects'} …`);
-  const restoration = await restore(client, begun, AbortSignal.timeout(hurried ? HURRIED : UNHURRIED));
+  const restoration = await restore(client, begun, putBackLimit(hurried));
   if (restoration.failures.length > 0) return notRestored(restoration);
   const { putBack } = restoration;
   if (stopped()) {

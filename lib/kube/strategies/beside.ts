@@ -6,6 +6,7 @@ import type { LiveView } from '../readiness/live-view.ts';
 import type { RolloutReporter } from '../reporter.ts';
 import { awaitGone } from '../rollout/await-gone.ts';
 import type { Step } from '../rollout/plan.ts';
+import { putBackLimit } from '../rollout/put-back-limit.ts';
 import { wantedOf } from './blue-green.ts';
 import { prove } from './prove.ts';
 import { Stage } from './stage.ts';
@@ -15,10 +16,6 @@ import { goBack, takeDown } from './take-down.ts';
 import { refuseTaken } from './temporary.ts';
 import type { Timeline } from './timeline.ts';
 
-/** Going back is a few requests an object: milliseconds. */
-const UNHURRIED = 120_000;
-/** The agent gives about 7.5 s between its first signal and the next. */
-const HURRIED = 5_000;
 /** Every node learns of a changed Service by itself, mostly within a second: milliseconds. */
 const FOLLOW = 4_000;
 
@@ -107,7 +104,7 @@ export class Beside {
   async goBack(isHurried: boolean): Promise<readonly string[]> {
     const { client, view, reporter, timeline } = this.#tools;
     reporter.line('Going back to the stable version …');
-    const signal = AbortSignal.timeout(isHurried ? HURRIED : UNHURRIED);
+    const signal = putBackLimit(isHurried);
     const followMs = isHurried ? 0 : FOLLOW;
     const { failures, removed } = await goBack(this.#staged, { client, view, signal, followMs });
     if (failures.length > 0) {

@@ -11,6 +11,7 @@ import { RegistryClient } from '../../../lib/oci/registry-client.ts';
 import { Repository } from '../../../lib/oci/repository.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { ensureBusyboxImage } from '../../support/busybox-image.ts';
+import { dockerCommand } from '../../support/docker-command.ts';
 import { ensureImageInspectors } from '../../support/image-inspectors.ts';
 import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
 import { startHtpasswdRegistry } from '../../support/test-registry.ts';
@@ -40,11 +41,7 @@ describe('BundleModelImage, from a Dockerfile', function () {
   });
 
   const newRepository = (): string => `${registry}/bundle/${randomUUID()}`;
-  const docker = (...args: readonly string[]): string =>
-    execFileSync('docker', args, {
-      ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
-      env: { ...process.env, DOCKER_HOST: engine },
-    });
+  const docker = (...args: readonly string[]): string => dockerCommand(engine, args);
   const tagOf = (name: string): Promise<string | undefined> => {
     const parsed = parseRepositoryName(name);
     const client = new RegistryClient({ registry: parsed.registry, dispatcher });

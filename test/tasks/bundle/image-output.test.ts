@@ -11,6 +11,7 @@ import { Repository } from '../../../lib/oci/repository.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { PLATFORMS, pushBaseImage } from '../../support/base-images.ts';
 import { ensureBusyboxImage } from '../../support/busybox-image.ts';
+import { dockerCommand } from '../../support/docker-command.ts';
 import { ensureImageInspectors } from '../../support/image-inspectors.ts';
 import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
 
@@ -41,11 +42,7 @@ describe('where BundleModelImage brings an image', function () {
   });
 
   const newRepository = (): string => `${registry}/bundle/${randomUUID()}`;
-  const docker = (...args: readonly string[]): string =>
-    execFileSync('docker', args, {
-      ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
-      env: { ...process.env, DOCKER_HOST: engine },
-    });
+  const docker = (...args: readonly string[]): string => dockerCommand(engine, args);
   const repositoryOf = (name: string): Repository => {
     const parsed = parseRepositoryName(name);
     return new Repository(new RegistryClient({ registry: parsed.registry, dispatcher }), parsed, 'pull,push');

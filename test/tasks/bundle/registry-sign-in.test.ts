@@ -4,13 +4,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDispatcher } from '../../../lib/http/dispatcher.ts';
-import { RegistryClient } from '../../../lib/oci/registry-client.ts';
-import { Repository } from '../../../lib/oci/repository.ts';
 import type { AzureRegistry } from '../../../tools/services/azure/registry-front.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { SCHEMES, type Scheme, TestAzure } from '../../support/azure.ts';
-import { pushBaseImage } from '../../support/base-images.ts';
+import { pushSimpleBase } from '../../support/base-images.ts';
 import {
   type Connection,
   type NodeVersion,
@@ -37,11 +34,7 @@ describe('BundleModelImage signs in to registries', function () {
     [azure, docker] = await Promise.all([TestAzure.start(), startTokenRegistry()]);
     registry = await azure.standIn.startRegistry();
     const { host } = (await ensureServices(['registry'])).registry;
-    const dispatcher = createDispatcher();
-    const client = new RegistryClient({ registry: host, dispatcher });
-    await pushBaseImage(new Repository(client, { registry: host, repository: BASE }, 'pull,push'), '1');
-    await dispatcher.destroy();
-    base = `${host}/${BASE}:1`;
+    base = await pushSimpleBase(host, BASE);
     folder = mkdtempSync(join(tmpdir(), 'sign-in-'));
     mkdirSync(join(folder, 'model'));
     writeFileSync(join(folder, 'model', 'weights.bin'), randomBytes(100_000));

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../../../tools/services/commands.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
+import { dockerCommand } from '../../support/docker-command.ts';
 import { ensureBusyboxImage } from '../../support/busybox-image.ts';
 import { ensureImageInspectors } from '../../support/image-inspectors.ts';
 import { TestFolder } from '../../support/model-folder.ts';
@@ -37,11 +38,7 @@ describe('TestModelImage', function () {
     folder.remove();
   });
 
-  const docker = (...args: readonly string[]): string =>
-    execFileSync('docker', args, {
-      ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
-      env: { ...process.env, DOCKER_HOST: engine },
-    });
+  const docker = (...args: readonly string[]): string => dockerCommand(engine, args);
   /** Containers that were given a folder of this test. */
   const leftContainers = (): readonly string[] =>
     docker('ps', '--all', '--quiet', '--filter', `label=${LABEL}`, '--filter', `volume=${folder.at('mark')}`)

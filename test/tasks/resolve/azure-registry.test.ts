@@ -3,13 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDispatcher } from '../../../lib/http/dispatcher.ts';
-import { RegistryClient } from '../../../lib/oci/registry-client.ts';
-import { Repository } from '../../../lib/oci/repository.ts';
 import type { AzureRegistry } from '../../../tools/services/azure/registry-front.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { TestAzure } from '../../support/azure.ts';
-import { pushBaseImage } from '../../support/base-images.ts';
+import { pushSimpleBase } from '../../support/base-images.ts';
 import { type NodeVersion, runTaskProcess, type TaskProcessResult } from '../../support/packed-task.ts';
 
 type Values = Readonly<Record<string, string>>;
@@ -26,11 +23,7 @@ describe('ResolveLatestImage in Azure Container Registry', function () {
     azure = await TestAzure.start();
     registry = await azure.standIn.startRegistry();
     const { host } = (await ensureServices(['registry'])).registry;
-    const dispatcher = createDispatcher();
-    const client = new RegistryClient({ registry: host, dispatcher });
-    await pushBaseImage(new Repository(client, { registry: host, repository: BASE }, 'pull,push'), '1');
-    await dispatcher.destroy();
-    base = `${host}/${BASE}:1`;
+    base = await pushSimpleBase(host, BASE);
     folder = mkdtempSync(join(tmpdir(), 'resolve-azure-'));
     mkdirSync(join(folder, 'model'));
   });
