@@ -128,6 +128,10 @@ async function writeKubeletConfiguration(docker: DockerEngine): Promise<string> 
       clusterDomain: 'cluster.local',
       // Images come from a registry on this machine; without limits a rollout of many pods is not throttled.
       registryPullQPS: 0,
+      // Events are what a failed rollout is explained by; at the default of 5 a second, those of many pods at once come
+      // too late. (0 does not lift the limit: the client takes it for its default.)
+      eventRecordQPS: 1000,
+      eventBurst: 1000,
       syncFrequency: '10s',
       nodeStatusUpdateFrequency: '5s',
       nodeStatusReportFrequency: '5s',
