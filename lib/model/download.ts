@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
+import { createHash, type Hash } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import type { ContentCache } from './content-cache.ts';
 import { modelDigest, totalSize, type DigestedFile } from './model-digest.ts';
-import { ReusedMemory, SMALL, SMALL_AT_ONCE } from './piece-memory.ts';
+import { ReusedMemory, slicesOf, SMALL, SMALL_AT_ONCE } from './piece-memory.ts';
 import { ProgressSum, type Reporter } from './progress.ts';
 import { readAhead } from './read-ahead.ts';
 import type { ModelFile } from './resolved-model.ts';
@@ -135,10 +135,7 @@ async function downloadLarge(
   const disk = new SteadySync(handle);
   try {
     for await (const piece of readAhead(file.readRange, { offset: at, size }, memory, signal)) {
-      const written = writeWhole(handle, piece);
-      sha256.update(piece);
-      md5?.update(piece);
-      await written;
+      writeHashed(handle.fd, piece, md5 === undefined ? [sha256] : [sha256, md5]);
       at += piece.length;
       sum.add(piece.length);
       await disk.wrote(piece.length);
@@ -157,10 +154,13 @@ async function downloadLarge(
   return { path, size, sha256: digest, downloaded: size - left, resumed: left, cached: 0 };
 }
 
-/** In one system call, where the system takes all at once; `writeFile` makes sixteen of a piece, each after the last. */
-async function writeWhole(handle: FileHandle, piece: Buffer): Promise<void> {
-  for (let done = 0; done < piece.length;) {
-    const { bytesWritten } = await handle.write(piece, done);
-    done += bytesWritten;
+/**
+ * Hashes and writes a piece, each part while the processor has it at hand. At once, not on threads, which are on other
+ * processors: the system only takes the bytes into its memory, of which {@link SteadySync} leaves it enough.
+ */
+function writeHashed(file: number, piece: Buffer, hashes: readonly Hash[]): void {
+  for (const slice of slicesOf(piece)) {
+    for (const hash of hashes) hash.update(slice);
+    for (let done = 0; done < slice.length;) done += writeSync(file, slice, done);
   }
 }

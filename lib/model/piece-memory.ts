@@ -7,6 +7,18 @@ export const SMALL = 256 * 1024;
 /** Small ones at once: 8 MiB of memory, and enough requests to hide the distance to a store. */
 export const SMALL_AT_ONCE = 32;
 
+/**
+ * What fits into the cache next to a processor, so that whoever looks at bytes twice, to hash and then to write them, finds
+ * them there. Larger writes besides have Linux look for memory in large blocks, which a virtual machine often has to ask its
+ * host for: 1 GiB written 8 MiB at a time took up to 2.7 s in place of 0.2 s.
+ */
+const SLICE = 64 * 1024;
+
+/** A piece in parts that stay in the processor's cache while something is done with each. */
+export function* slicesOf(piece: Buffer): Generator<Buffer> {
+  for (let start = 0; start < piece.length; start += SLICE) yield piece.subarray(start, start + SLICE);
+}
+
 /** What pieces are read into, and with it how many are under way at once. */
 export interface PieceMemory {
   /** Waits for so many bytes of memory, at most {@link PIECE}. Every `acquire` that returns must be followed by one `release`. */

@@ -3,7 +3,7 @@ import { LayerDigest } from '../packing/layer-digest.ts';
 import { planLayers } from '../packing/layer-plan.ts';
 import type { PackedLayer } from './manifest.ts';
 import { type DigestedFile, inPathOrder, modelDigest } from './model-digest.ts';
-import type { PieceMemory } from './piece-memory.ts';
+import { type PieceMemory, slicesOf } from './piece-memory.ts';
 import { readPieces, type SourceFile } from './source-files.ts';
 
 /** The folder of an image for which layers are computed; images that put the model elsewhere compute their own. */
@@ -51,7 +51,7 @@ async function* hashed(
   digests: readonly { update(bytes: Uint8Array): unknown }[],
 ): AsyncGenerator<Buffer> {
   for await (const piece of pieces) {
-    for (const digest of digests) digest.update(piece);
+    for (const slice of slicesOf(piece)) for (const digest of digests) digest.update(slice);
     yield piece;
   }
 }

@@ -3,7 +3,7 @@ import type { RolloutReporter } from '../reporter.ts';
 import { assess } from './assess.ts';
 import type { LiveView } from './live-view.ts';
 import { Patience } from './patience.ts';
-import type { Target, Verdict } from './verdict.ts';
+import type { Surroundings, Target, Verdict } from './verdict.ts';
 
 /** Rules that go by time are looked at again this often, in milliseconds, even if nothing changes. */
 const TICK = 1_000;
@@ -52,7 +52,8 @@ export async function awaitReady(
   for (;;) {
     const waited = Date.now() - started;
     const before = standings;
-    standings = targets.map((target, index) => stand(target, before[index], view, waited));
+    const look = { view, around: view.around(), waited };
+    standings = targets.map((target, index) => stand(target, before[index], look));
     tell(standings, before, reporter);
     if (standings.every(({ verdict }) => verdict.state === 'ready')) return standings;
     const symptom = patience.exhaustedBy(
@@ -68,10 +69,18 @@ export async function awaitReady(
   }
 }
 
-function stand(target: Target, before: Standing | undefined, view: LiveView, waited: number): Standing {
+/** One look at everything. */
+interface Look {
+  readonly view: LiveView;
+  readonly around: Surroundings;
+  /** In milliseconds, from the start of the wait. */
+  readonly waited: number;
+}
+
+function stand(target: Target, before: Standing | undefined, { view, around, waited }: Look): Standing {
   // A Job that is done may be cleaned away by its own time limit.
   if (before?.verdict.state === 'ready' && target.ref.resource.kind === 'Job') return before;
-  const verdict = assess(target, view.object(target.ref), view.around(), waited);
+  const verdict = assess(target, view.object(target.ref), around, waited);
   const readyAfterMs = verdict.state === 'ready' ? (before?.readyAfterMs ?? waited) : undefined;
   return { target, verdict, readyAfterMs };
 }

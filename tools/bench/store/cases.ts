@@ -22,19 +22,24 @@ async function oneLarge(workbench: Workbench, rounds: number): Promise<readonly 
     ours: (round) => workbench.publish('one', `1.0.${round}`, source),
     az: () =>
       workbench.az('upload', ...IN_CONTAINER, '--file', `${source}/0000.bin`, '--name', 'az/one.bin', '--overwrite'),
+    curl: () => workbench.curlUpload(source, 'curl/'),
   });
   const down = await inRounds(rounds, {
     ours: async () => {
-      await workbench.clear('fetched', '.fetched.model-delivery.json');
+      await workbench.makeRoom('fetched', '.fetched.model-delivery.json');
       return workbench.fetch('one', 'fetched/one');
     },
     az: async () => {
-      await workbench.clear('az.bin');
+      await workbench.makeRoom('az.bin');
       return workbench.az('download', ...IN_CONTAINER, '--name', 'az/one.bin', '--file', workbench.at('az.bin'));
     },
     curl: async () => {
-      await workbench.clear('curl');
+      await workbench.makeRoom('curl');
       return workbench.curl(['az/one.bin'], 'curl');
+    },
+    checked: async () => {
+      await workbench.makeRoom('curl');
+      return workbench.curlAndCheck('az/one.bin', 'curl');
     },
   });
   await workbench.clear('one', 'az.bin', 'curl');
@@ -75,6 +80,7 @@ async function manySmall(workbench: Workbench, rounds: number): Promise<readonly
         '--source',
         source,
       ),
+    curl: (round) => workbench.curlUpload(source, `curl/many-${round}/`),
   });
   const blobs = await namesBelow(workbench, 'az/many-1/');
   const down = await inRounds(rounds, {

@@ -11,7 +11,7 @@ import { type Result, rowsOf } from '../result.ts';
 import { CASES, type CaseName } from './cases.ts';
 import { Workbench } from './workbench.ts';
 
-const CONTENDERS = { ours: 'this task', az: 'Azure CLI', curl: 'curl' };
+const CONTENDERS = { ours: 'this task', az: 'Azure CLI', curl: 'curl', checked: 'curl, sha256sum' };
 
 /**
  * Runs the store benchmark and prints its table. False: a target was missed and `--check` was given.
@@ -45,7 +45,7 @@ async function resultsOf(names: readonly CaseName[], rounds: number, progress: P
       const { title, run } = CASES[name];
       const part = await progress.stage(title, () => run(workbench, rounds));
       // A bench runs for minutes; what is known is shown, should it be ended.
-      console.log(table(rowsOf(part, CONTENDERS)));
+      if (names.length > 1) console.log(table(rowsOf(part, CONTENDERS)));
       results.push(...part);
     }
   } finally {

@@ -1,13 +1,13 @@
 // The store, the files and the contenders of the store benchmark.
 import { randomFillSync } from 'node:crypto';
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BlobServiceClient } from '@azure/storage-blob';
+import { BlobServiceClient, ContainerSASPermissions } from '@azure/storage-blob';
 import type { BlobService } from '../../services/blob.ts';
 import { startThrowawayBlob, type Stoppable } from '../../services/throwaway.ts';
 import { runTaskProcess } from '../../agent/task-process.ts';
-import { type Measure, measured, runQuietly } from '../measured.ts';
+import { inTurn, type Measure, measured, runQuietly } from '../measured.ts';
 
 export const CONTAINER = 'models';
 
@@ -58,6 +58,19 @@ export class Workbench {
     for (const name of names) await rm(this.at(name), { recursive: true, force: true });
   }
 
+  /**
+   * Removes what a run made, and lets the next one find memory for as much again: a virtual machine gives back to its host what
+   * was not used for a moment, and to get 1 GiB of it takes up to 2 s, of whoever happens to need it.
+   */
+  async makeRoom(...names: readonly string[]): Promise<void> {
+    await this.clear(...names);
+    const piece = Buffer.alloc(8 * 1024 * 1024);
+    const file = await open(this.at('room'), 'w');
+    for (let written = 0; written < 1.25 * 2 ** 30; written += piece.length) await file.write(piece);
+    await file.close();
+    await this.clear('room');
+  }
+
   async emptyFolder(name: string): Promise<string> {
     await mkdir(this.at(name));
     return this.at(name);
@@ -101,14 +114,39 @@ export class Workbench {
   /** Downloads blobs side by side with one curl. */
   async curl(blobs: readonly string[], destination: string): Promise<Measure> {
     await mkdir(this.at(destination), { recursive: true });
-    const list = blobs.map((blob, index) => {
-      const file = this.at(destination, `${String(index).padStart(4, '0')}.bin`);
-      return `url = "${this.blob.endpoint}/${CONTAINER}/${blob}"\noutput = "${file}"\n`;
-    });
-    await writeFile(this.at('curl.txt'), list.join(''));
-    const many = blobs.length === 1 ? [] : ['--parallel', '--parallel-max', '16'];
+    return await this.#curl(
+      blobs.map((blob, index) => {
+        const file = this.at(destination, `${String(index).padStart(4, '0')}.bin`);
+        return `url = "${this.blob.endpoint}/${CONTAINER}/${blob}"\noutput = "${file}"\n`;
+      }),
+    );
+  }
+
+  /** Downloads one blob with curl and then looks at its digest, as a careful script does. */
+  async curlAndCheck(blob: string, destination: string): Promise<Measure> {
+    return await inTurn([
+      () => this.curl([blob], destination),
+      () => measured((wrapper) => runQuietly([...wrapper, 'sha256sum', this.at(destination, '0000.bin')])),
+    ]);
+  }
+
+  /** Uploads the files of a folder, each in one request, side by side with one curl. */
+  async curlUpload(source: string, prefix: string): Promise<Measure> {
+    const container = BlobServiceClient.fromConnectionString(this.blob.connectionString).getContainerClient(CONTAINER);
+    const expiresOn = new Date(Date.now() + 60 * 60_000);
+    const writable = await container.generateSasUrl({ permissions: ContainerSASPermissions.parse('cw'), expiresOn });
+    const [address, signature] = writable.split('?');
+    const list = (await readdir(source)).map(
+      (name) => `url = "${address}/${prefix}${name}?${signature}"\nupload-file = "${join(source, name)}"\n`,
+    );
+    return await this.#curl(['header = "x-ms-blob-type: BlockBlob"\n', ...list]);
+  }
+
+  async #curl(settings: readonly string[]): Promise<Measure> {
+    await writeFile(this.at('curl.txt'), settings.join(''));
+    const side = ['--parallel', '--parallel-max', '16'];
     return await measured((wrapper) =>
-      runQuietly([...wrapper, 'curl', '--silent', '--fail', ...many, '--config', this.at('curl.txt')]),
+      runQuietly([...wrapper, 'curl', '--silent', '--fail', ...side, '--config', this.at('curl.txt')]),
     );
   }
 }
