@@ -48,14 +48,16 @@ export async function planRollout(
     const placed = manifests.map((manifest) => place(manifest, kinds, namespace, fallback));
     refuseRepeats(manifests, (manifest) => placed[manifests.indexOf(manifest)]?.ref.namespace ?? '');
     const ground = groundOf(placed.map(({ desired }) => desired));
-    await refuseMissingNamespaces(client, placed, ground.namespaces, signal);
     const known = placed.filter(({ desired }) => !kinds.isNew(desired));
-    const live = await snapshot(
-      client,
-      known.map(({ ref }) => ref),
-      signal,
-    );
-    const before = new Map(known.map((one, index) => [one, live[index]]));
+    const refs = known.map(({ ref }) => ref);
+    // Both at once; that a namespace is missing says more than what that does to its objects.
+    const [namespaces, found] = await Promise.allSettled([
+      refuseMissingNamespaces(client, placed, ground.namespaces, signal),
+      snapshot(client, refs, signal),
+    ]);
+    if (namespaces.status === 'rejected') throw namespaces.reason;
+    if (found.status === 'rejected') throw found.reason;
+    const before = new Map(known.map((one, index) => [one, found.value[index]]));
     return placed.map((one) => ({
       ...one,
       before: before.get(one),
