@@ -15,7 +15,11 @@ export interface BlobSource {
    * it sees to stalls itself. Left out: it does not.
    */
   readonly brief?: boolean;
-  open(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * @param onRead told, where it is compressed on the way, up to which position what it is made from has been read: all that
+   *   tells how far it is
+   */
+  open(offset: number, signal: AbortSignal, onRead?: (position: number) => void): AsyncIterable<Uint8Array>;
 }
 
 /** A piece of a source: what one request carries. */
@@ -48,6 +52,7 @@ const LARGEST_HELD = 4 * 1024 * 1024;
 export class SourceReader {
   readonly #source: BlobSource;
   readonly #signal: AbortSignal;
+  readonly #onRead: ((position: number) => void) | undefined;
   readonly #hash = createHash('sha256');
   #hashed = 0;
   #digest: string | undefined;
@@ -60,9 +65,11 @@ export class SourceReader {
   /** The last piece of a source of unknown size, for when the registry wants some of it again. */
   #held: Held = { start: 0, end: 0, chunks: [] };
 
-  constructor(source: BlobSource, signal: AbortSignal) {
+  /** @param onRead see {@link BlobSource.open} */
+  constructor(source: BlobSource, signal: AbortSignal, onRead?: (position: number) => void) {
     this.#source = source;
     this.#signal = signal;
+    this.#onRead = onRead;
     this.#size = source.size;
   }
 
@@ -127,7 +134,7 @@ export class SourceReader {
     this.close();
     this.#position = start;
     const { name, size, brief = false } = this.#source;
-    const opened = this.#source.open(start, this.#signal);
+    const opened = this.#source.open(start, this.#signal, this.#onRead);
     if (brief) {
       this.#stream = opened[Symbol.asyncIterator]();
       return;

@@ -22,6 +22,8 @@ export interface UploadRequest {
   readonly mountFrom?: string | undefined;
   /** Told of each byte that goes out. */
   readonly onSent: (bytes: number) => void;
+  /** See {@link BlobSource.open}. */
+  readonly onRead?: (position: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -77,7 +79,7 @@ class UploadSession {
   constructor(client: RegistryClient, upload: UploadRequest) {
     this.#client = client;
     this.#upload = upload;
-    this.#reader = new SourceReader(upload.source, upload.signal);
+    this.#reader = new SourceReader(upload.source, upload.signal, upload.onRead);
     this.#scopes = scopesOf(upload);
     this.#pieceSize = largestPiece(client.registry);
   }

@@ -73,10 +73,10 @@ class CompressedLayer implements LayerSource {
   }
 
   /** What lies before `offset` is compressed once more and dropped: the bytes are the same each time. */
-  async *open(offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *open(offset: number, signal: AbortSignal, onRead?: (position: number) => void): AsyncGenerator<Uint8Array> {
     const { layer, compression } = this.#packed;
     let skip = offset;
-    for await (const chunk of compress(this.#identified(readLayer(layer, 0, signal)), compression)) {
+    for await (const chunk of compress(this.#identified(readLayer(layer, 0, signal), onRead), compression)) {
       const rest = chunk.subarray(Math.min(skip, chunk.length));
       skip -= chunk.length - rest.length;
       if (rest.length > 0) yield rest;
@@ -84,11 +84,17 @@ class CompressedLayer implements LayerSource {
   }
 
   /** Hashes what passes; ends with an error where it is not what it should be, before its last bytes are out. */
-  async *#identified(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async *#identified(
+    bytes: AsyncIterable<Uint8Array>,
+    onRead: ((position: number) => void) | undefined,
+  ): AsyncGenerator<Uint8Array> {
     const hash = createHash('sha256');
+    let position = 0;
     for await (const chunk of bytes) {
       hash.update(chunk);
       yield chunk;
+      position += chunk.length;
+      onRead?.(position);
     }
     const found = `sha256:${hash.digest('hex')}`;
     if (this.#diffId !== undefined && this.#diffId !== found) throw mismatch(this.name, this.#diffId, found);

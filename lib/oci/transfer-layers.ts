@@ -68,42 +68,56 @@ export async function transferLayers(
     layer.foreign === true || afresh ? Promise.resolve(layer.foreign === true) : isThere(target, layer, stop),
   );
   const missing = wanted.filter((_, index) => present[index] === false);
-  const sum = new SentBytes(missing, onProgress);
+  const sending = new Sending(missing, onProgress);
   // The largest first: it would otherwise be left to finish alone.
   const order = [...missing].sort((a, b) => b.volume - a.volume);
   const sent = new Map(
     await inParallel(order, { limit: AT_ONCE, signal }, async (layer, stop): Promise<[WantedLayer, LayerFate]> => {
-      const fate = await send({ target, afresh, signal: stop }, layer, (bytes) => sum.add(bytes));
-      sum.settle(layer, fate);
+      const fate = await send({ target, afresh, signal: stop }, layer, sending);
+      sending.settle(layer);
       return [layer, fate];
     }),
   );
   const fates = wanted.map((layer) => sent.get(layer) ?? fateOf(layer, layer.known, 'reused'));
-  return { fates, bytesSent: sum.bytes };
+  return { fates, bytesSent: sending.bytes };
 }
 
-/** Counts what goes out against what there is to send, which compression and mounts make less. */
-class SentBytes {
+/** Counts what goes out, and how far that is: by bytes before compression, as nobody knows what is left of them after it. */
+class Sending {
   readonly #onProgress: (progress: Progress) => void;
+  readonly #total: number;
+  readonly #done = new Map<WantedLayer, number>();
   #bytes = 0;
-  #total: number;
 
   constructor(missing: readonly WantedLayer[], onProgress: (progress: Progress) => void) {
     this.#onProgress = onProgress;
     this.#total = missing.reduce((sum, { volume }) => sum + volume, 0);
   }
 
+  /** All bytes that went over the wire. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  add(bytes: number): void {
+  sent(layer: WantedLayer, bytes: number): void {
     this.#bytes += bytes;
-    this.#onProgress({ done: Math.min(this.#bytes, this.#total), total: this.#total });
+    if (layer.source.size !== undefined) this.#reach(layer, (this.#done.get(layer) ?? 0) + bytes);
   }
 
-  settle({ volume }: WantedLayer, { fate, size }: LayerFate): void {
-    this.#total -= volume - (fate === 'sent' ? size : 0);
+  /** Up to a position of what it is made from, a compressed layer is through. */
+  read(layer: WantedLayer, position: number): void {
+    this.#reach(layer, position);
+  }
+
+  settle(layer: WantedLayer): void {
+    this.#reach(layer, layer.volume);
+  }
+
+  /** What is sent or read again is no progress. */
+  #reach(layer: WantedLayer, position: number): void {
+    this.#done.set(layer, Math.min(layer.volume, Math.max(position, this.#done.get(layer) ?? 0)));
+    const done = [...this.#done.values()].reduce((sum, one) => sum + one, 0);
+    this.#onProgress({ done, total: this.#total });
   }
 }
 
@@ -114,7 +128,7 @@ async function isThere(target: Repository, { known }: WantedLayer, signal: Abort
 async function send(
   { target, afresh, signal }: Pick<TransferContext, 'target' | 'afresh' | 'signal'>,
   layer: WantedLayer,
-  onSent: (bytes: number) => void,
+  sending: Sending,
 ): Promise<LayerFate> {
   const { source, known, hint = false } = layer;
   const mountable = afresh ? undefined : known;
@@ -124,7 +138,8 @@ async function send(
     digest: hint ? undefined : known?.digest,
     mount: mountable,
     mountFrom: mountable && (await holderOf(target, mountable, layer.mountFrom, signal)),
-    onSent,
+    onSent: (bytes) => sending.sent(layer, bytes),
+    onRead: (position) => sending.read(layer, position),
     signal,
   });
   return fateOf(layer, uploaded, uploaded.mounted ? 'mounted' : 'sent');

@@ -13,6 +13,7 @@ import type { LayerGroup } from '../../../lib/oci/layer-group.ts';
 import { type PushedImage, pushImage, type PushRequest } from '../../../lib/oci/push-image.ts';
 import { RegistryClient } from '../../../lib/oci/registry-client.ts';
 import { Repository } from '../../../lib/oci/repository.ts';
+import type { Progress } from '../../../lib/oci/transfer-layers.ts';
 import type { Entry } from '../../../lib/packing/entry.ts';
 import { layerOf } from '../../../lib/packing/layer.ts';
 import { planLayers } from '../../../lib/packing/layer-plan.ts';
@@ -84,6 +85,20 @@ describe('an image pushed to a registry', function () {
     pushImage(request, { client: client(), onProgress: () => undefined, signal: NEVER });
   const fates = (pushed: PushedImage, group: string): string[] =>
     pushed.layers.filter((layer) => layer.group === group).map(({ fate }) => fate);
+
+  it('tells of a layer that is compressed how much of it has been read, as that is how far it is', async () => {
+    const files = Array.from({ length: 40 }, (_, index) => memoryFile(`${index}.bin`, Buffer.alloc(100_000)));
+    const group = modelGroup(files, { compression: 'gzip', local: false });
+    const told: Progress[] = [];
+    await pushImage(
+      { ...(await given()), groups: [group] },
+      { client: client(), onProgress: (progress) => told.push(progress), signal: NEVER },
+    );
+    assert.ok(told.filter(({ done }) => done > 100_000 && done < 4_000_000).length > 30, JSON.stringify(told));
+    assert.ok(told.every(({ done }, index) => done >= (told[index - 1]?.done ?? 0)));
+    assert.equal(new Set(told.map(({ total }) => total)).size, 1);
+    assert.equal(told.at(-1)?.done, told.at(-1)?.total);
+  });
 
   for (const family of Object.values(FAMILIES)) {
     it(`is taken by skopeo and umoci and unpacks to what went in (${family.name})`, async () => {
