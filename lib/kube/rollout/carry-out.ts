@@ -4,7 +4,7 @@ import { rethrow } from '../client/rethrow.ts';
 import { beginning, completed } from './journal.ts';
 import type { Step } from './plan.ts';
 import { prune } from './prune.ts';
-import { orphansOf, sinceBefore } from './recover.ts';
+import { sinceBefore } from './recover.ts';
 import type { RolloutResult } from './report.ts';
 import { restore } from './restore.ts';
 import type { Rollout } from './rollout.ts';
@@ -56,7 +56,7 @@ async function noteBeginning(rollout: Rollout): Promise<void> {
 /** What an earlier run left, and this one does not write. */
 async function putBackOrphans(rollout: Rollout): Promise<void> {
   const { client, limit } = rollout.session;
-  const { failures } = await restore(client, orphansOf(rollout.leftovers, rollout.course.steps), limit);
+  const { failures } = await restore(client, rollout.orphans, limit);
   const [first] = failures;
   if (first !== undefined) throw asError(first.error);
 }

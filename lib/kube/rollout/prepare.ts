@@ -7,7 +7,6 @@ import { BY_INPUT } from './missing-namespaces.ts';
 import { planRollout } from './plan.ts';
 import { previewOf, tellPreview } from './preview.ts';
 import { abandonedBy } from './prune.ts';
-import { orphansOf } from './recover.ts';
 import type { Rollout } from './rollout.ts';
 
 /** Everything that can fail without having changed anything. */
@@ -18,7 +17,8 @@ export async function prepare(rollout: Rollout): Promise<void> {
   reporter.line(`${steps.length} objects for ${rollout.request.access.server}`);
   if (rollout.request.prune) {
     const wanted = steps.map(({ ref }) => ref);
-    rollout.abandoned = await abandonedBy(client, record.objects, wanted, limit).catch(rethrow);
+    const scope = { applied: record.objects, wanted, leftovers: rollout.leftovers };
+    rollout.abandoned = await abandonedBy(client, scope, limit).catch(rethrow);
   }
   const changes = previewOf(steps, rollout.abandoned);
   rollout.course = { ...rollout.course, changes };
@@ -27,7 +27,7 @@ export async function prepare(rollout: Rollout): Promise<void> {
   // shows before anything is changed.
   const first = steps.filter(({ judged }) => judged === 'first');
   const beside = rollout.beside?.staged ?? [];
-  await view.open([...first, ...beside, ...orphansOf(rollout.leftovers, steps)].map(({ ref }) => ref)).catch(rethrow);
+  await view.open([...first, ...beside, ...rollout.orphans].map(({ ref }) => ref)).catch(rethrow);
   rollout.course.timeline.countBy(podCounter(view, refsOfDeployments(steps), refsOfDeployments(beside)));
   rollout.course.timeline.mark('begins');
 }

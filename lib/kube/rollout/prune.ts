@@ -5,25 +5,39 @@ import type { ObjectRef } from '../client/resource.ts';
 import { inLevels } from '../manifests/order.ts';
 import { each } from './each.ts';
 import { isOurs } from './ours.ts';
+import type { Leftovers } from './recover.ts';
 
 const AT_ONCE = 10;
 
 /** What holds data, or what others live in: never removed because a manifest is gone. */
 const KEPT = ['Namespace', 'PersistentVolume', 'PersistentVolumeClaim', 'CustomResourceDefinition'];
 
+/** What may be pruned, among what. */
+export interface PruneScope {
+  /** Objects that earlier runs of the application have applied. */
+  readonly applied: readonly ObjectRef[];
+  /** Objects that this run has. */
+  readonly wanted: readonly ObjectRef[];
+  /** A run that did not finish may have removed what this one removes too; that counts as if it were there. */
+  readonly leftovers: Leftovers;
+}
+
 /**
  * Objects that an earlier run of the application applied and that this one does not have any more, as they are now. Reads only.
- * What has been removed since, or what this task no longer manages, is left out.
+ * What others have removed since, or what this task no longer manages, is left out.
  */
 export async function abandonedBy(
   client: KubeClient,
-  applied: readonly ObjectRef[],
-  wanted: readonly ObjectRef[],
+  { applied, wanted, leftovers }: PruneScope,
   signal: AbortSignal,
 ): Promise<readonly Footprint[]> {
   const keys = new Set(wanted.map(keyOf));
   const candidates = applied.filter((ref) => !keys.has(keyOf(ref)) && !KEPT.includes(ref.resource.kind));
-  const live = await Promise.all(candidates.map(async (ref) => ({ ref, before: await client.get(ref, signal) })));
+  const live = await Promise.all(
+    candidates.map(async (ref) => {
+      return { ref, before: (await client.get(ref, signal)) ?? leftovers.get(keyOf(ref))?.before };
+    }),
+  );
   return live
     .filter(({ before }) => before !== undefined && isOurs(before) && before.metadata.deletionTimestamp === undefined)
     .map((one) => ({ ...one, desired: undefined }));

@@ -7,7 +7,7 @@ import { sampling } from '../strategies/timeline.ts';
 import { beginningNow, reportOf } from './course.ts';
 import type { Course } from './course.ts';
 import type { Step } from './plan.ts';
-import { sinceBefore } from './recover.ts';
+import { orphansOf, sinceBefore } from './recover.ts';
 import type { Leftovers } from './recover.ts';
 import type { RolloutReport, RolloutResult } from './report.ts';
 import type { RolloutRequest } from './request.ts';
@@ -36,6 +36,11 @@ export class Rollout {
   constructor(request: RolloutRequest, session: Session) {
     this.request = request;
     this.session = session;
+  }
+
+  /** What an earlier run may have written, and this one neither writes nor removes. */
+  get orphans(): readonly Footprint[] {
+    return orphansOf(this.leftovers, [...this.course.steps, ...this.abandoned]);
   }
 
   /** Asks the server whether it would accept the steps that it can judge by now. */
