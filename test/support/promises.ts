@@ -48,22 +48,36 @@ export async function tryCuts({ runs, seed }: TrialOptions): Promise<Trial> {
   });
 }
 
-/** An overwrite during a fetch never mixes versions. */
+/**
+ * A fetch gives a state that the store was in, whatever is overwritten meanwhile: never bytes of two states of a blob, and
+ * never an old blob beside a new one that was written after it was replaced.
+ */
 export async function tryOverwrites({ runs, seed }: TrialOptions): Promise<Trial> {
-  const names = ['a.bin', 'b.bin'];
   const all: ModelSelection = { layout: 'plain', model: undefined, patterns: ['*.bin'], select: 'all' };
   return inPlace(runs, async ({ container, folder }, run) => {
     const random = seeded(seed + run);
-    const overwrite = (state: number): Promise<unknown> =>
-      Promise.all(names.map((name) => put(container, name, Buffer.alloc(9 * MiB, state))));
-    await overwrite(1);
+    const overwrite = (name: string, state: number): Promise<unknown> =>
+      put(container, name, Buffer.alloc(9 * MiB, state));
+    await Promise.all([overwrite('a.bin', 1), overwrite('b.bin', 1)]);
     const fetching = fetch(await openContainer(container), folder.at('out/model'), all);
     await delay(random() * 60);
-    await overwrite(2);
+    await overwrite('a.bin', 2);
+    await delay(random() * 20);
+    await overwrite('b.bin', 2);
     await fetching;
-    const states = Object.values(contentOf(folder.at('out/model'))).map((text) => [...new Set(text)].join());
-    return states.length === 2 && new Set(states).size === 1 && states[0]?.length === 1 ? undefined : 'mixed';
+    const content = contentOf(folder.at('out/model'));
+    const fetched = Object.keys(content)
+      .sort()
+      .map((name) => `${name} ${statesIn(content[name] ?? '')}`)
+      .join(', ');
+    const states = ['a.bin 1, b.bin 1', 'a.bin 2, b.bin 1', 'a.bin 2, b.bin 2'];
+    return states.includes(fetched) ? undefined : `mixed: ${fetched}`;
   });
+}
+
+/** The bytes that are in a content, each once: of one state there is one. */
+function statesIn(content: string): string {
+  return [...new Set(Buffer.from(content, 'latin1'))].join(' and ');
 }
 
 /** A fetch that is killed at any moment leaves the old model, the new one or none, and the next fetch completes. */
