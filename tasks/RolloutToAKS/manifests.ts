@@ -1,8 +1,10 @@
 import type { Agent } from '../../lib/agent/agent.ts';
 import { networkOf } from '../../lib/agent/network.ts';
+import { proxyOf } from '../../lib/agent/proxy.ts';
 import { pullLogin } from '../../lib/agent/pull-login.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { createDispatcher } from '../../lib/http/dispatcher.ts';
+import { proxyFor } from '../../lib/http/proxy.ts';
 import { readCapabilities } from '../../lib/kube/client/capabilities.ts';
 import type { ClusterAccess } from '../../lib/kube/cluster-access.ts';
 import { collectManifests } from '../../lib/kube/manifests/collect.ts';
@@ -33,7 +35,8 @@ export async function manifestsOf(
   const dispatcher = createDispatcher(networkOf(agent));
   try {
     const warn = (text: string): void => agent.warn(text);
-    const context = { dispatcher, environment: process.env, signal: agent.signal, warn };
+    const environment = { ...process.env, ...chartProxy(agent, selection.chart) };
+    const context = { dispatcher, environment, signal: agent.signal, warn };
     const images = readSubstitutions(selection.images).map(({ image }) => image);
     const [collected, factsOf] = await Promise.all([
       collectManifests(selection, context),
@@ -60,6 +63,14 @@ async function selectionOf(agent: Agent, access: ClusterAccess, home: string): P
     images: inputs.lines('images'),
     imagePaths: inputs.lines('imagePaths'),
   };
+}
+
+/** The agent's proxy for helm, which fetches a chart from its registry by itself and knows of that proxy nothing. */
+function chartProxy(agent: Agent, chart: Chart | undefined): Readonly<Record<string, string>> {
+  if (chart?.chart.startsWith('oci://') !== true) return {};
+  const registry = chart.chart.replace(/^oci/, 'https');
+  const proxy = URL.canParse(registry) ? proxyFor(new URL(registry), proxyOf(agent), process.env) : undefined;
+  return proxy === undefined ? {} : { HTTPS_PROXY: proxy.href };
 }
 
 function pullSecretOf(agent: Agent): PullSecret | undefined {

@@ -8,6 +8,7 @@ import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
 import type { KubeObject, Pod } from '../../lib/kube/objects.ts';
 import { podTemplatesOf } from '../../lib/kube/manifests/pod-templates.ts';
 import { kubernetesClients } from '../../tools/services/kubernetes/clients.ts';
+import { ConnectProxy } from '../support/connect-proxy.ts';
 import { copiedImage } from '../support/copied-image.ts';
 import type { TaskProcessResult } from '../support/packed-task.ts';
 import { KINDS, RolloutBench } from '../support/rollout-bench.ts';
@@ -111,6 +112,31 @@ describe('a rollout of', () => {
         { greeting: 'hello' },
         { greeting: 'by helm', version: `v${version}` },
       ]);
+    });
+
+    it("fetches a chart through the agent's proxy, which helm knows nothing of", async () => {
+      const programs = await kubernetesClients();
+      const proxy = await ConnectProxy.start({ username: 'agent', password: 'p@ss/word' });
+      // The proxy leads to the registry of the tests, which speaks no TLS: what counts is who was asked for the way.
+      const registry = `charts.test:${/:(\d+)\//.exec(bench.images[0])?.[1] ?? ''}`;
+      const chart = (bypass: readonly string[]): Promise<TaskProcessResult> =>
+        bench.rollOut('', {
+          wrapper: ['env', `PATH=${programs}:${process.env.PATH ?? ''}`],
+          variables: {
+            ...{ 'Agent.ProxyUrl': proxy.origin, 'Agent.ProxyBypassList': JSON.stringify(bypass) },
+            ...{ 'Agent.ProxyUsername': 'agent', 'Agent.ProxyPassword': 'p@ss/word' },
+          },
+          inputs: { manifests: '', images: '', chart: `oci://${registry}/digits`, releaseName: 'digits' },
+        });
+      try {
+        assert.match((await chart([])).log, /RENDERING_FAILED: The chart oci:/);
+        assert.ok(proxy.targets.includes(registry), proxy.targets.join());
+        const asked = proxy.targets.length;
+        await chart(['charts\\.test']);
+        assert.equal(proxy.targets.length, asked);
+      } finally {
+        await proxy.stop();
+      }
     });
 
     it('says which token has no value, and changes nothing', async () => {
