@@ -13,10 +13,10 @@ import { wantedVersion } from './wanted-version.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 /**
- * Pieces of a model's files in memory at once where their readers take one at a time: three for each of four files that go
+ * Pieces of a model's files in memory at once where their readers take one at a time: two for each of four files that go
  * into a registry side by side. With memory for each file alone, eight of 256 MiB took 276 MB.
  */
-const PIECES_AT_ONCE = 12;
+const PIECES_AT_ONCE = 8;
 
 /**
  * Finds the model that a selection means, and checks that its files can be used. Reads no model byte.

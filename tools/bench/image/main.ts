@@ -55,7 +55,7 @@ async function resultsOf(
     try {
       const part = await progress.stage(title, () => run(bench, options));
       // A bench runs for minutes; what is known is shown, should it be ended.
-      console.log(table(rowsOf(part, CONTENDERS)));
+      if (names.length > 1) console.log(table(rowsOf(part, CONTENDERS)));
       results.push(...part);
     } finally {
       await bench.stop();
