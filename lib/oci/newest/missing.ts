@@ -17,7 +17,7 @@ export async function tagMissing(repository: Repository, tag: string, signal: Ab
 
 /** The error for a repository without a single tag; names those that are most like it, where the registry lets itself be asked. */
 export async function repositoryMissing({ client, name }: Repository, signal: AbortSignal): Promise<DeliveryError> {
-  const near = await nearestNames(name.repository, await catalogue(client, signal));
+  const near = await nearestNames(name.repository, catalogue(client, signal));
   return new DeliveryError('REPOSITORY_NOT_FOUND', {
     message: `The repository ${formatRepository(name)} does not exist, or has no tags.`,
     remedy:
@@ -27,22 +27,28 @@ export async function repositoryMissing({ client, name }: Repository, signal: Ab
   });
 }
 
-/** The names of a registry's repositories, as many as it gives at once; none where it does not tell them. */
-async function catalogue(client: RegistryClient, signal: AbortSignal): Promise<readonly string[]> {
+/** Repositories that a registry is asked for at once. */
+const PAGE = 1000;
+
+/** The names of a registry's repositories, page by page; none where it does not tell them. */
+async function* catalogue(client: RegistryClient, signal: AbortSignal): AsyncGenerator<string> {
   try {
-    const doing = 'list its repositories';
-    const { body } = await client.ask({
-      method: 'GET',
-      target: '_catalog?n=1000',
-      scopes: ['catalogue'],
-      doing,
-      signal,
-    });
-    return namesIn(body);
+    for (let last = ''; ;) {
+      const after = last === '' ? '' : `&last=${encodeURIComponent(last)}`;
+      const { body } = await client.ask({
+        ...{ method: 'GET', target: `_catalog?n=${PAGE}${after}`, scopes: ['catalogue'] },
+        ...{ doing: 'list its repositories', signal },
+      });
+      const names = namesIn(body);
+      yield* names;
+      const end = names.at(-1);
+      // A registry that pays no heed to where it should go on would give the same page for ever.
+      if (names.length < PAGE || end === undefined || end <= last) return;
+      last = end;
+    }
   } catch (error) {
     // Whoever may read one repository need not be let into the list of all.
-    if (error instanceof DeliveryError) return [];
-    throw error;
+    if (!(error instanceof DeliveryError)) throw error;
   }
 }
 

@@ -31,8 +31,8 @@ const PROMISES: readonly Promised[] = [
     attempt: tryCuts,
   },
   {
-    promise: 'an overwrite during a fetch never mixes versions',
-    fault: 'all blobs overwritten at a random moment',
+    promise: 'a fetch is a state that the store was in',
+    fault: 'all blobs overwritten, one after the other, at a random moment',
     runs: 200,
     attempt: tryOverwrites,
   },
