@@ -17,10 +17,18 @@ async function update(workbench: Workbench, rounds: number): Promise<readonly Re
   const imageOf = (round: number): string => ours.images[round % 2 === 1 ? 1 : 0];
   const waits = ['rollout', 'status', 'deployment/web', '--timeout=5m'];
   const measures = await inRounds(rounds, {
-    ours: (round) => workbench.task(APP, { images: `app=${imageOf(round)}` }),
+    ours: async (round) => {
+      await workbench.settle();
+      return workbench.task(APP, { images: `app=${imageOf(round)}` });
+    },
     // What the task made before belongs to the task; kubectl takes it over in its first run, which does not count.
-    kubectl: (round) =>
-      workbench.kubectl(APP.replaceAll('image: app', `image: ${imageOf(round)}`), [['apply', '-f', 'FILE'], waits]),
+    kubectl: async (round) => {
+      await workbench.settle();
+      return workbench.kubectl(APP.replaceAll('image: app', `image: ${imageOf(round)}`), [
+        ['apply', '-f', 'FILE'],
+        waits,
+      ]);
+    },
   });
   return [near({ title: 'Rolling update of 2 replicas, until all is ready', measures }, 'kubectl', 1)];
 }

@@ -2,8 +2,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FaultProxy } from '../../../test/support/fault-proxy.ts';
-import { RolloutBench } from '../../../test/support/rollout-bench.ts';
+import { KINDS, RolloutBench } from '../../../test/support/rollout-bench.ts';
 import type { RolloutParts } from '../../../test/support/rollout-bench.ts';
 import { kubernetesClients } from '../../services/kubernetes/clients.ts';
 import { inTurn, type Measure, measured, runQuietly } from '../measured.ts';
@@ -47,6 +48,17 @@ export class Workbench {
   async stop(): Promise<void> {
     await Promise.all([this.ours.close(), this.other.close(), this.#distant.stop()]);
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Waits until pods that make way for others are gone: to end them takes the node as long as to start some. */
+  async settle(): Promise<void> {
+    for (const { client, namespace } of [this.ours, this.other]) {
+      const isLeaving = async (): Promise<boolean> =>
+        (await client.list(KINDS.pod, namespace, {}, AbortSignal.timeout(10_000))).items.some(
+          ({ metadata }) => metadata.deletionTimestamp !== undefined,
+        );
+      while (await isLeaving()) await sleep(200);
+    }
   }
 
   /** The administrator's kubeconfig, by the long way if asked. */
