@@ -1,5 +1,4 @@
 import { createHash, type Hash } from 'node:crypto';
-import { writeSync } from 'node:fs';
 import type { ContentCache } from './content-cache.ts';
 import { modelDigest, totalSize, type DigestedFile } from './model-digest.ts';
 import { ReusedMemory, slicesOf, SMALL, SMALL_AT_ONCE } from './piece-memory.ts';
@@ -7,7 +6,7 @@ import { ProgressSum, type Reporter } from './progress.ts';
 import { readAhead } from './read-ahead.ts';
 import type { ModelFile } from './resolved-model.ts';
 import { Slots } from './slots.ts';
-import type { Staging } from './staging.ts';
+import { type Staging, writeWhole } from './staging.ts';
 import { SteadySync } from './steady-sync.ts';
 import { checkDigest } from './stored-file.ts';
 
@@ -161,6 +160,6 @@ async function downloadLarge(
 function writeHashed(file: number, piece: Buffer, hashes: readonly Hash[]): void {
   for (const slice of slicesOf(piece)) {
     for (const hash of hashes) hash.update(slice);
-    for (let done = 0; done < slice.length;) done += writeSync(file, slice, done);
+    writeWhole(file, slice);
   }
 }

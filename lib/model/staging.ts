@@ -99,7 +99,7 @@ export class Staging {
   async put(path: string, bytes: Buffer, sha256: string): Promise<void> {
     const file = openSync(await this.place(path), 'ax');
     try {
-      for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
+      writeWhole(file, bytes);
       await promisify(fdatasync)(file);
     } finally {
       closeSync(file);
@@ -121,6 +121,11 @@ export class Staging {
     await this.#journal.close();
     await rm(this.path, { recursive: true, force: true });
   }
+}
+
+/** Writes all of some bytes to the end of an open file, at once; the system may take them in parts. */
+export function writeWhole(file: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
 }
 
 /** Whether a folder is there that this user has made: no link, and nobody else's. */

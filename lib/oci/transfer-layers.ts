@@ -74,7 +74,7 @@ export async function transferLayers(
   const sent = new Map(
     await inParallel(order, { limit: AT_ONCE, signal }, async (layer, stop): Promise<[WantedLayer, LayerFate]> => {
       const fate = await send({ target, afresh, signal: stop }, layer, sending);
-      sending.settle(layer);
+      sending.reach(layer, layer.volume);
       return [layer, fate];
     }),
   );
@@ -101,20 +101,11 @@ class Sending {
 
   sent(layer: WantedLayer, bytes: number): void {
     this.#bytes += bytes;
-    if (layer.source.size !== undefined) this.#reach(layer, (this.#done.get(layer) ?? 0) + bytes);
+    if (layer.source.size !== undefined) this.reach(layer, (this.#done.get(layer) ?? 0) + bytes);
   }
 
-  /** Up to a position of what it is made from, a compressed layer is through. */
-  read(layer: WantedLayer, position: number): void {
-    this.#reach(layer, position);
-  }
-
-  settle(layer: WantedLayer): void {
-    this.#reach(layer, layer.volume);
-  }
-
-  /** What is sent or read again is no progress. */
-  #reach(layer: WantedLayer, position: number): void {
+  /** Up to a position of what it is made from, a layer is through. What is sent or read again is no progress. */
+  reach(layer: WantedLayer, position: number): void {
     this.#done.set(layer, Math.min(layer.volume, Math.max(position, this.#done.get(layer) ?? 0)));
     const done = [...this.#done.values()].reduce((sum, one) => sum + one, 0);
     this.#onProgress({ done, total: this.#total });
@@ -139,7 +130,7 @@ async function send(
     mount: mountable,
     mountFrom: mountable && (await holderOf(target, mountable, layer.mountFrom, signal)),
     onSent: (bytes) => sending.sent(layer, bytes),
-    onRead: (position) => sending.read(layer, position),
+    onRead: (position) => sending.reach(layer, position),
     signal,
   });
   return fateOf(layer, uploaded, uploaded.mounted ? 'mounted' : 'sent');

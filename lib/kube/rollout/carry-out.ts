@@ -53,7 +53,7 @@ async function noteBeginning(rollout: Rollout): Promise<void> {
   await rollout.session.noteBeginning(beginning(record, rollout.request.run, [...footprints.values()]));
 }
 
-/** What an earlier run left, and this one does not write. */
+/** See {@link Rollout.orphans}. */
 async function putBackOrphans(rollout: Rollout): Promise<void> {
   const { client, limit } = rollout.session;
   const { failures } = await restore(client, rollout.orphans, limit);

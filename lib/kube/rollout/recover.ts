@@ -37,8 +37,8 @@ export function sinceBefore(leftovers: Leftovers, { ref, before, desired }: Foot
   return { ref, before: left === undefined ? before : left.before, desired };
 }
 
-/** What the earlier run may have written and this one does not write: it has to be put back first. */
-export function orphansOf(leftovers: Leftovers, steps: readonly Footprint[]): readonly Footprint[] {
-  const keys = new Set(steps.map(({ ref }) => keyOf(ref)));
+/** What the earlier run may have written and this one does not change: it has to be put back first. */
+export function orphansOf(leftovers: Leftovers, changed: readonly Footprint[]): readonly Footprint[] {
+  const keys = new Set(changed.map(({ ref }) => keyOf(ref)));
   return [...leftovers].filter(([key]) => !keys.has(key)).map(([, footprint]) => footprint);
 }
