@@ -84,6 +84,11 @@ function startControllers(programs: string): void {
       ...options,
       '--secure-port=0',
       '--use-service-account-credentials=true',
+      // Autoscalers act within seconds, so that a test sees within seconds what a cluster shows within minutes.
+      '--horizontal-pod-autoscaler-sync-period=2s',
+      '--horizontal-pod-autoscaler-downscale-stabilization=2s',
+      '--horizontal-pod-autoscaler-initial-readiness-delay=1s',
+      '--horizontal-pod-autoscaler-cpu-initialization-period=1s',
       `--service-account-private-key-file=${FILES.serviceAccountKey}`,
       `--root-ca-file=${FILES.certificate}`,
     ],
