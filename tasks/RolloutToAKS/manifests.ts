@@ -11,43 +11,34 @@ import { collectManifests } from '../../lib/kube/manifests/collect.ts';
 import type { ManifestSelection } from '../../lib/kube/manifests/collect.ts';
 import type { Chart } from '../../lib/kube/manifests/sources/helm.ts';
 import { readSubstitutions } from '../../lib/kube/manifests/images.ts';
-import { withImageFacts } from '../../lib/kube/manifests/lineage.ts';
 import type { ManifestObject } from '../../lib/kube/manifests/manifest-object.ts';
 import { withPullSecret } from '../../lib/kube/manifests/pull-secret.ts';
 import type { PullSecret } from '../../lib/kube/manifests/pull-secret.ts';
+import type { Described } from '../../lib/kube/rollout/request.ts';
 import { imageFacts } from './image-facts.ts';
 
 /**
  * Collects what the inputs name: manifests from files, addresses and folders of kustomize, a Helm chart, or both; with
- * images, what is known of them, and the secret to pull them by.
+ * images, and the secret to pull them by. What registries know of the images is not waited for.
  *
  * @param access to the cluster, which charts are told about
  * @param home the namespace of objects whose manifest names none
  * @throws DeliveryError `INPUT_MISSING`, and what `collectManifests`, `imageFacts` and `pullLogin` throw
  */
-export async function manifestsOf(
-  agent: Agent,
-  access: ClusterAccess,
-  home: string,
-): Promise<readonly ManifestObject[]> {
+export async function manifestsOf(agent: Agent, access: ClusterAccess, home: string): Promise<Described> {
   const selection = await selectionOf(agent, access, home);
   const pullSecret = pullSecretOf(agent);
   const dispatcher = createDispatcher(networkOf(agent));
-  try {
-    const warn = (text: string): void => agent.warn(text);
-    const environment = { ...process.env, ...chartProxy(agent, selection.chart) };
-    const context = { dispatcher, environment, signal: agent.signal, warn };
-    const images = readSubstitutions(selection.images).map(({ image }) => image);
-    const [collected, factsOf] = await Promise.all([
-      collectManifests(selection, context),
-      imageFacts(agent, images, dispatcher),
-    ]);
-    const described = collected.map(({ object, source }) => ({ object: withImageFacts(object, factsOf), source }));
-    return pullSecret === undefined ? described : pulledBy(pullSecret, described, home, warn);
-  } finally {
-    // What fails first does not wait for the rest.
-    await dispatcher.destroy();
-  }
+  const warn = (text: string): void => agent.warn(text);
+  const environment = { ...process.env, ...chartProxy(agent, selection.chart) };
+  const context = { dispatcher, environment, signal: agent.signal, warn };
+  const images = readSubstitutions(selection.images).map(({ image }) => image);
+  const facts = imageFacts(agent, images, dispatcher);
+  const collecting = collectManifests(selection, context);
+  void Promise.allSettled([facts, collecting]).then(() => dispatcher.close());
+  const collected = await collecting;
+  const manifests = pullSecret === undefined ? collected : pulledBy(pullSecret, collected, home, warn);
+  return { manifests, imageFacts: facts };
 }
 
 async function selectionOf(agent: Agent, access: ClusterAccess, home: string): Promise<ManifestSelection> {

@@ -32,7 +32,7 @@ export async function rolloutRequest(agent: Agent): Promise<RolloutRequest> {
 async function goalOf(agent: Agent, access: ClusterAccess, home: string): Promise<Goal> {
   const { inputs } = agent;
   const action = inputs.choice('action', ['deploy', 'promote', 'reject', 'rollback']);
-  if (action === 'deploy') return { action, manifests: await manifestsOf(agent, access, home) };
+  if (action === 'deploy') return { action, ...(await manifestsOf(agent, access, home)) };
   if (action !== 'rollback') return { action };
   const isNumbered = inputs.optionalText('revision') !== undefined;
   return { action, revision: isNumbered ? inputs.integer('revision', { min: 1, max: 1e9 }) : undefined };

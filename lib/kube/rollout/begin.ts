@@ -7,8 +7,10 @@ import { unpack } from '../application/packed.ts';
 import type { Revision } from '../application/record.ts';
 import { originOf, revisionToRestore } from '../application/revision-to-restore.ts';
 import { ApiError, namespaceNotFound } from '../client/api-error.ts';
+import { discoverKinds } from '../client/discovery.ts';
 import { NAMESPACES } from '../client/resource.ts';
 import { rethrow } from '../client/rethrow.ts';
+import { withImageFacts } from '../manifests/lineage.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { Beside } from '../strategies/beside.ts';
 import { labelOf, notRestored, pendingOf } from '../strategies/outcome.ts';
@@ -25,15 +27,27 @@ export async function begin(rollout: Rollout): Promise<void> {
   const { goal } = rollout.request;
   const application = await applicationFor(rollout);
   rollout.course = { ...rollout.course, application: application.name };
-  if (goal.action === 'deploy')
+  if (goal.action === 'deploy') {
     rollout.manifests = [...goal.manifests, ...(await namespacesToMake(rollout, goal.manifests))];
+    rollout.kinds = startedEarly(discoverKinds(rollout.session.client, rollout.manifests, rollout.session.limit));
+  }
   // To look only, it need not be held.
   if (rollout.request.dryRun) await rollout.session.lookAt(application);
   else await takeHold(rollout, application);
+  if (goal.action === 'deploy') {
+    const factsOf = await goal.imageFacts;
+    rollout.manifests = rollout.manifests.map((one) => ({ ...one, object: withImageFacts(one.object, factsOf) }));
+  }
   if (goal.action === 'promote')
     rollout.manifests = unpack(pendingOf(rollout.session.record, application, goal).manifests);
   if (goal.action === 'rollback')
     goBackTo(rollout, revisionToRestore(application, rollout.session.record, goal.revision));
+}
+
+/** What is asked for while something else goes on; until it is waited for, its failure is nobody's. */
+function startedEarly<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  answer.catch(() => undefined);
+  return answer;
 }
 
 async function takeHold(rollout: Rollout, application: Application): Promise<void> {

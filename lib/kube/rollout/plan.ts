@@ -1,7 +1,6 @@
 import { DeliveryError } from '../../errors/delivery-error.ts';
 import type { Footprint } from '../application/footprint.ts';
 import { ApiError, namespaceNotFound } from '../client/api-error.ts';
-import { discoverKinds } from '../client/discovery.ts';
 import type { Kinds } from '../client/discovery.ts';
 import { explained } from '../client/kube-client.ts';
 import type { KubeClient } from '../client/kube-client.ts';
@@ -34,17 +33,17 @@ export interface Step extends Footprint {
  * Finds out where each manifest belongs and what is there now. Reads only.
  *
  * @param namespace the task's namespace; without it, each object's own, else `fallback`
- * @throws DeliveryError `KIND_UNKNOWN`, `NAMESPACE_MISMATCH`, `NAMESPACE_NOT_FOUND`, `MANIFEST_INVALID`, and those of
- *   the connection
+ * @param kinds those of the manifests, as the cluster serves them
+ * @throws DeliveryError `NAMESPACE_MISMATCH`, `NAMESPACE_NOT_FOUND`, `MANIFEST_INVALID`, and those of the connection
  */
 export async function planRollout(
   client: KubeClient,
   manifests: readonly ManifestObject[],
   { namespace, fallback }: { readonly namespace: string | undefined; readonly fallback: string },
+  kinds: Kinds,
   signal: AbortSignal,
 ): Promise<readonly Step[]> {
   try {
-    const kinds = await discoverKinds(client, manifests, signal);
     const placed = manifests.map((manifest) => place(manifest, kinds, namespace, fallback));
     refuseRepeats(manifests, (manifest) => placed[manifests.indexOf(manifest)]?.ref.namespace ?? '');
     const ground = groundOf(placed.map(({ desired }) => desired));

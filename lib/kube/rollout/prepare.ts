@@ -1,4 +1,5 @@
 import type { Footprint } from '../application/footprint.ts';
+import { discoverKinds } from '../client/discovery.ts';
 import type { ObjectRef } from '../client/resource.ts';
 import { rethrow } from '../client/rethrow.ts';
 import { withRunFacts } from '../manifests/lineage.ts';
@@ -11,8 +12,13 @@ import type { Rollout } from './rollout.ts';
 
 /** Everything that can fail without having changed anything. */
 export async function prepare(rollout: Rollout): Promise<void> {
-  const { client, view, limit, record, reporter } = rollout.session;
-  await plan(rollout);
+  const { client, limit, record, reporter } = rollout.session;
+  await findSteps(rollout);
+  // Followed from before the first write on, so that no event is missed; and a right to watch that is missing
+  // shows before anything is changed. What the server says of the objects tells more than what it shows of them.
+  const [judged, followed] = await Promise.allSettled([rollout.judge('first'), follow(rollout)]);
+  if (judged.status === 'rejected') throw judged.reason;
+  if (followed.status === 'rejected') throw followed.reason;
   const { steps } = rollout.course;
   reporter.line(`${steps.length} objects for ${rollout.request.access.server}`);
   if (rollout.request.prune) {
@@ -23,17 +29,16 @@ export async function prepare(rollout: Rollout): Promise<void> {
   const changes = previewOf(steps, rollout.abandoned);
   rollout.course = { ...rollout.course, changes };
   tellPreview(changes, steps.length, reporter);
-  // Followed from before the first write on, so that no event is missed; and a right to watch that is missing
-  // shows before anything is changed.
-  const first = steps.filter(({ judged }) => judged === 'first');
-  const beside = rollout.beside?.staged ?? [];
-  await view.open([...first, ...beside, ...rollout.orphans].map(({ ref }) => ref)).catch(rethrow);
-  rollout.course.timeline.countBy(podCounter(view, refsOfDeployments(steps), refsOfDeployments(beside)));
   rollout.course.timeline.mark('begins');
 }
 
 /** Finds out what there is to write, and whether the server would accept it. */
 export async function plan(rollout: Rollout): Promise<void> {
+  await findSteps(rollout);
+  await rollout.judge('first');
+}
+
+async function findSteps(rollout: Rollout): Promise<void> {
   const { client, limit } = rollout.session;
   const { goal, namespace, access } = rollout.request;
   // The manifests of a revision have their places already.
@@ -41,14 +46,23 @@ export async function plan(rollout: Rollout): Promise<void> {
     namespace: goal.action === 'deploy' ? namespace : undefined,
     fallback: access.namespace ?? 'default',
   };
-  const steps = await planRollout(client, rollout.manifests, place, limit);
+  const kinds = await (rollout.kinds ?? discoverKinds(client, rollout.manifests, limit)).catch(rethrow);
+  const steps = await planRollout(client, rollout.manifests, place, kinds, limit);
   // What tells of this run, and what only this run makes, is no part of the application's revision.
   rollout.placed = steps
     .filter(({ source }) => source !== BY_INPUT)
     .map(({ desired, source }) => ({ object: desired, source }));
   const signed = steps.map((step) => ({ ...step, desired: withRunFacts(step.desired, rollout.request.run) }));
   rollout.course = { ...rollout.course, steps: signed };
-  await rollout.judge('first');
+}
+
+async function follow(rollout: Rollout): Promise<void> {
+  const { view } = rollout.session;
+  const { steps, timeline } = rollout.course;
+  const first = steps.filter(({ judged }) => judged === 'first');
+  const beside = rollout.beside?.staged ?? [];
+  await view.open([...first, ...beside, ...rollout.orphans].map(({ ref }) => ref)).catch(rethrow);
+  timeline.countBy(podCounter(view, refsOfDeployments(steps), refsOfDeployments(beside)));
 }
 
 function refsOfDeployments(footprints: readonly Footprint[]): readonly ObjectRef[] {

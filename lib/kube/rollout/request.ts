@@ -1,11 +1,19 @@
 import type { Run } from '../application/record.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
+import type { ImageFacts } from '../manifests/lineage.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import type { Strategy } from '../strategies/strategy.ts';
 
+/** Manifests, and what their images say of themselves. */
+export interface Described {
+  readonly manifests: readonly ManifestObject[];
+  /** Finds the facts of an image by its name; registries may still be asked while the application is taken hold of. */
+  readonly imageFacts: Promise<(image: string) => ImageFacts | undefined>;
+}
+
 /** What shall become of an application. */
 export type Goal =
-  | { readonly action: 'deploy'; readonly manifests: readonly ManifestObject[] }
+  | ({ readonly action: 'deploy' } & Described)
   /** The last word about a version that an earlier run has left beside the stable one. */
   | { readonly action: 'promote' | 'reject' }
   /** Back to a revision; without a number, to the one before. */

@@ -1,5 +1,6 @@
 import { keyOf } from '../application/footprint.ts';
 import type { Footprint } from '../application/footprint.ts';
+import type { Kinds } from '../client/discovery.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { awaitReady } from '../readiness/await-ready.ts';
 import type { Beside } from '../strategies/beside.ts';
@@ -20,7 +21,9 @@ export class Rollout {
   readonly session: Session;
   course: Course = beginningNow();
   manifests: readonly ManifestObject[] = [];
-  /** The same, each in its namespace: as they are kept. */
+  /** Their kinds, as the cluster serves them, where these are being asked for already. */
+  kinds: Promise<Kinds> | undefined;
+  /** The same manifests, each in its namespace: as they are kept. */
   placed: readonly ManifestObject[] = [];
   /** The revision that this run brings back. */
   restores: number | undefined;
