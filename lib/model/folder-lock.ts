@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { codeOf, wait } from '../http/retry.ts';
 
@@ -9,6 +9,8 @@ const SIGN_INTERVAL = 5_000;
 const SIGN_LIMIT = 60_000;
 /** How often a waiting one looks again, in milliseconds. */
 const LOOK_INTERVAL = 200;
+/** The same while another one takes a dead lock away, which is a matter of moments. */
+const CLAIM_INTERVAL = 20;
 
 /** Who has a lock, as its file says. */
 export interface Holder {
@@ -56,7 +58,7 @@ export class FolderLock {
       const found = await lookAt(file);
       if (found === undefined) continue;
       if (isDead(found)) {
-        await takeAway(file, found.text);
+        if (!(await takeAway(file, found, text))) await wait(CLAIM_INTERVAL, signal);
         continue;
       }
       if (!told) waiting(holderOf(found.text));
@@ -127,15 +129,24 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Removes the lock of a dead holder. Two may find it dead at once, and the slower must not remove the lock of the faster. */
-async function takeAway(file: string, dead: string): Promise<void> {
-  const aside = `${file}.${randomUUID()}`;
-  try {
-    await rename(file, aside);
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
-    throw error;
+/**
+ * Removes the lock of a dead holder, by a claim to just that lock, which one process at a time has: several may find it dead at
+ * once, and a slower one must not remove the lock of the faster. The claim of a process that was killed just then is a dead
+ * lock as well, and taken away in the same way.
+ *
+ * @returns false where another process has the claim
+ */
+async function takeAway(file: string, dead: Found, text: string): Promise<boolean> {
+  const claim = `${file}.${createHash('sha256').update(dead.text).digest('hex').slice(0, 16)}`;
+  if (!(await created(claim, text))) {
+    const other = await lookAt(claim);
+    return other === undefined || (isDead(other) && (await takeAway(claim, other, text)));
   }
-  if ((await lookAt(aside))?.text !== dead) await link(aside, file).catch(() => undefined);
-  await rm(aside, { force: true });
+  try {
+    const found = await lookAt(file);
+    if (found?.text === dead.text && found.seen === dead.seen) await rm(file, { force: true });
+  } finally {
+    await rm(claim, { force: true });
+  }
+  return true;
 }

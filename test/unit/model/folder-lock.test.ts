@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FolderLock, type Holder } from '../../../lib/model/folder-lock.ts';
@@ -51,7 +52,7 @@ describe('the lock of a folder', () => {
     let [inside, most] = [0, 0];
     const started = Date.now();
     await Promise.all(
-      Array.from({ length: 4 }, async () => {
+      Array.from({ length: 8 }, async () => {
         const lock = await acquire();
         most = Math.max(most, ++inside);
         await sleep(5);
@@ -61,6 +62,18 @@ describe('the lock of a folder', () => {
     );
     assert.equal(most, 1);
     assert.ok(Date.now() - started < 5_000);
+    assert.deepEqual(readdirSync(folder.path), []);
+  });
+
+  it('of a process that is gone is taken over although another one was killed while taking it over', async () => {
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    write({ host: hostname(), pid });
+    const digest = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 16);
+    copyFileSync(file, `${file}.${digest}`);
+    const lock = await acquire();
+    assert.ok(lock);
+    await lock.release();
+    assert.deepEqual(readdirSync(folder.path), []);
   });
 
   it('of another machine is taken over only when it has shown no life for a minute', async () => {
