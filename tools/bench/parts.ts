@@ -1,4 +1,7 @@
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import { table } from '../demo/table.ts';
+import type { Progress } from '../services/stages.ts';
+import { type Result, rowsOf } from './result.ts';
 
 /**
  * The parts of a benchmark that `--only a,b` names; without it all.
@@ -19,4 +22,27 @@ export function chosenParts<Name extends string>(
     message: `The ${bench} benchmark has no part "${unknown}".`,
     remedy: `Give some of: ${known.join(', ')}.`,
   });
+}
+
+/** How parts are measured and shown. */
+export interface Measuring<Name extends string> {
+  readonly parts: Readonly<Record<Name, { readonly title: string }>>;
+  /** Titles of the contenders, by name. */
+  readonly contenders: Parameters<typeof rowsOf>[1];
+  readonly progress: Progress;
+  readonly measure: (name: Name) => Promise<readonly Result[]>;
+}
+
+/** Measures parts one after the other. A bench runs for minutes; what is known is shown, should it be ended. */
+export async function measureParts<Name extends string>(
+  names: readonly Name[],
+  { parts, contenders, progress, measure }: Measuring<Name>,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (const name of names) {
+    const part = await progress.stage(parts[name].title, () => measure(name));
+    if (names.length > 1) console.log(table(rowsOf(part, contenders)));
+    results.push(...part);
+  }
+  return results;
 }

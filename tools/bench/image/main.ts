@@ -7,7 +7,7 @@ import { table } from '../../demo/table.ts';
 import { ensureDebianPackages } from '../../services/debian-packages.ts';
 import { type Progress, printedProgress } from '../../services/stages.ts';
 import { load, machine } from '../machine.ts';
-import { chosenParts } from '../parts.ts';
+import { chosenParts, measureParts } from '../parts.ts';
 import { type Result, rowsOf } from '../result.ts';
 import { type CaseName, type CaseOptions, CASES } from './cases.ts';
 import { ImageBench } from './workbench.ts';
@@ -47,19 +47,14 @@ async function resultsOf(
   options: CaseOptions,
   progress: Progress,
 ): Promise<readonly Result[]> {
-  const results: Result[] = [];
-  for (const name of names) {
-    const { title, run } = CASES[name];
+  const measure = async (name: CaseName): Promise<readonly Result[]> => {
     // Each on a bench of its own: what one part leaves would fill the disk for the next.
     const bench = await ImageBench.start();
     try {
-      const part = await progress.stage(title, () => run(bench, options));
-      // A bench runs for minutes; what is known is shown, should it be ended.
-      if (names.length > 1) console.log(table(rowsOf(part, CONTENDERS)));
-      results.push(...part);
+      return await CASES[name].run(bench, options);
     } finally {
       await bench.stop();
     }
-  }
-  return results;
+  };
+  return measureParts(names, { parts: CASES, contenders: CONTENDERS, progress, measure });
 }

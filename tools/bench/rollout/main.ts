@@ -6,7 +6,7 @@ import { table } from '../../demo/table.ts';
 import { ensureDebianPackages } from '../../services/debian-packages.ts';
 import { type Progress, printedProgress } from '../../services/stages.ts';
 import { load, machine } from '../machine.ts';
-import { chosenParts } from '../parts.ts';
+import { chosenParts, measureParts } from '../parts.ts';
 import { type Result, rowsOf } from '../result.ts';
 import { CASES, type CaseName } from './cases.ts';
 import { fatalLags, type Lag, readyLag } from './lags.ts';
@@ -17,6 +17,8 @@ const LAGS = {
   ready: { title: 'Ready seen', run: async (): Promise<readonly Lag[]> => [await readyLag()] },
   fatal: { title: 'Fatal states seen', run: fatalLags },
 };
+
+const CONTENDERS = { ours: 'this task', kubectl: 'kubectl' };
 
 /**
  * Runs the rollout benchmark and prints its tables. False: a target was missed and `--check` was given.
@@ -39,7 +41,7 @@ export async function benchRollout(args: readonly string[]): Promise<boolean> {
     if (name === 'ready' || name === 'fatal') lags.push(...(await progress.stage(LAGS[name].title, LAGS[name].run)));
   }
   console.log(`\nMedian of ${values.rounds} rounds in turn, load average ${load()}, on ${machine()}.\n`);
-  if (results.length > 0) console.log(table(rowsOf(results, { ours: 'this task', kubectl: 'kubectl' })));
+  if (results.length > 0) console.log(table(rowsOf(results, CONTENDERS)));
   if (lags.length > 0) console.log(table([['what the cluster knew', 'told after', 'target', ''], ...lags.map(rowOf)]));
   return values.check !== true || (results.every(({ met }) => met) && lags.every(({ ms, limit }) => ms <= limit));
 }
@@ -49,15 +51,11 @@ function rowOf({ what, ms, limit }: Lag): readonly string[] {
 }
 
 async function resultsOf(names: readonly CaseName[], rounds: number, progress: Progress): Promise<readonly Result[]> {
-  const results: Result[] = [];
   const workbench = await Workbench.start();
   try {
-    for (const name of names) {
-      const { title, run } = CASES[name];
-      results.push(...(await progress.stage(title, () => run(workbench, rounds))));
-    }
+    const measure = (name: CaseName): Promise<readonly Result[]> => CASES[name].run(workbench, rounds);
+    return await measureParts(names, { parts: CASES, contenders: CONTENDERS, progress, measure });
   } finally {
     await workbench.stop();
   }
-  return results;
 }

@@ -1,5 +1,6 @@
 // What the store benchmark compares, and what each figure must be.
 import { BlobServiceClient } from '@azure/storage-blob';
+import { FaultProxy } from '../../../test/support/fault-proxy.ts';
 import { CountingProxy } from '../counting-proxy.ts';
 import { inRounds } from '../rounds.ts';
 import { fasterThan, near, type Result, withBytes, withinMemory, withinSeconds } from '../result.ts';
@@ -7,6 +8,8 @@ import { CONTAINER, type Workbench } from './workbench.ts';
 
 const GiB = 2 ** 30;
 const MOST_MEMORY = 250;
+/** What the way to a store of the same region and back takes, in milliseconds. */
+const DISTANCE = 20;
 const IN_CONTAINER = ['--container-name', CONTAINER];
 
 /** A part of the benchmark. It publishes itself what it fetches, so that each part can be run alone. */
@@ -55,43 +58,62 @@ async function oneLarge(workbench: Workbench, rounds: number): Promise<readonly 
 
 /** Fetches again what is there, through a proxy that sees every byte. */
 async function unchanged(workbench: Workbench, rounds: number): Promise<Result> {
-  const { connectionString, endpoint } = workbench.blob;
-  const proxy = await CountingProxy.start(endpoint);
-  const through = connectionString.replace(new URL(endpoint).origin, proxy.origin);
+  const proxy = await CountingProxy.start(workbench.blob.endpoint);
   const title = 'Fetch it again, unchanged';
-  const measures = await inRounds(rounds, { ours: () => workbench.fetch('one', 'fetched/one', through) });
+  const measures = await inRounds(rounds, {
+    ours: () => workbench.behind(proxy.origin).fetch('one', 'fetched/one'),
+  });
   const data = proxy.bytes((path) => !path.endsWith('.json') && path.includes('/files/'));
   await proxy.stop();
   return withBytes(withinSeconds({ title, measures }, 0.5), 'bytes of data', data);
 }
 
-async function manySmall(workbench: Workbench, rounds: number): Promise<readonly Result[]> {
-  const title = '1,000 files of 100 KiB';
-  const source = await workbench.files('many', 1000, 100 * 1024);
+/** The store as far away as one of the same region: what takes long then is not work but waiting. */
+async function manyFarAway(workbench: Workbench, rounds: number): Promise<readonly Result[]> {
+  const proxy = await FaultProxy.start(workbench.blob.endpoint, () => ({ delay: DISTANCE }));
+  try {
+    return await manySmall(
+      workbench.behind(proxy.origin),
+      rounds,
+      'far',
+      `1,000 files of 100 KiB, ${DISTANCE} ms away`,
+    );
+  } finally {
+    await proxy.stop();
+  }
+}
+
+async function manySmall(
+  workbench: Workbench,
+  rounds: number,
+  name = 'many',
+  title = '1,000 files of 100 KiB',
+): Promise<readonly Result[]> {
+  const source = await workbench.files(name, 1000, 100 * 1024);
   const up = await inRounds(rounds, {
-    ours: (round) => workbench.publish('many', `1.0.${round}`, source),
+    ours: (round) => workbench.publish(name, `1.0.${round}`, source),
     az: (round) =>
       workbench.az(
         'upload-batch',
         '--destination',
         CONTAINER,
         '--destination-path',
-        `az/many-${round}`,
+        `az/${name}-${round}`,
         '--source',
         source,
       ),
-    curl: (round) => workbench.curlUpload(source, `curl/many-${round}/`),
+    curl: (round) => workbench.curlUpload(source, `curl/${name}-${round}/`),
   });
-  const blobs = await namesBelow(workbench, 'az/many-1/');
+  const blobs = await namesBelow(workbench, `az/${name}-1/`);
   const down = await inRounds(rounds, {
     ours: async () => {
       await workbench.clear('fetched', '.fetched.model-delivery.json');
-      return workbench.fetch('many', 'fetched/many');
+      return workbench.fetch(name, `fetched/${name}`);
     },
     az: async () => {
       await workbench.clear('az');
       return workbench.az(
-        ...['download-batch', '--source', CONTAINER, '--pattern', 'az/many-1/*'],
+        ...['download-batch', '--source', CONTAINER, '--pattern', `az/${name}-1/*`],
         ...['--destination', await workbench.emptyFolder('az')],
       );
     },
@@ -100,7 +122,7 @@ async function manySmall(workbench: Workbench, rounds: number): Promise<readonly
       return workbench.curl(blobs, 'curl');
     },
   });
-  await workbench.clear('many', 'az', 'curl');
+  await workbench.clear(name, 'az', 'curl');
   return [
     fasterThan({ title: `Fetch ${title}`, measures: down }, 'az', 3),
     fasterThan({ title: `Publish ${title}`, measures: up }, 'az', 2),
@@ -129,7 +151,8 @@ async function namesBelow({ blob }: Workbench, prefix: string): Promise<readonly
 
 export const CASES = {
   one: { title: '1 GiB in one file, and again unchanged', run: oneLarge },
-  many: { title: '1,000 files of 100 KiB', run: manySmall },
+  many: { title: '1,000 files of 100 KiB', run: (workbench, rounds) => manySmall(workbench, rounds) },
+  far: { title: '1,000 files of 100 KiB, store far away', run: manyFarAway },
   huge: { title: '4 GiB in one file', run: huge },
 } as const satisfies Readonly<Record<string, Case>>;
 

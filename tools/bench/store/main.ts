@@ -6,7 +6,7 @@ import { table } from '../../demo/table.ts';
 import { ensureDebianPackages } from '../../services/debian-packages.ts';
 import { type Progress, printedProgress } from '../../services/stages.ts';
 import { load, machine } from '../machine.ts';
-import { chosenParts } from '../parts.ts';
+import { chosenParts, measureParts } from '../parts.ts';
 import { type Result, rowsOf } from '../result.ts';
 import { CASES, type CaseName } from './cases.ts';
 import { Workbench } from './workbench.ts';
@@ -38,18 +38,11 @@ export async function benchStore(args: readonly string[]): Promise<boolean> {
 }
 
 async function resultsOf(names: readonly CaseName[], rounds: number, progress: Progress): Promise<readonly Result[]> {
-  const results: Result[] = [];
   const workbench = await Workbench.start();
   try {
-    for (const name of names) {
-      const { title, run } = CASES[name];
-      const part = await progress.stage(title, () => run(workbench, rounds));
-      // A bench runs for minutes; what is known is shown, should it be ended.
-      if (names.length > 1) console.log(table(rowsOf(part, CONTENDERS)));
-      results.push(...part);
-    }
+    const measure = (name: CaseName): Promise<readonly Result[]> => CASES[name].run(workbench, rounds);
+    return await measureParts(names, { parts: CASES, contenders: CONTENDERS, progress, measure });
   } finally {
     await workbench.stop();
   }
-  return results;
 }

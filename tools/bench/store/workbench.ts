@@ -37,6 +37,14 @@ export class Workbench {
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** The same store and folder, the store reached through a proxy. */
+  behind(origin: string): Workbench {
+    const { endpoint, connectionString } = this.blob;
+    const moved = (address: string): string => address.replaceAll(new URL(endpoint).origin, origin);
+    const blob = { ...this.blob, endpoint: moved(endpoint), connectionString: moved(connectionString) };
+    return new Workbench({ ...blob, stop: () => this.stop() }, this.folder);
+  }
+
   at(...names: readonly string[]): string {
     return join(this.folder, ...names);
   }
@@ -77,11 +85,8 @@ export class Workbench {
   }
 
   /** Runs a packed task as the agent does. */
-  async task(
-    task: 'PublishModel' | 'FetchLatestModel',
-    inputs: Readonly<Record<string, string>>,
-    connectionString = this.blob.connectionString,
-  ): Promise<Measure> {
+  async task(task: 'PublishModel' | 'FetchLatestModel', inputs: Readonly<Record<string, string>>): Promise<Measure> {
+    const { connectionString } = this.blob;
     const store = { storageAuth: 'connectionString', connectionString, container: CONTAINER };
     return await measured(async (wrapper) => {
       const { result, log } = await runTaskProcess({
@@ -98,8 +103,8 @@ export class Workbench {
     return await this.task('PublishModel', { model, version, source });
   }
 
-  async fetch(model: string, destination: string, connectionString?: string): Promise<Measure> {
-    return await this.task('FetchLatestModel', { model, destination: this.at(destination) }, connectionString);
+  async fetch(model: string, destination: string): Promise<Measure> {
+    return await this.task('FetchLatestModel', { model, destination: this.at(destination) });
   }
 
   /** Runs `az storage blob …`. */
