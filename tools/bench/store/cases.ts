@@ -18,11 +18,21 @@ export interface Case {
   run(workbench: Workbench, rounds: number): Promise<readonly Result[]>;
 }
 
-async function oneLarge(workbench: Workbench, rounds: number): Promise<readonly Result[]> {
-  const title = '1 GiB in one file';
-  const source = await workbench.files('one', 1, GiB);
+/** Where a store is, for titles, and what models are called there. */
+interface Place {
+  readonly name: string;
+  readonly where: string;
+}
+
+const HERE: Place = { name: 'near', where: '' };
+const THERE: Place = { name: 'far', where: `, ${DISTANCE} ms away` };
+
+async function oneLarge(workbench: Workbench, rounds: number, { name, where }: Place): Promise<readonly Result[]> {
+  const title = `1 GiB in one file${where}`;
+  const model = `one-${name}`;
+  const source = await workbench.files(model, 1, GiB);
   const up = await inRounds(rounds, {
-    ours: (round) => workbench.publish('one', `1.0.${round}`, source),
+    ours: (round) => workbench.publish(model, `1.0.${round}`, source),
     az: () =>
       workbench.az('upload', ...IN_CONTAINER, '--file', `${source}/0000.bin`, '--name', 'az/one.bin', '--overwrite'),
     curl: () => workbench.curlUpload(source, 'curl/'),
@@ -30,7 +40,7 @@ async function oneLarge(workbench: Workbench, rounds: number): Promise<readonly 
   const down = await inRounds(rounds, {
     ours: async () => {
       await workbench.makeRoom('fetched', '.fetched.model-delivery.json');
-      return workbench.fetch('one', 'fetched/one');
+      return workbench.fetch(model, `fetched/${model}`);
     },
     az: async () => {
       await workbench.makeRoom('az.bin');
@@ -45,75 +55,68 @@ async function oneLarge(workbench: Workbench, rounds: number): Promise<readonly 
       return workbench.curlAndCheck('az/one.bin', 'curl');
     },
   });
-  await workbench.clear('one', 'az.bin', 'curl');
+  await workbench.clear(model, 'az.bin', 'curl');
   return [
     fasterThan({ title: `Fetch ${title}`, measures: down }, 'az', 4),
     near({ title: `Fetch ${title}`, measures: down }, 'curl', 1.25),
     withinMemory({ title: `Fetch ${title}`, measures: down }, MOST_MEMORY),
     fasterThan({ title: `Publish ${title}`, measures: up }, 'az', 2),
     withinMemory({ title: `Publish ${title}`, measures: up }, MOST_MEMORY),
-    await unchanged(workbench, rounds),
+    await unchanged(workbench, rounds, model, where),
   ];
 }
 
 /** Fetches again what is there, through a proxy that sees every byte. */
-async function unchanged(workbench: Workbench, rounds: number): Promise<Result> {
+async function unchanged(workbench: Workbench, rounds: number, model: string, where: string): Promise<Result> {
   const proxy = await CountingProxy.start(workbench.blob.endpoint);
-  const title = 'Fetch it again, unchanged';
+  const title = `Fetch it again, unchanged${where}`;
   const measures = await inRounds(rounds, {
-    ours: () => workbench.behind(proxy.origin).fetch('one', 'fetched/one'),
+    ours: () => workbench.behind(proxy.origin).fetch(model, `fetched/${model}`),
   });
   const data = proxy.bytes((path) => !path.endsWith('.json') && path.includes('/files/'));
   await proxy.stop();
   return withBytes(withinSeconds({ title, measures }, 0.5), 'bytes of data', data);
 }
 
-/** The store as far away as one of the same region: what takes long then is not work but waiting. */
-async function manyFarAway(workbench: Workbench, rounds: number): Promise<readonly Result[]> {
-  const proxy = await FaultProxy.start(workbench.blob.endpoint, () => ({ delay: DISTANCE }));
+/** The store as far away as one of the same region: what takes long then is less the work than the waiting. */
+async function farAway(near: Workbench, rounds: number): Promise<readonly Result[]> {
+  const proxy = await FaultProxy.start(near.blob.endpoint, () => ({ delay: DISTANCE }));
+  const workbench = near.behind(proxy.origin);
   try {
-    return await manySmall(
-      workbench.behind(proxy.origin),
-      rounds,
-      'far',
-      `1,000 files of 100 KiB, ${DISTANCE} ms away`,
-    );
+    return [...(await oneLarge(workbench, rounds, THERE)), ...(await manySmall(workbench, rounds, THERE))];
   } finally {
     await proxy.stop();
   }
 }
 
-async function manySmall(
-  workbench: Workbench,
-  rounds: number,
-  name = 'many',
-  title = '1,000 files of 100 KiB',
-): Promise<readonly Result[]> {
-  const source = await workbench.files(name, 1000, 100 * 1024);
+async function manySmall(workbench: Workbench, rounds: number, { name, where }: Place): Promise<readonly Result[]> {
+  const title = `1,000 files of 100 KiB${where}`;
+  const model = `many-${name}`;
+  const source = await workbench.files(model, 1000, 100 * 1024);
   const up = await inRounds(rounds, {
-    ours: (round) => workbench.publish(name, `1.0.${round}`, source),
+    ours: (round) => workbench.publish(model, `1.0.${round}`, source),
     az: (round) =>
       workbench.az(
         'upload-batch',
         '--destination',
         CONTAINER,
         '--destination-path',
-        `az/${name}-${round}`,
+        `az/${model}-${round}`,
         '--source',
         source,
       ),
-    curl: (round) => workbench.curlUpload(source, `curl/${name}-${round}/`),
+    curl: (round) => workbench.curlUpload(source, `curl/${model}-${round}/`),
   });
-  const blobs = await namesBelow(workbench, `az/${name}-1/`);
+  const blobs = await namesBelow(workbench, `az/${model}-1/`);
   const down = await inRounds(rounds, {
     ours: async () => {
       await workbench.clear('fetched', '.fetched.model-delivery.json');
-      return workbench.fetch(name, `fetched/${name}`);
+      return workbench.fetch(model, `fetched/${model}`);
     },
     az: async () => {
       await workbench.clear('az');
       return workbench.az(
-        ...['download-batch', '--source', CONTAINER, '--pattern', `az/${name}-1/*`],
+        ...['download-batch', '--source', CONTAINER, '--pattern', `az/${model}-1/*`],
         ...['--destination', await workbench.emptyFolder('az')],
       );
     },
@@ -122,7 +125,7 @@ async function manySmall(
       return workbench.curl(blobs, 'curl');
     },
   });
-  await workbench.clear(name, 'az', 'curl');
+  await workbench.clear(model, 'az', 'curl');
   return [
     fasterThan({ title: `Fetch ${title}`, measures: down }, 'az', 3),
     fasterThan({ title: `Publish ${title}`, measures: up }, 'az', 2),
@@ -150,9 +153,12 @@ async function namesBelow({ blob }: Workbench, prefix: string): Promise<readonly
 }
 
 export const CASES = {
-  one: { title: '1 GiB in one file, and again unchanged', run: oneLarge },
-  many: { title: '1,000 files of 100 KiB', run: (workbench, rounds) => manySmall(workbench, rounds) },
-  far: { title: '1,000 files of 100 KiB, store far away', run: manyFarAway },
+  one: {
+    title: '1 GiB in one file, and again unchanged',
+    run: (workbench, rounds) => oneLarge(workbench, rounds, HERE),
+  },
+  many: { title: '1,000 files of 100 KiB', run: (workbench, rounds) => manySmall(workbench, rounds, HERE) },
+  far: { title: 'The same, store far away', run: farAway },
   huge: { title: '4 GiB in one file', run: huge },
 } as const satisfies Readonly<Record<string, Case>>;
 
