@@ -20,21 +20,28 @@ import { networkOf } from './network.ts';
  *   `CONNECTION_INVALID`, `INPUT_MISSING`, `INPUT_INVALID`, and those of {@link openCluster} and of signing in
  */
 export async function clusterAccess(agent: Agent): Promise<ClusterAccess> {
-  const { inputs } = agent;
-  const type = inputs.choice('connectionType', ['kubernetesServiceConnection', 'azureResourceManager']);
-  if (type === 'azureResourceManager') return accessByAzure(agent);
-  const connection = inputs.optionalText('kubernetesConnection');
-  if (connection === undefined && inputs.optionalText('azureSubscription') !== undefined) {
-    throw new DeliveryError('INPUT_INVALID', {
-      message: 'The input azureSubscription is given, but connectionType is kubernetesServiceConnection.',
-      remedy: 'Set connectionType to azureResourceManager.',
-    });
-  }
-  return accessByConnection(agent, connection ?? inputs.text('kubernetesConnection'));
+  return (await accessIfNamed(agent)) ?? byKubernetesConnection(agent, agent.inputs.text('kubernetesConnection'));
 }
 
-/** The same by a `kubernetes` connection, of any of its kinds. */
-export function accessByConnection(agent: Agent, connectionId: string): ClusterAccess {
+/**
+ * The same for a task that may do without a cluster: undefined where its inputs name none.
+ *
+ * @param subscription the Azure connection, where the task has an input of its own for that; left out, `azureSubscription`
+ */
+export async function accessIfNamed(agent: Agent, subscription?: string): Promise<ClusterAccess | undefined> {
+  const { inputs } = agent;
+  const type = inputs.choice('connectionType', ['kubernetesServiceConnection', 'azureResourceManager']);
+  if (type === 'azureResourceManager') return byAzure(agent, subscription ?? inputs.text('azureSubscription'));
+  const connection = inputs.optionalText('kubernetesConnection');
+  if (connection !== undefined) return byKubernetesConnection(agent, connection);
+  if (inputs.optionalText('cluster') === undefined) return undefined;
+  throw new DeliveryError('INPUT_INVALID', {
+    message: 'The input cluster is given, but connectionType is kubernetesServiceConnection.',
+    remedy: 'Set connectionType to azureResourceManager.',
+  });
+}
+
+function byKubernetesConnection(agent: Agent, connectionId: string): ClusterAccess {
   const connection = agent.connections.kubernetes(connectionId);
   return ready(
     agent,
@@ -44,9 +51,9 @@ export function accessByConnection(agent: Agent, connectionId: string): ClusterA
   );
 }
 
-async function accessByAzure(agent: Agent): Promise<ClusterAccess> {
+async function byAzure(agent: Agent, connectionId: string): Promise<ClusterAccess> {
   const { inputs } = agent;
-  const { connection, resources, identity } = azureSession(agent, inputs.text('azureSubscription'));
+  const { connection, resources, identity } = azureSession(agent, connectionId);
   const { kubeconfig, surroundings } = await openCluster(resources, {
     ...clusterName(inputs, connection),
     asAdmin: inputs.flag('useClusterAdmin'),

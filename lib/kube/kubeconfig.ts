@@ -163,7 +163,7 @@ function entraTokens(
   if (entra === undefined) {
     throw unsupported(
       `user "${name}" signs in to Microsoft Entra by ${program}, and this connection holds nobody who could`,
-      'With RolloutToAKS set connectionType to azureResourceManager, which needs no kubelogin; else use a Kubernetes connection with a service account.',
+      'Set connectionType to azureResourceManager, which needs no kubelogin; else use a Kubernetes connection with a service account.',
     );
   }
   const application = entraApplicationOf(user) ?? entra.application;

@@ -1,6 +1,7 @@
 import type { Agent } from '../../lib/agent/agent.ts';
-import { accessByConnection } from '../../lib/agent/cluster.ts';
+import { accessIfNamed } from '../../lib/agent/cluster.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import { unlessAborted } from '../../lib/http/unless-aborted.ts';
 import { KubeClient } from '../../lib/kube/client/kube-client.ts';
 import { type DeployedContainer, deployedContainers, parseWorkload } from '../../lib/kube/deployed-image.ts';
 import { formatRepository, parseImageName, type RepositoryName } from '../../lib/oci/image-name.ts';
@@ -18,7 +19,8 @@ export interface Deployed {
 /**
  * What runs now, as `deployedImage` says it or the cluster shows it; undefined where nothing does, or nobody asks.
  *
- * @throws DeliveryError `WORKLOAD_INVALID`, `WORKLOAD_CONTAINER_MISSING`, `IMAGE_NAME_INVALID`, `INPUT_MISSING`, and those of the cluster
+ * @throws DeliveryError `WORKLOAD_INVALID`, `WORKLOAD_CONTAINER_MISSING`, `IMAGE_NAME_INVALID`, `INPUT_MISSING`, and those of {@link accessIfNamed}
+ *   and of {@link deployedContainers}
  */
 export async function deployedImage(
   agent: Agent,
@@ -28,10 +30,11 @@ export async function deployedImage(
   const { inputs } = agent;
   const given = inputs.optionalText('deployedImage');
   if (given !== undefined) return { image: given, digests: await digestsOf(given, route, signal) };
-  if (inputs.optionalText('kubernetesConnection') === undefined) return undefined;
+  const access = await unlessAborted(accessIfNamed(agent, inputs.optionalText('clusterSubscription')), signal);
+  if (access === undefined) return undefined;
   const workload = parseWorkload(inputs.text('workload'));
-  const ref = { ...workload, namespace: inputs.text('namespace') };
-  const client = new KubeClient(accessByConnection(agent, inputs.text('kubernetesConnection')));
+  const ref = { ...workload, namespace: inputs.optionalText('namespace') ?? access.namespace ?? 'default' };
+  const client = new KubeClient(access);
   try {
     const containers = await deployedContainers(client, ref, signal);
     const title = `${ref.resource.kind} ${ref.name} in ${ref.namespace}`;

@@ -14,6 +14,7 @@ const MOST_BYTES = 3_000_000;
 
 interface TaskInput {
   readonly name: string;
+  readonly aliases?: readonly string[];
   readonly type: string;
   readonly label: string;
   readonly helpMarkDown?: string;
@@ -30,7 +31,7 @@ interface TaskManifest {
   readonly instanceNameFormat: string;
   readonly groups: readonly { readonly name: string; readonly visibleRule?: string }[];
   readonly inputs: readonly TaskInput[];
-  readonly dataSourceBindings?: readonly { readonly target: string }[];
+  readonly dataSourceBindings?: readonly { readonly target: string; readonly endpointId: string }[];
   readonly outputVariables: readonly { readonly name: string }[];
   readonly execution: Readonly<Record<string, { readonly target: string }>>;
   readonly restrictions: { readonly settableVariables: { readonly allowed: readonly string[] } };
@@ -58,6 +59,33 @@ function storeOf({ inputs, dataSourceBindings }: TaskManifest): object {
   return {
     inputs: own.map((input) => ({ ...input, visibleRule: rule(input) })),
     dropDowns: dataSourceBindings?.filter(({ target }) => own.some(({ name }) => name === target)),
+  };
+}
+
+/** What leads to a cluster. */
+const CLUSTER_INPUTS = [
+  ...['connectionType', 'kubernetesConnection', 'clusterSubscription'],
+  ...['resourceGroup', 'cluster', 'useClusterAdmin', 'usePublicFqdn'],
+];
+
+/** What a task asks about the cluster. Whether it needs one, and what for, is its own, and told beside its connections. */
+function clusterOf({ name: task, inputs, dataSourceBindings = [] }: TaskManifest): object {
+  const own = CLUSTER_INPUTS.map(
+    (name) =>
+      inputs.find((input) => input.name === name || input.aliases?.includes(name) === true) ??
+      assert.fail(`${task} has no input ${name}`),
+  );
+  const isConnection = ({ type }: TaskInput): boolean => type.startsWith('connectedService:');
+  const connections = own.filter(isConnection);
+  return {
+    connections: connections.map(({ type, visibleRule }) => [type, visibleRule]),
+    inputs: own.filter((input) => !isConnection(input)).map((input) => ({ ...input, groupName: 'cluster' })),
+    dropDowns: dataSourceBindings
+      .filter(({ target }) => CLUSTER_INPUTS.includes(target))
+      .map(({ endpointId, ...list }) => ({
+        ...list,
+        isAskedByOwn: connections.some(({ name }) => endpointId === `$(${name})`),
+      })),
   };
 }
 
@@ -186,6 +214,10 @@ describe('each task.json', () => {
     );
     const [first, ...others] = stores.map(storeOf);
     for (const other of others) assert.deepEqual(other, first);
+  });
+
+  it('asks for the cluster in the same words, and by names that both tasks take', () => {
+    assert.deepEqual(clusterOf(manifestOf('ResolveLatestImage')), clusterOf(manifestOf('RolloutToAKS')));
   });
 
   for (const task of TASKS) {
