@@ -135,8 +135,8 @@ describe('the pipelines of examples/digits', function () {
     assert.deepEqual(
       rollouts.map(({ stage, outputs }) => [stage, outputs.result]),
       [
-        ['canary', 'waiting'],
-        ['promote', 'deployed'],
+        ['Canary', 'waiting'],
+        ['Promote', 'deployed'],
       ],
     );
     assert.match(rollouts[1]?.outputs.imageDigests ?? '', new RegExp(better.outputs['bundle.imageDigest'] ?? 'none'));

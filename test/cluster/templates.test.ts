@@ -127,12 +127,12 @@ describe('the templates', function () {
         'nightly-release',
         `
     newest: { registryConnection: registry, repository: ${repository}, requireProvenance: true }
-    kubernetesConnection: cluster
+    cluster: { kubernetesConnection: cluster }
     namespace: ${bench.namespace}
     workload: deployment/app
     manifests: manifests/*.yml
     manifestImage: app
-    serviceTests: { healthPath: /version, checks: /version contains model }
+    serviceTests: { healthPath: /version, checks: /version contains model $(modelVersion) }
 `,
       );
     const modelRelease = (): Promise<PipelineResult & { readonly log: string }> =>
@@ -162,7 +162,7 @@ describe('the templates', function () {
         'staged-release',
         `
     newest: { registryConnection: registry, repository: ${repository} }
-    kubernetesConnection: cluster
+    cluster: { kubernetesConnection: cluster }
     namespace: ${bench.namespace}
     workload: app
     application: app

@@ -15,7 +15,7 @@ import { ensureBaseImage } from '../../tools/services/base-image.ts';
 import { ensureServices } from '../../tools/services/services.ts';
 import { printedProgress } from '../../tools/services/stages.ts';
 
-const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples');
+const ROOT = join(import.meta.dirname, '..', '..');
 const NEVER = new AbortController().signal;
 const run = promisify(execFile);
 
@@ -37,7 +37,7 @@ export class ExamplePipelines {
   readonly #runs: PipelineResult[] = [];
 
   private constructor(example: string, container: ContainerClient, registry: string, supplies: Supplies) {
-    this.folder = join(EXAMPLES, example);
+    this.folder = join(ROOT, 'examples', example);
     this.container = container;
     this.#supplies = supplies;
     this.#dispatcher = createDispatcher();
@@ -64,6 +64,8 @@ export class ExamplePipelines {
       },
       secrets: { storageKey: blob.accountKey, storageConnectionString: blob.connectionString },
       workingTree: true,
+      // The templates of this very project, in the place of those of a version that is out.
+      repositories: { 'model-delivery': ROOT },
     });
   }
 

@@ -15,7 +15,7 @@ const SHARED = `
 `;
 const RELEASE = `
     newest: { registryConnection: r, repository: app }
-    kubernetesConnection: k
+    cluster: { connectionType: azureResourceManager, clusterSubscription: a, resourceGroup: g, cluster: c }
     namespace: n
     workload: deployment/app
     manifests: m/*.yml
@@ -53,9 +53,9 @@ describe('the templates of the project', () => {
     it(`${template} can be extended, and gives its tasks only inputs that they have`, () => {
       for (const { task, inputs } of tasksOf(extended(template, parameters))) {
         const definition = JSON.parse(readFileSync(join(ROOT, 'tasks', task, 'task.json'), 'utf8')) as {
-          readonly inputs: readonly { readonly name: string }[];
+          readonly inputs: readonly { readonly name: string; readonly aliases?: readonly string[] }[];
         };
-        const known = definition.inputs.map(({ name }) => name);
+        const known = definition.inputs.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
         assert.deepEqual(
           Object.keys(inputs).filter((name) => !known.includes(name)),
           [],
@@ -105,6 +105,7 @@ describe('the templates of the project', () => {
     assert.ok(runs('Promote', 'waiting', ''));
     assert.ok(!runs('Promote', 'deployed', ''), 'the first release has nothing to stand beside');
     assert.ok(runs('Reject', 'waiting', 'Failed'));
+    assert.ok(runs('Reject', 'waiting', 'Skipped'), 'nobody has approved it in time');
     assert.ok(!runs('Reject', 'waiting', 'Succeeded'));
     assert.ok(!runs('Reject', 'deployed', 'Skipped'));
   });
