@@ -86,6 +86,29 @@ export class DockerCli {
       signal.removeEventListener('abort', stop);
     }
   }
+
+  /**
+   * Has docker do something as soon as this process ends, should it be killed before it could do so itself: a shell waits on
+   * a pipe, which the system closes with the process. It shares no output with it, for whose end the agent would wait.
+   *
+   * @returns calls it off
+   */
+  atDeath(args: readonly string[]): () => void {
+    // There is no such shell.
+    if (process.platform === 'win32') return () => undefined;
+    const script = 'read -r word || exec "$0" "$@"';
+    const shell = spawn('/bin/sh', ['-c', script, this.#program, ...args], {
+      env: this.#env,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      // A signal for all processes of the task is not meant for it.
+      detached: true,
+    });
+    // Without it, the next run clears up.
+    shell.on('error', () => undefined);
+    shell.stdin.on('error', () => undefined);
+    shell.unref();
+    return () => shell.stdin.end('done\n');
+  }
 }
 
 /** Gives a program what it shall read. One that ends before it has read all has a reason, which it tells itself. */

@@ -22,7 +22,7 @@ export interface ContainerContext {
 }
 
 /**
- * Starts a container, uses it, and removes it in every case, also when the use fails or the signal aborts.
+ * Starts a container, uses it, and removes it in every case, also when the use fails, the signal aborts or the process is killed.
  *
  * @throws DeliveryError `CONTAINER_NOT_STARTED`, `PORT_IN_USE`
  */
@@ -33,6 +33,7 @@ export async function withContainer<Result>(
 ): Promise<Result> {
   signal.throwIfAborted();
   const container = new Container(docker, `model-delivery-test-${randomUUID()}`);
+  const callOff = docker.atDeath(removalOf(container.name));
   try {
     const labels = { [OWNER_LABEL]: owner };
     const { args, env } = createCommand(container.name, settings, { network, labels });
@@ -43,8 +44,12 @@ export async function withContainer<Result>(
     if (started.code !== 0) throw notStarted(started.stderr, settings);
     return await use(container);
   } finally {
-    await container.remove();
+    if (await container.remove()) callOff();
   }
+}
+
+function removalOf(...names: readonly string[]): readonly string[] {
+  return ['rm', '--force', '--volumes', ...names];
 }
 
 /**
@@ -56,7 +61,7 @@ export async function removeLeftovers(docker: DockerCli, owner: string, signal: 
   const filter = `label=${OWNER_LABEL}=${owner}`;
   const { stdout } = await docker.run(['ps', '--all', '--quiet', '--filter', filter], { signal });
   const ids = stdout.split('\n').filter((id) => id !== '');
-  if (ids.length > 0) await docker.run(['rm', '--force', '--volumes', ...ids], { signal });
+  if (ids.length > 0) await docker.run(removalOf(...ids), { signal });
   return ids.length;
 }
 
@@ -123,10 +128,15 @@ export class Container {
     return parseMemory(stdout);
   }
 
-  /** Takes the container away, however it is; also after a cancellation. */
-  async remove(): Promise<void> {
+  /**
+   * Takes the container away, however it is; also after a cancellation.
+   *
+   * @returns whether that was done in time
+   */
+  async remove(): Promise<boolean> {
     const signal = AbortSignal.timeout(CLEANUP_LIMIT);
-    await this.#docker.run(['rm', '--force', '--volumes', this.name], { signal }).catch(() => undefined);
+    const exit = await this.#docker.run(removalOf(this.name), { signal }).catch(() => undefined);
+    return exit?.code === 0;
   }
 }
 

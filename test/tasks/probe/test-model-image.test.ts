@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findProgram } from '../../../tools/services/commands.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { dockerCommand } from '../../support/docker-command.ts';
@@ -273,25 +274,27 @@ describe('TestModelImage', function () {
     assert.match(result.log, /CANCELLED/);
   });
 
-  it('removes what an earlier run of the same agent was killed with, and nothing of others', async () => {
+  /** Ends the task as nothing else does, as soon as its container runs; before that, something else. */
+  const killing = (before = 'true'): readonly string[] => [
+    ...['sh', '-c'],
+    `"$@" & task=$!; for try in $(seq 300); do sleep 0.1; docker ps --quiet --filter volume="$0" | grep -q . && break; done; sleep 0.5; ${before}; kill -9 $task; wait $task`,
+    folder.at('mark'),
+  ];
+
+  it('leaves no container where it is killed', async () => {
+    const killed = await run({ scoreCases: cases({ request: { do: 'hang' } }) }, { wrapper: killing() });
+    assert.notEqual(killed.result, 'Succeeded');
+    for (let tries = 0; leftContainers().length > 0 && tries < 100; tries += 1) await sleep(100);
+    assert.deepEqual(leftContainers(), []);
+  });
+
+  it('removes what an earlier run of the same agent left that was killed as a whole, and nothing of others', async () => {
     const variables = {
       'Agent.Name': `agent-${randomUUID()}`,
       'Agent.TempDirectory': folder.write('temp', { none: '' }),
     };
     const scoreCases = cases({ request: { do: 'hang' } });
-    const killed = await run(
-      { scoreCases },
-      {
-        variables,
-        // Ends the task as nothing else does, as soon as its container runs.
-        wrapper: [
-          'sh',
-          '-c',
-          '"$@" & task=$!; for try in $(seq 300); do sleep 0.1; docker ps --quiet --filter volume="$0" | grep -q . && break; done; sleep 0.5; kill -9 $task; wait $task',
-          folder.at('mark'),
-        ],
-      },
-    );
+    const killed = await run({ scoreCases }, { variables, wrapper: killing('pkill -KILL -P $task -x sh') });
     assert.notEqual(killed.result, 'Succeeded');
     assert.equal(leftContainers().length, 1, killed.log);
     await run({}, { variables: { ...variables, 'Agent.Name': 'another' } });
