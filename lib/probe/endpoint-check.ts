@@ -13,6 +13,8 @@ export interface EndpointCheck {
   readonly path: string;
   /** Undefined: any of 200 to 299. */
   readonly status: number | undefined;
+  /** Whether it says something of the answer itself, beyond its status. */
+  readonly expects: boolean;
   /** @throws Complaint where the answer is another */
   readonly judge: (answer: Answer) => void;
 }
@@ -32,10 +34,12 @@ export function parseEndpointCheck(line: string): EndpointCheck {
   // What the agent leaves in place is the name of a variable that is not set.
   const [macro] = /\$\([\w.]+\)/.exec(line) ?? [];
   if (macro !== undefined) throw invalid(line, `the variable ${macro} is not set`);
-  const check = { text: line, path, status: status === undefined ? undefined : Number(status), judge: accept };
-  if (part !== undefined) return { ...check, judge: containing(part) };
-  if (pattern !== undefined) return { ...check, judge: matching(regularExpression(line, pattern)) };
-  return json === undefined || value === undefined ? check : { ...check, judge: equalAt(jsonPath(line, json), value) };
+  const check = { text: line, path, status: status === undefined ? undefined : Number(status) };
+  const expecting = (judge: EndpointCheck['judge']): EndpointCheck => ({ ...check, expects: true, judge });
+  if (part !== undefined) return expecting(containing(part));
+  if (pattern !== undefined) return expecting(matching(regularExpression(line, pattern)));
+  if (json !== undefined && value !== undefined) return expecting(equalAt(jsonPath(line, json), value));
+  return { ...check, expects: false, judge: accept };
 }
 
 /** Asks the service once for each path, one after the other, and judges the answers. */

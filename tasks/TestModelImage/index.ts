@@ -1,6 +1,7 @@
 import { deadline } from '../../lib/agent/deadline.ts';
 import { latencyWishes, serviceChecks } from '../../lib/agent/service-checks.ts';
 import { runTask } from '../../lib/agent/run-task.ts';
+import { parseEndpointCheck } from '../../lib/probe/endpoint-check.ts';
 import { junitOf } from '../../lib/probe/junit.ts';
 import { factsOf } from './facts.ts';
 import { keepResults } from './results-file.ts';
@@ -12,7 +13,7 @@ void runTask('TestModelImage', async (agent) => {
   const { inputs } = agent;
   const signal = deadline(agent, inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
   const wishes = {
-    healthPath: inputs.text('healthPath'),
+    health: parseEndpointCheck(inputs.text('healthPath')),
     startLimit: inputs.integer('startTimeoutSeconds', { min: 1, max: 86_400 }) * 1000,
     checks: await serviceChecks(agent),
     latency: await latencyWishes(agent),

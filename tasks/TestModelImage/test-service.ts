@@ -2,6 +2,7 @@ import type { Agent } from '../../lib/agent/agent.ts';
 import { formatTime } from '../../lib/agent/quantities.ts';
 import type { LatencyWishes, ServiceChecks } from '../../lib/agent/service-checks.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import type { EndpointCheck } from '../../lib/probe/endpoint-check.ts';
 import { awaitHealth, type Health } from '../../lib/probe/health.ts';
 import type { Latency } from '../../lib/probe/latency.ts';
 import type { Measurements } from '../../lib/probe/limits.ts';
@@ -13,7 +14,8 @@ import type { MemoryUse, Target } from './target.ts';
 
 /** What to find out about a service. */
 export interface TestWishes {
-  readonly healthPath: string;
+  /** What tells that the service is healthy. */
+  readonly health: EndpointCheck;
   /** In milliseconds. */
   readonly startLimit: number;
   readonly checks: ServiceChecks;
@@ -78,13 +80,13 @@ async function find(target: Target, wishes: TestWishes, story: Story, signal: Ab
 
 async function findWhileAlive(
   target: Target,
-  { healthPath, startLimit, checks, latency: wishes }: TestWishes,
+  { health: check, startLimit, checks, latency: wishes }: TestWishes,
   story: Story,
   signal: AbortSignal,
 ): Promise<Findings> {
-  const onWaiting = (why: string): void => story.say(`Waiting: GET ${healthPath} ${why}`);
-  const health = await awaitHealth(target.service, { path: healthPath, limit: startLimit, onWaiting }, signal);
-  story.onResult(healthResult(`GET ${healthPath} is healthy within ${formatTime(startLimit)}`, health));
+  const onWaiting = (why: string): void => story.say(`Waiting: GET ${check.text} ${why}`);
+  const health = await awaitHealth(target.service, { check, limit: startLimit, onWaiting }, signal);
+  story.onResult(healthResult(`GET ${check.text} is healthy within ${formatTime(startLimit)}`, health));
   if (!health.isHealthy) return { ...NOTHING, failure: await target.explain(health.why) };
   const { metrics, latency } = await runProbe({ ...checks, load: wishes.load }, target.service, story, signal);
   if (latency?.firstError !== undefined) story.say(`The first request without its answer: ${latency.firstError}`);

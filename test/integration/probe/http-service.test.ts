@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { createDispatcher } from '../../../lib/http/dispatcher.ts';
-import { awaitHealth } from '../../../lib/probe/health.ts';
+import { parseEndpointCheck } from '../../../lib/probe/endpoint-check.ts';
+import { awaitHealth, STEADY } from '../../../lib/probe/health.ts';
 import { type HttpService, httpService, type Reply } from '../../../lib/probe/service.ts';
 
 const NEVER = new AbortController().signal;
@@ -119,7 +120,11 @@ describe('a service over HTTP', function () {
     };
     const told: string[] = [];
     const service = httpService({ url: url(), dispatcher, requestLimit: 20_000 });
-    const health = await awaitHealth(service, { path: '/', limit: 20_000, onWaiting: (why) => told.push(why) }, NEVER);
+    const health = await awaitHealth(
+      service,
+      { check: parseEndpointCheck('/'), limit: 20_000, onWaiting: (why) => told.push(why) },
+      NEVER,
+    );
     assert.ok(health.isHealthy);
     assert.deepEqual(told, ['answered 503', 'answered 500']);
     assert.equal(asked, 5);
@@ -127,7 +132,7 @@ describe('a service over HTTP', function () {
 
   it('is waited for no longer than the limit, also where it hangs', async () => {
     const service = httpService({ url: url(), dispatcher, requestLimit: 20_000 });
-    const wait = { path: '/', limit: 400, onWaiting: () => undefined };
+    const wait = { check: parseEndpointCheck('/'), limit: 400, onWaiting: () => undefined };
     answer = (_request, response) => response.writeHead(503).end('loading the model');
     const unhealthy = await awaitHealth(service, wait, NEVER);
     assert.ok(!unhealthy.isHealthy);
@@ -136,5 +141,33 @@ describe('a service over HTTP', function () {
     const silent = await awaitHealth(service, wait, NEVER);
     assert.ok(!silent.isHealthy);
     assert.equal(silent.why, 'did not answer');
+  });
+
+  it('is waited for until only the new version answers, where a check tells that', async () => {
+    const versions = ['old', 'new', 'old', 'new'];
+    let [asked, lastOld] = [0, 0];
+    let connections = 0;
+    server.on('connection', () => connections++);
+    answer = (_request, response) => {
+      const version = versions[asked++] ?? 'new';
+      if (version === 'old') lastOld = performance.now();
+      response.end(version);
+    };
+    const told: string[] = [];
+    const service = httpService({ url: url(), dispatcher, requestLimit: 20_000 });
+    const wanted = { check: parseEndpointCheck('/ contains new'), limit: 20_000 };
+    const health = await awaitHealth(service, { ...wanted, onWaiting: (why) => told.push(why) }, NEVER);
+    assert.ok(health.isHealthy);
+    assert.ok(performance.now() - lastOld >= STEADY);
+    assert.equal(connections, asked);
+    assert.deepEqual(told, ['answered “old”, in which “new” does not occur']);
+  });
+
+  it('is not healthy as long as the old version answers between', async () => {
+    let asked = 0;
+    answer = (_request, response) => response.end(asked++ % 3 === 0 ? 'old' : 'new');
+    const service = httpService({ url: url(), dispatcher, requestLimit: 20_000 });
+    const wanted = { check: parseEndpointCheck('/ contains new'), limit: 1_000, onWaiting: () => undefined };
+    assert.ok(!(await awaitHealth(service, wanted, NEVER)).isHealthy);
   });
 });
