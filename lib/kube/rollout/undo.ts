@@ -59,7 +59,7 @@ export async function undo(parts: UndoParts): Promise<Undone> {
     const why = messageOf(error);
     return { result: 'restoredUnhealthy', sentence: `${whatWasDone(restoration)}, but is not healthy: ${why}` };
   }
-  const left = await awaitGone(restoration.removed, view, signal);
+  const left = await awaitGone(restoration.removed, { view, reporter, signal });
   const leaving =
     left.length === 0 ? '' : ` Still being removed: ${left.map(({ ref }) => titleOfRef(ref)).join(', ')}.`;
   return putBack.length > 0

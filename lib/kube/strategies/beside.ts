@@ -2,11 +2,12 @@ import { messageOf } from '../../errors/delivery-error.ts';
 import { keyOf, titleOfRef } from '../application/footprint.ts';
 import type { Footprint } from '../application/footprint.ts';
 import type { KubeClient } from '../client/kube-client.ts';
+import type { Pod } from '../objects.ts';
 import type { LiveView } from '../readiness/live-view.ts';
 import type { RolloutReporter } from '../reporter.ts';
-import { awaitGone } from '../rollout/await-gone.ts';
 import type { Step } from '../rollout/plan.ts';
 import { putBackLimit } from '../rollout/put-back-limit.ts';
+import { awaitEnded } from './await-ended.ts';
 import { wantedOf } from './blue-green.ts';
 import { prove } from './prove.ts';
 import { Stage } from './stage.ts';
@@ -62,7 +63,7 @@ export class Beside {
     if (plan === undefined) return false;
     const tools = { ...this.#tools, signal, begin: (begun: readonly Step[]) => this.#begin(begun) };
     const stage = new Stage(plan, tools, strategy);
-    await refuseTaken(client, stage.temporaries(), signal);
+    await refuseTaken(client, stage.temporaries(), this.#tools.reporter, signal);
     await prove(strategy, stage, steps, tools);
     return true;
   }
@@ -80,7 +81,7 @@ export class Beside {
 
   /** After the stable version has become the new one: sends requests there, and removes what stood beside it. */
   async takeDown(steps: readonly Step[], signal: AbortSignal): Promise<void> {
-    const { client, view, reporter, timeline } = this.#tools;
+    const { client, view, timeline } = this.#tools;
     const { failures, removed } = await takeDown(this.#staged, (service) => wantedOf(service, steps), {
       client,
       view,
@@ -89,8 +90,7 @@ export class Beside {
     });
     const [failure] = failures;
     if (failure !== undefined) throw failure.error;
-    const left = await awaitGone(removed, view, signal);
-    for (const { ref } of left) reporter.warn(`${titleOfRef(ref)} is still being removed.`);
+    await this.#awaitEnded(removed, signal);
     this.#staged = [];
     timeline.mark('promoted');
   }
@@ -110,10 +110,20 @@ export class Beside {
     if (failures.length > 0) {
       return failures.map(({ footprint, error }) => `${titleOfRef(footprint.ref)} (${messageOf(error)})`);
     }
-    if (!isHurried) await awaitGone(removed, view, signal);
+    if (!isHurried) await this.#awaitEnded(removed, signal);
     this.#staged = [];
     timeline.mark('went back');
     return [];
+  }
+
+  async #awaitEnded(removed: readonly Footprint[], signal: AbortSignal): Promise<void> {
+    const { view, reporter } = this.#tools;
+    const { late, ending } = await awaitEnded(removed, view, signal);
+    for (const { ref } of late) reporter.warn(`${titleOfRef(ref)} is still being removed.`);
+    if (ending.length === 0) return;
+    reporter.line(
+      `No request reaches what stood beside the stable version any more; ${ending.length} of its pods are still ending (at most ${longestGrace(ending)} s, then their node clears up).`,
+    );
   }
 
   #find(step: Step): Footprint | undefined {
@@ -126,4 +136,9 @@ export class Beside {
     this.#staged = [...known, ...fresh];
     await this.#tools.keep(this.#staged);
   }
+}
+
+/** How long the last of some pods may take to end, in seconds, as they were told. */
+function longestGrace(pods: readonly Pod[]): number {
+  return Math.max(...pods.map(({ metadata }) => metadata.deletionGracePeriodSeconds ?? 0));
 }

@@ -9,7 +9,8 @@ import { HASH } from './selector.ts';
 import { isService } from './service.ts';
 import type { Service } from './service.ts';
 import { selectorOf, setSelector } from './service-switch.ts';
-import { TEMPORARY, TRACK } from './track.ts';
+import { isTemporary } from './temporary.ts';
+import { TRACK } from './track.ts';
 import { isServing } from './version-pods.ts';
 
 /** Pods stop being reached as soon as they are told to end, which comes a moment after their Deployment is deleted. */
@@ -47,11 +48,6 @@ export async function takeDown(
   }
   if (services.length > 0) await followed(followMs, signal);
   return removed(staged.filter(isTemporary), tools);
-}
-
-/** Whether something was made for the time of the rollout only. */
-function isTemporary({ before, desired }: Footprint): boolean {
-  return before === undefined && desired?.metadata.labels?.[TEMPORARY] !== undefined;
 }
 
 /**

@@ -1,8 +1,10 @@
 import { DeliveryError } from '../../errors/delivery-error.ts';
+import type { Footprint } from '../application/footprint.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import type { Resource } from '../client/resource.ts';
 import { titleOf } from '../objects.ts';
 import type { KubeObject } from '../objects.ts';
+import type { RolloutReporter } from '../reporter.ts';
 import type { Step } from '../rollout/plan.ts';
 import { removeAndWait } from '../rollout/recreate.ts';
 import { DEPLOYMENTS } from './deployment.ts';
@@ -35,18 +37,30 @@ export function temporaryStep(object: KubeObject): Step {
   };
 }
 
+/** Whether something was made for the time of a rollout only. */
+export function isTemporary({ before, desired }: Footprint): boolean {
+  return before === undefined && desired?.metadata.labels?.[TEMPORARY] !== undefined;
+}
+
 /**
  * Makes sure that the names are free; waits until what an earlier run has left there is gone.
  *
  * @throws DeliveryError `NAME_TAKEN`
  */
-export async function refuseTaken(client: KubeClient, steps: readonly Step[], signal: AbortSignal): Promise<void> {
+export async function refuseTaken(
+  client: KubeClient,
+  steps: readonly Step[],
+  reporter: RolloutReporter,
+  signal: AbortSignal,
+): Promise<void> {
   await Promise.all(
     steps.map(async ({ ref, title }) => {
       const live = await client.get(ref, signal);
       if (live === undefined) return;
-      // What an earlier run has left, or is still being removed, must be gone before it can be made anew.
-      if (live.metadata.labels?.[TEMPORARY] !== undefined) return removeAndWait(client, ref, live, signal);
+      if (live.metadata.labels?.[TEMPORARY] !== undefined) {
+        reporter.line(`Waiting until the ${title} of an earlier run is gone, pods and all …`);
+        return removeAndWait(client, ref, live, signal);
+      }
       throw new DeliveryError('NAME_TAKEN', {
         message: `The cluster has a ${title} already, which this rollout would need for its own time.`,
         remedy: `Rename or remove it (kubectl delete ${ref.resource.plural} ${ref.name}).`,
