@@ -138,10 +138,15 @@ export class KubeClient {
   }
 
   /**
-   * Deletes exactly the object with this uid; a workload stays visible until its pods are gone. Nothing to delete is
-   * fine.
+   * Deletes exactly the object with this uid; a workload stays visible until its pods are gone, unless they are left to be
+   * collected in the background. Nothing to delete is fine.
    */
-  async remove(ref: ObjectRef, uid: string | undefined, signal: AbortSignal): Promise<void> {
+  async remove(
+    ref: ObjectRef,
+    uid: string | undefined,
+    signal: AbortSignal,
+    propagationPolicy = OWNERS.includes(groupOf(ref.resource.apiVersion)) ? 'Foreground' : 'Background',
+  ): Promise<void> {
     await this.#beforeWrite(signal);
     await orUndefined(
       this.#transport.json({
@@ -150,7 +155,7 @@ export class KubeClient {
         body: {
           kind: 'DeleteOptions',
           apiVersion: 'v1',
-          propagationPolicy: OWNERS.includes(groupOf(ref.resource.apiVersion)) ? 'Foreground' : 'Background',
+          propagationPolicy,
           ...(uid === undefined ? {} : { preconditions: { uid } }),
         },
         asked: askedOf('delete', ref),

@@ -12,6 +12,7 @@ import { COUNTERS, isSameContent } from './content.ts';
 import { each } from './each.ts';
 import { newborn } from './newborn.ts';
 import { isOurs } from './ours.ts';
+import { isTemporary } from '../strategies/temporary.ts';
 import { removeAndWait } from './recreate.ts';
 import { wantsNone } from './write.ts';
 
@@ -68,7 +69,9 @@ async function restoreOne(
   const { ref, before, desired } = footprint;
   if (before === undefined) {
     const live = await client.get(ref, signal);
-    if (live !== undefined && isOurs(live)) await client.remove(ref, live.metadata.uid, signal);
+    // What stood beside the stable version frees its name at once: the next run may need it while pods are still ending.
+    const frees = isTemporary(footprint) ? 'Background' : undefined;
+    if (live !== undefined && isOurs(live)) await client.remove(ref, live.metadata.uid, signal, frees);
     return undefined;
   }
   for (let attempt = 0; ; attempt++) {

@@ -63,7 +63,7 @@ export class Beside {
     if (plan === undefined) return false;
     const tools = { ...this.#tools, signal, begin: (begun: readonly Step[]) => this.#begin(begun) };
     const stage = new Stage(plan, tools, strategy);
-    await refuseTaken(client, stage.temporaries(), this.#tools.reporter, signal);
+    await refuseTaken(client, stage.temporaries(), signal);
     await prove(strategy, stage, steps, tools);
     return true;
   }

@@ -40,7 +40,7 @@ export async function switchOver(
   const { track } = stage.plan;
   const previews = services.map(({ wanted }) => temporaryStep(previewOf(wanted, track, application)));
   for (const one of services) refuseShared(one, view.object(one.contender.step.ref), view.around());
-  await refuseTaken(client, previews, reporter, signal);
+  await refuseTaken(client, previews, signal);
   await stage.layGround();
   await pin(services, tools);
   await stage.bring(previews);

@@ -4,9 +4,8 @@ import type { KubeClient } from '../client/kube-client.ts';
 import type { Resource } from '../client/resource.ts';
 import { titleOf } from '../objects.ts';
 import type { KubeObject } from '../objects.ts';
-import type { RolloutReporter } from '../reporter.ts';
 import type { Step } from '../rollout/plan.ts';
-import { removeAndWait } from '../rollout/recreate.ts';
+import { untilGone } from '../rollout/until-gone.ts';
 import { DEPLOYMENTS } from './deployment.ts';
 import { SERVICES } from './service.ts';
 import { TEMPORARY } from './track.ts';
@@ -43,23 +42,19 @@ export function isTemporary({ before, desired }: Footprint): boolean {
 }
 
 /**
- * Makes sure that the names are free; waits until what an earlier run has left there is gone.
+ * Makes sure that the names are free; takes away what an earlier run has left there. Its pods may end in the background: the
+ * ones that are to come have another owner.
  *
  * @throws DeliveryError `NAME_TAKEN`
  */
-export async function refuseTaken(
-  client: KubeClient,
-  steps: readonly Step[],
-  reporter: RolloutReporter,
-  signal: AbortSignal,
-): Promise<void> {
+export async function refuseTaken(client: KubeClient, steps: readonly Step[], signal: AbortSignal): Promise<void> {
   await Promise.all(
     steps.map(async ({ ref, title }) => {
       const live = await client.get(ref, signal);
       if (live === undefined) return;
       if (live.metadata.labels?.[TEMPORARY] !== undefined) {
-        reporter.line(`Waiting until the ${title} of an earlier run is gone, pods and all …`);
-        return removeAndWait(client, ref, live, signal);
+        await client.remove(ref, live.metadata.uid, signal, 'Background');
+        return untilGone(client, ref, live, signal);
       }
       throw new DeliveryError('NAME_TAKEN', {
         message: `The cluster has a ${title} already, which this rollout would need for its own time.`,

@@ -2,15 +2,10 @@ import { conditionOf } from '../objects.ts';
 import type { KubeObject, Pod } from '../objects.ts';
 import type { Surroundings } from '../readiness/verdict.ts';
 
-/** The pods of a Deployment, of whichever of its ReplicaSets: it may be between two versions. */
-export function podsOf(deployment: KubeObject, { pods, replicaSets }: Surroundings): readonly Pod[] {
+/** The pods of a Deployment that serve, of whichever of its ReplicaSets: it may be between two versions. */
+export function servingPodsOf(deployment: KubeObject, { pods, replicaSets }: Surroundings): readonly Pod[] {
   const sets = replicaSets.filter((set) => isOwned(set, deployment));
-  return pods.filter((pod) => sets.some((set) => isOwned(pod, set)));
-}
-
-/** Those of them that serve. */
-export function servingPodsOf(deployment: KubeObject, around: Surroundings): readonly Pod[] {
-  return podsOf(deployment, around).filter(isServing);
+  return pods.filter((pod) => sets.some((set) => isOwned(pod, set)) && isServing(pod));
 }
 
 /** Whether a Service sends requests to a pod, once its labels are right. */

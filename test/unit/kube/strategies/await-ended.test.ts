@@ -3,26 +3,28 @@ import sinon from 'sinon';
 import type { Footprint } from '../../../../lib/kube/application/footprint.ts';
 import type { KubeObject, Pod } from '../../../../lib/kube/objects.ts';
 import type { LiveView } from '../../../../lib/kube/readiness/live-view.ts';
-import type { Surroundings } from '../../../../lib/kube/readiness/verdict.ts';
 import { awaitEnded } from '../../../../lib/kube/strategies/await-ended.ts';
 import type { Departure } from '../../../../lib/kube/strategies/await-ended.ts';
-import { TEMPORARY } from '../../../../lib/kube/strategies/track.ts';
-import { around, deployment, pod, replicaSet, targetOf } from '../readiness/cluster-objects.ts';
+import { TEMPORARY, TRACK } from '../../../../lib/kube/strategies/track.ts';
+import { around, pod, targetOf } from '../readiness/cluster-objects.ts';
+import { webDeployment } from './deployments.ts';
 
-function toldToEnd<Kind extends KubeObject>(object: Kind): Kind {
-  const metadata = { ...object.metadata, deletionTimestamp: '2026-11-26T00:00:00Z', deletionGracePeriodSeconds: 30 };
-  return { ...object, metadata };
+const SELECTED = { app: 'web', [TRACK]: 'canary' };
+
+function toldToEnd(one: Pod): Pod {
+  return { ...one, metadata: { ...one.metadata, deletionTimestamp: '2026-11-26T00:00:00Z' } };
 }
 
-/** What a run made beside the stable version; only for its own time, unless `isLasting`. */
-function made(isLasting = false): Footprint {
-  const { metadata, ...rest } = deployment({});
-  const labels: Readonly<Record<string, string>> = isLasting ? {} : { [TEMPORARY]: 'shop' };
-  return {
-    ref: targetOf(deployment({})).ref,
-    before: undefined,
-    desired: { ...rest, metadata: { ...metadata, labels } },
+/** A Deployment that was made beside the stable one: for the time of the rollout only, or as one that stays. */
+function made(isTemporary: boolean): Footprint {
+  const { metadata, spec, ...rest } = webDeployment();
+  const labels: Readonly<Record<string, string>> = isTemporary ? { [TEMPORARY]: 'shop' } : {};
+  const desired = {
+    ...rest,
+    metadata: { ...metadata, labels },
+    spec: { ...spec, selector: { matchLabels: SELECTED } },
   };
+  return { ref: targetOf(desired).ref, before: undefined, desired };
 }
 
 describe('what is taken down beside the stable version', () => {
@@ -32,17 +34,17 @@ describe('what is taken down beside the stable version', () => {
 
   beforeEach(() => {
     clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
-    live = toldToEnd(deployment({}));
-    pods = [toldToEnd(pod('r'))];
+    live = undefined;
+    pods = [toldToEnd(pod('r', {}, SELECTED)), pod('stable', {}, { app: 'web' })];
   });
 
   afterEach(() => clock.restore());
 
   /** What the wait comes to within so many seconds; undefined if it still waits. */
-  async function within(seconds: number, footprint: Footprint): Promise<Departure | undefined> {
+  async function within(seconds: number, footprint = made(true)): Promise<Departure | undefined> {
     const view = {
       object: () => live,
-      around: (): Surroundings => around({ pods, replicaSets: [replicaSet('r', '2')] }),
+      around: () => around({ pods }),
       changed: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)),
     };
     const ends: Departure[] = [];
@@ -53,23 +55,26 @@ describe('what is taken down beside the stable version', () => {
   }
 
   it('is not waited for once all its pods are told to end, however long they take', async () => {
-    assert.deepEqual(await within(0, made()), { late: [], ending: pods });
+    assert.deepEqual(await within(0), { late: [], ending: pods.slice(0, 1) });
   });
 
   it('is waited for while a pod was not told to end, for that may still be reached', async () => {
-    pods = [toldToEnd(pod('r')), pod('r')];
-    assert.equal(await within(59, made()), undefined);
-    assert.equal((await within(61, made()))?.late.length, 1);
+    pods = [pod('r', {}, SELECTED)];
+    assert.equal(await within(59), undefined);
+    const late = await within(61);
+    assert.equal(late?.late.length, 1);
+    assert.deepEqual(late.ending, []);
   });
 
-  it('is waited for while its deletion has not been seen', async () => {
-    live = deployment({});
-    assert.equal(await within(59, made()), undefined);
+  it('is waited for until its own deletion was seen', async () => {
+    live = webDeployment();
+    assert.equal(await within(59), undefined);
   });
 
-  it('is waited for until it is gone where the next run needs its name', async () => {
-    assert.equal(await within(59, made(true)), undefined);
+  it('is waited for until it is gone where it was to stay, for the next run needs its name', async () => {
+    live = { ...webDeployment(), metadata: { name: 'web', deletionTimestamp: '2026-11-26T00:00:00Z' } };
+    assert.equal(await within(59, made(false)), undefined);
     live = undefined;
-    assert.deepEqual(await within(1, made(true)), { late: [], ending: [] });
+    assert.deepEqual(await within(1, made(false)), { late: [], ending: [] });
   });
 });
