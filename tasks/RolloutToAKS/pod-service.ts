@@ -28,7 +28,7 @@ function fromPod(pod: string, answer: Answer): Reply {
     throw new DeliveryError('CLUSTER_FORBIDDEN', {
       message: `The cluster does not let the checks reach pod ${pod}: ${message}`,
       remedy:
-        'Give the account of the connection the verbs get and create on pods/proxy; docs/rollout-to-aks.md has the Role.',
+        'Give the account of the connection the verbs get and create on pods/proxy; docs/rollout-role.yml has them.',
     });
   }
   return { kind: 'refused', why: `cannot be reached (${message})`, milliseconds: answer.milliseconds };

@@ -282,7 +282,9 @@ describe('a rollout that cannot begin', () => {
     const refused = failureOf(await bench.rollOut(SETTINGS, { kubeconfig }), 'CLUSTER_FORBIDDEN', 'refused');
     assert.match(
       refused,
-      new RegExp(`may not create leases\\.coordination\\.k8s\\.io in namespace ${bench.namespace}`),
+      new RegExp(
+        `may not get, create, .* leases\\.coordination\\.k8s\\.io; .* secrets in namespace ${bench.namespace}\\.`,
+      ),
     );
     const documented = await bench.kubeconfigOf('releaser', await bench.documentedRules());
     const run = await bench.rollOut(APP, { kubeconfig: documented });

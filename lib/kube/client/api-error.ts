@@ -45,7 +45,22 @@ export class ApiError extends Error {
 
   /** Whether it was permission that was missing, not an admission check that refused the object. */
   get isForbidden(): boolean {
-    return this.status === 403 && /\bcannot \S+ resource\b|^$/.test(this.reply.message ?? '');
+    return this.status === 403 && (/\bcannot \S+ resource\b|^$/.test(this.reply.message ?? '') || this.lacksCreate);
+  }
+
+  /**
+   * Whether an apply would have made its object, and that was not permitted: of that the server says nothing but what its
+   * authorizer gives as the reason, which is mostly nothing at all.
+   */
+  get lacksCreate(): boolean {
+    return (
+      this.status === 403 && /is forbidden:\s*($|.*access to the resource in Azure)/i.test(this.reply.message ?? '')
+    );
+  }
+
+  /** The same answer, about what was really asked. */
+  about(asked: Asked): ApiError {
+    return new ApiError(this.status, this.reply, asked, { byEntra: this.byEntra });
   }
 
   /** Whether the namespace of the object is what is missing; a Namespace that is not there misses none. */
@@ -97,26 +112,58 @@ function unauthorized(error: ApiError): DeliveryError {
 }
 
 function forbidden(error: ApiError): DeliveryError {
-  const { verb, resource, namespace } = error.asked;
-  const user = /User "([^"]*)"/.exec(error.reply.message ?? '')?.[1];
-  const where = namespace === undefined ? 'in the whole cluster' : `in namespace ${namespace}`;
+  const { asked, byEntra, reply } = error;
+  const user = /User "([^"]*)"/.exec(reply.message ?? '')?.[1];
+  const subject = byEntra ? ', bound to the kind User with the name above' : '';
   return new DeliveryError('CLUSTER_FORBIDDEN', {
-    message: `${user === undefined ? 'The account of the connection' : `"${user}"`} may not ${verb} ${resource} ${where}.`,
-    remedy: remedyOfForbidden(error),
+    message: `${user === undefined ? 'The account of the connection' : `"${user}"`} may not ${asked.verb} ${asked.resource} ${placeOf(asked)}.`,
+    remedy: remedyOf([asked], reply.message ?? '', subject),
     cause: error,
   });
 }
 
+/**
+ * The error of rights that are missing, named all at once. Whoever asked beforehand has changed nothing.
+ *
+ * @param reason what the cluster says of why they are missing
+ * @param remedy what to do, where that is known better than from the rights alone
+ */
+export function explainMissing(missing: readonly Asked[], reason: string, remedy?: string): DeliveryError {
+  const places = [...new Set(missing.map(placeOf))].map((place) => {
+    const there = missing.filter((one) => placeOf(one) === place);
+    const resources = [...new Set(there.map(({ resource }) => resource))].map((resource) => {
+      const verbs = there.filter((one) => one.resource === resource).map(({ verb }) => verb);
+      return `${verbs.join(', ')} ${resource}`;
+    });
+    return `${resources.join('; ')} ${place}`;
+  });
+  return new DeliveryError('CLUSTER_FORBIDDEN', {
+    message: `The account of the connection may not ${places.join('; ')}. This rollout needs that to be carried out, or to be put back should it fail; nothing was changed.`,
+    remedy: remedy ?? remedyOf(missing, reason),
+  });
+}
+
+function placeOf({ namespace }: Asked): string {
+  return namespace === undefined ? 'in the whole cluster' : `in namespace ${namespace}`;
+}
+
 /** Where Azure's roles count inside of the cluster as well, its answer says so. */
-function remedyOfForbidden({ asked: { verb, resource, namespace }, reply, byEntra }: ApiError): string {
-  if (/access to the resource in Azure/i.test(reply.message ?? '')) {
+function remedyOf(missing: readonly Asked[], reason: string, subject = ''): string {
+  const [first] = missing;
+  const namespace = first?.namespace;
+  if (/access to the resource in Azure/i.test(reason)) {
     const scope =
       namespace === undefined ? 'on the cluster' : `on the cluster, or on its namespaces/${namespace} alone`;
     return `Give it the role "Azure Kubernetes Service RBAC Writer" ${scope}; it takes some minutes to be known.`;
   }
   const kind = namespace === undefined ? 'ClusterRole' : 'Role';
-  const subject = byEntra ? ', bound to the kind User with the name above' : '';
-  return `Give it a ${kind} that allows the verb ${verb} on ${resource}${subject}; docs/rollout-role.yml is one with all that is needed.`;
+  const what = missing.length === 1 ? `the verb ${first?.verb ?? ''} on ${first?.resource ?? ''}` : 'all of that';
+  return `Give it a ${kind} that allows ${what}${subject}${exampleFor(first)}.`;
+}
+
+function exampleFor(asked: Asked | undefined): string {
+  if (asked?.namespace !== undefined) return '; docs/rollout-role.yml is one with all that is needed';
+  return asked?.resource === 'namespaces' ? '; docs/rollout-namespace-role.yml is one with all that is needed' : '';
 }
 
 /** A message of the server in one line of bounded length. */

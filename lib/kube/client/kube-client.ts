@@ -1,8 +1,9 @@
+import type { DeliveryError } from '../../errors/delivery-error.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
 import type { KubeObject } from '../objects.ts';
-import { ApiError, explainRefusal } from './api-error.ts';
+import { ApiError, explainMissing, explainRefusal } from './api-error.ts';
 import type { Asked } from './api-error.ts';
-import { collectionPath, groupOf, objectPath } from './resource.ts';
+import { ACCESS_REVIEWS, collectionPath, groupOf, objectPath, RULES_REVIEWS } from './resource.ts';
 import type { ObjectRef, Resource } from './resource.ts';
 import { Transport } from './transport.ts';
 import type { ApiRequest, ReachedThrough, TransportOptions } from './transport.ts';
@@ -48,6 +49,29 @@ export interface PodPort {
   readonly isTls: boolean;
 }
 
+/** Something that may be done, or not: what a Role allows. */
+export interface Right {
+  readonly verb: 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
+  readonly resource: Resource;
+  readonly namespace: string | undefined;
+}
+
+/** A rule by which somebody may do something. `*` stands for all. */
+export interface AccessRule {
+  readonly verbs: readonly string[];
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  /** Only for objects of these names. */
+  readonly resourceNames?: readonly string[];
+}
+
+/** What the cluster says of a right that whoever asks does not have. */
+export interface Denial {
+  readonly right: Right;
+  /** Why, in the words of who decides; mostly empty. */
+  readonly reason: string;
+}
+
 /** One change of a watched object; a bookmark only carries the version reached. */
 export interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
@@ -89,10 +113,13 @@ export class KubeClient {
     return orUndefined(this.#object({ method: 'GET', path: objectPath(ref), asked, signal }));
   }
 
-  /** Server-side apply (kubernetes.io/docs/reference/using-api/server-side-apply). */
+  /**
+   * Server-side apply (kubernetes.io/docs/reference/using-api/server-side-apply). One that makes its object takes the right
+   * to `create` it too, dry run or not.
+   */
   async apply(ref: ObjectRef, object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<KubeObject> {
     if (!options.dryRun) await this.#beforeWrite(signal);
-    return this.#object({
+    const applied = this.#object({
       method: 'PATCH',
       path: objectPath(ref),
       query: {
@@ -106,6 +133,9 @@ export class KubeClient {
       contentType: 'application/apply-patch+yaml',
       asked: askedOf('patch', ref),
       signal,
+    });
+    return applied.catch((error: unknown) => {
+      throw error instanceof ApiError && error.lacksCreate ? error.about(askedOf('create', ref)) : error;
     });
   }
 
@@ -162,6 +192,46 @@ export class KubeClient {
         signal,
       }),
     );
+  }
+
+  /**
+   * What may be done in a namespace, as rules of all its Roles: what they allow is allowed, but where others than Roles decide
+   * as well, there may be more (kubernetes.io/docs/reference/access-authn-authz/authorization, "Checking API access").
+   */
+  async rulesIn(namespace: string, signal: AbortSignal): Promise<readonly AccessRule[]> {
+    const status = await this.#reviewed(RULES_REVIEWS, { namespace }, signal);
+    return (status as { readonly resourceRules?: readonly AccessRule[] }).resourceRules ?? [];
+  }
+
+  /**
+   * Asks whether a right is there, without doing anything. Undefined if it is, and where the cluster does not say: then doing it
+   * will show.
+   */
+  async denialOf(right: Right, signal: AbortSignal): Promise<Denial | undefined> {
+    const { verb, resource, namespace } = right;
+    const group = groupOf(resource.apiVersion);
+    const attributes = { verb, group, resource: resource.plural, ...(namespace === undefined ? {} : { namespace }) };
+    const status = await this.#reviewed(ACCESS_REVIEWS, { resourceAttributes: attributes }, signal);
+    const { allowed = true, reason = '' } = status as { readonly allowed?: boolean; readonly reason?: string };
+    return allowed ? undefined : { right, reason };
+  }
+
+  /** The status of a review of one's own rights; empty where the cluster gives none. */
+  async #reviewed(resource: Resource, spec: object, signal: AbortSignal): Promise<object> {
+    const { apiVersion, kind } = resource;
+    try {
+      const { status } = await this.#object({
+        method: 'POST',
+        path: collectionPath(resource, undefined),
+        body: { apiVersion, kind, spec },
+        asked: askedOf('create', { resource }),
+        signal,
+      });
+      return (status ?? {}) as object;
+    } catch {
+      signal.throwIfAborted();
+      return {};
+    }
   }
 
   /** All objects of a kind in a namespace, page by page. */
@@ -242,6 +312,12 @@ export class KubeClient {
 interface ListPage {
   readonly items: readonly KubeObject[];
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
+}
+
+/** The error of rights that are missing, all of them, before anything was tried that needs them. */
+export function rightsMissing(denials: readonly Denial[], remedy?: string): DeliveryError {
+  const asked = denials.map(({ right }) => askedOf(right.verb, right));
+  return explainMissing(asked, denials.map(({ reason }) => reason).join(' '), remedy);
 }
 
 /** Ends a failed call with what its refusal means in general. */

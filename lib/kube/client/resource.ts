@@ -28,6 +28,18 @@ export const LEASES: Resource = {
   plural: 'leases',
   namespaced: true,
 };
+export const ACCESS_REVIEWS: Resource = {
+  apiVersion: 'authorization.k8s.io/v1',
+  kind: 'SelfSubjectAccessReview',
+  plural: 'selfsubjectaccessreviews',
+  namespaced: false,
+};
+export const RULES_REVIEWS: Resource = {
+  apiVersion: 'authorization.k8s.io/v1',
+  kind: 'SelfSubjectRulesReview',
+  plural: 'selfsubjectrulesreviews',
+  namespaced: false,
+};
 export const REPLICA_SETS: Resource = {
   apiVersion: 'apps/v1',
   kind: 'ReplicaSet',

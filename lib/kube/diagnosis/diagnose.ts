@@ -48,8 +48,13 @@ export async function diagnose(
     );
     return [...findingOf(live, verdict.detail, advice, around), ...findings];
   });
-  return (await Promise.all(all)).flat();
+  return [...(await Promise.all(all)).flat(), ...(view.hidesEvents ? [EVENTS_HIDDEN] : [])];
 }
+
+const EVENTS_HIDDEN: Finding = {
+  title: 'Events cannot be read, so a cause that only they tell is not said here',
+  lines: ['→ Give the account of the connection the verbs list and watch on events; docs/rollout-role.yml has them.'],
+};
 
 /** Waits a moment for the events of pods that are in trouble. */
 async function awaitEvents(view: LiveView, troubled: readonly Standing[]): Promise<void> {

@@ -26,6 +26,7 @@ export class LiveView {
   #wake: () => void = () => undefined;
   #end: unknown;
   #silentSince: number | undefined;
+  #hidesEvents = false;
 
   /** @param lost told when contact to the cluster has been lost for a while */
   constructor(client: KubeClient, lost: (error: unknown) => void) {
@@ -47,8 +48,7 @@ export class LiveView {
       ...namespaces.flatMap((namespace) => [
         this.#follow({ resource: PODS, namespace }),
         this.#follow({ resource: REPLICA_SETS, namespace }),
-        // Events only sharpen what is told of a failure; a role that does not show them must not stop a rollout.
-        this.#follow({ resource: EVENTS, namespace }).catch(ignoreForbidden),
+        this.#followEvents(namespace),
       ]),
     ]);
     this.#settle((event) => namespaces.includes(event.metadata.namespace ?? ''));
@@ -92,11 +92,26 @@ export class LiveView {
     if (this.#end !== undefined) throw explained(this.#end);
   }
 
+  /** Whether the account may not see events, so that causes which only they tell stay unknown. */
+  get hidesEvents(): boolean {
+    return this.#hidesEvents;
+  }
+
   close(): void {
     this.#stop.abort();
   }
 
-  async #follow(followed: Followed): Promise<void> {
+  /** Events only sharpen what is told of a failure; a role that does not show them must not stop a rollout. */
+  async #followEvents(namespace: string): Promise<void> {
+    const unlessForbidden = (error: unknown): void => {
+      if (!(error instanceof ApiError && error.status === 403)) throw error;
+      this.#hidesEvents = true;
+    };
+    await this.#follow({ resource: EVENTS, namespace }, unlessForbidden).catch(unlessForbidden);
+  }
+
+  /** @param final told what ended the following; what it throws ends the view */
+  async #follow(followed: Followed, final = rethrown): Promise<void> {
     const picture = pictureOf(followed.resource, followed.namespace);
     const put = (object: KubeObject): void => {
       this.#of(picture).set(keyOf(object), object);
@@ -126,7 +141,7 @@ export class LiveView {
       },
       this.#stop.signal,
     );
-    ended.catch((error: unknown) => {
+    ended.catch(final).catch((error: unknown) => {
       this.#end = error;
       this.#wake();
     });
@@ -189,6 +204,6 @@ function timeOf({ lastTimestamp, eventTime, metadata }: KubeEvent): string {
   return lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? '';
 }
 
-function ignoreForbidden(error: unknown): void {
-  if (!(error instanceof ApiError && error.status === 403)) throw error;
+function rethrown(error: unknown): void {
+  throw error;
 }

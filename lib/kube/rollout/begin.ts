@@ -8,6 +8,7 @@ import type { Revision } from '../application/record.ts';
 import { originOf, revisionToRestore } from '../application/revision-to-restore.ts';
 import { ApiError, namespaceNotFound } from '../client/api-error.ts';
 import { discoverKinds } from '../client/discovery.ts';
+import { rightsMissing } from '../client/kube-client.ts';
 import { NAMESPACES } from '../client/resource.ts';
 import { rethrow } from '../client/rethrow.ts';
 import { withImageFacts } from '../manifests/lineage.ts';
@@ -16,9 +17,10 @@ import { Beside } from '../strategies/beside.ts';
 import { labelOf, notRestored, pendingOf } from '../strategies/outcome.ts';
 import { trialTime } from '../strategies/strategy.ts';
 import { beginning } from './journal.ts';
-import { missingNamespaces } from './missing-namespaces.ts';
+import { BY_INPUT, missingNamespaces } from './missing-namespaces.ts';
 import { plan } from './prepare.ts';
 import { leftoversIn, untilSettled } from './recover.ts';
+import { missingRights, rightsToHold, rightsToMakeNamespaces } from './rights.ts';
 import type { Rollout } from './rollout.ts';
 import { undo } from './undo.ts';
 
@@ -51,6 +53,7 @@ function startedEarly<Answer>(answer: Promise<Answer>): Promise<Answer> {
 }
 
 async function takeHold(rollout: Rollout, application: Application): Promise<void> {
+  await refuseMissingHold(rollout, application);
   const made: Footprint[] = [];
   const makeHome = async (): Promise<void> => void made.push(...(await createHome(rollout, application)));
   const trialMs = trialTime(rollout.request.strategy);
@@ -68,6 +71,25 @@ async function takeHold(rollout: Rollout, application: Application): Promise<voi
   rollout.leftovers = new Map([...own, ...made.map((home) => [keyOf(home.ref), home] as const)]);
   for (const [key, footprint] of rollout.leftovers) rollout.begun.set(key, footprint);
   await untilSettled(rollout.session.client, left, rollout.session.limit);
+}
+
+/**
+ * Makes sure that the application may be held, and its namespace be made if that has to be.
+ *
+ * @throws DeliveryError `CLUSTER_FORBIDDEN`
+ */
+async function refuseMissingHold({ request, manifests, session }: Rollout, application: Application): Promise<void> {
+  const { client, limit } = session;
+  const makes = manifests.some(({ source }) => source === BY_INPUT);
+  const wanted = [...rightsToHold(application), ...(request.createNamespace ? rightsToMakeNamespaces() : [])];
+  const missing = await missingRights(client, wanted, limit);
+  // Where the namespace is there already, nobody has to make it.
+  const isLacking = makes ? missing.length > 0 : missing.some(({ right }) => right.namespace !== undefined);
+  if (isLacking) throw rightsMissing(missing, request.createNamespace ? wayToNamespace(application) : undefined);
+}
+
+function wayToNamespace({ namespace }: Application): string {
+  return `To make namespaces and roll out into them, bind docs/rollout-namespace-role.yml to it by a ClusterRoleBinding. Or let somebody else make the namespace ${namespace}, with docs/rollout-role.yml bound in it.`;
 }
 
 /** Puts back what an earlier run has written into the stable version, and waits until that is healthy. */

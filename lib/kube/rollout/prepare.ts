@@ -8,14 +8,15 @@ import { BY_INPUT } from './missing-namespaces.ts';
 import { planRollout } from './plan.ts';
 import { previewOf, tellPreview } from './preview.ts';
 import { abandonedBy } from './prune.ts';
+import { refuseMissingRights, rightsToWrite } from './rights.ts';
 import type { Rollout } from './rollout.ts';
 
 /** Everything that can fail without having changed anything. */
 export async function prepare(rollout: Rollout): Promise<void> {
   const { client, limit, record, reporter } = rollout.session;
   await findSteps(rollout);
-  // Followed from before the first write on, so that no event is missed; and a right to watch that is missing
-  // shows before anything is changed. What the server says of the objects tells more than what it shows of them.
+  // Followed from before the first write on, so that no event is missed. What the server says of the objects tells more than
+  // what it shows of them.
   const [judged, followed] = await Promise.allSettled([rollout.judge('first'), follow(rollout)]);
   if (judged.status === 'rejected') throw judged.reason;
   if (followed.status === 'rejected') throw followed.reason;
@@ -29,7 +30,15 @@ export async function prepare(rollout: Rollout): Promise<void> {
   const changes = previewOf(steps, rollout.abandoned);
   rollout.course = { ...rollout.course, changes };
   tellPreview(changes, steps.length, reporter);
+  await refuseMissingWrites(rollout);
   rollout.course.timeline.mark('begins');
+}
+
+/** A right that is missing shows before anything is changed. Nothing is, in a dry run. */
+async function refuseMissingWrites({ request, session, course, abandoned }: Rollout): Promise<void> {
+  if (request.dryRun) return;
+  const wanted = rightsToWrite([...course.steps, ...abandoned], request.onFailure === 'restore');
+  await refuseMissingRights(session.client, wanted, session.limit);
 }
 
 /** Finds out what there is to write, and whether the server would accept it. */

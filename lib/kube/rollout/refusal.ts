@@ -33,9 +33,16 @@ export function explainApply(error: unknown, { title, source, ref, desired }: St
   }
   return new DeliveryError('APPLY_REFUSED', {
     message: `The cluster does not accept ${what}: ${reasonOf(error, desired.kind)}`,
-    remedy: 'Correct the manifest at the field that is named; a policy or webhook that is named must allow it.',
+    remedy: remedyOf(error),
     cause: error,
   });
+}
+
+/** Whoever gives rights away must have them (kubernetes.io/docs/reference/access-authn-authz/rbac, "Privilege escalation prevention"). */
+function remedyOf({ reply: { message = '' } }: ApiError): string {
+  return message.includes('attempting to grant RBAC permissions not currently held')
+    ? 'Nobody can give away rights that they do not have. Give the account of the connection these rights, or the verb escalate on roles (for a binding: bind on the role that it names), or let somebody else apply this object.'
+    : 'Correct the manifest at the field that is named; a policy or webhook that is named must allow it.';
 }
 
 function wayOut({ resource: { kind } }: ObjectRef): string {

@@ -7,6 +7,7 @@ import type { LiveView } from '../readiness/live-view.ts';
 import type { RolloutReporter } from '../reporter.ts';
 import type { Step } from '../rollout/plan.ts';
 import { putBackLimit } from '../rollout/put-back-limit.ts';
+import { refuseMissingRights, rightsToStage } from '../rollout/rights.ts';
 import { awaitEnded } from './await-ended.ts';
 import { wantedOf } from './blue-green.ts';
 import { prove } from './prove.ts';
@@ -61,7 +62,7 @@ export class Beside {
     const track = strategy.kind === 'canary' ? 'canary' : 'green';
     const plan = await planStage(client, steps, { track, application }, signal);
     if (plan === undefined) return false;
-    const tools = { ...this.#tools, signal, begin: (begun: readonly Step[]) => this.#begin(begun) };
+    const tools = { ...this.#tools, signal, begin: (begun: readonly Step[]) => this.#begin(begun, signal) };
     const stage = new Stage(plan, tools, strategy);
     await refuseTaken(client, stage.temporaries(), signal);
     await prove(strategy, stage, steps, tools);
@@ -130,7 +131,8 @@ export class Beside {
     return this.#staged.find(({ ref }) => keyOf(ref) === keyOf(step.ref));
   }
 
-  async #begin(steps: readonly Step[]): Promise<void> {
+  async #begin(steps: readonly Step[], signal: AbortSignal): Promise<void> {
+    await refuseMissingRights(this.#tools.client, rightsToStage(steps), signal);
     const fresh = steps.map(({ ref, before, desired }) => ({ ref, before, desired, isStaged: true }));
     const known = this.#staged.filter(({ ref }) => !fresh.some((one) => keyOf(one.ref) === keyOf(ref)));
     this.#staged = [...known, ...fresh];

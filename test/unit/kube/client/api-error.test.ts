@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ApiError, explainRefusal } from '../../../../lib/kube/client/api-error.ts';
+import { ApiError, explainMissing, explainRefusal } from '../../../../lib/kube/client/api-error.ts';
 
 const ASKED = { verb: 'patch', resource: 'deployments.apps', namespace: 'shop', name: 'web' };
 const FORBIDDEN =
@@ -13,6 +13,41 @@ describe('what the cluster refuses', () => {
     assert.equal(
       remedy,
       'Give it a Role that allows the verb patch on deployments.apps; docs/rollout-role.yml is one with all that is needed.',
+    );
+  });
+
+  it('for want of the right to create, of which an apply is told no more than that it is forbidden, is known by just that', () => {
+    const isForbidden = (message: string): boolean => new ApiError(403, { message }, ASKED).isForbidden;
+    assert.ok(isForbidden('deployments.apps "web" is forbidden: '));
+    assert.ok(isForbidden('deployments.apps "web" is forbidden: User does not have access to the resource in Azure.'));
+    assert.ok(!isForbidden('deployments.apps "web" is forbidden: exceeded quota: small'));
+  });
+
+  it('for want of several rights names them all at once', () => {
+    const leases = { resource: 'leases.coordination.k8s.io', namespace: 'shop' };
+    const missing = [
+      { verb: 'get', ...leases },
+      { verb: 'delete', ...leases },
+      { verb: 'patch', resource: 'secrets', namespace: 'shop' },
+      { verb: 'create', resource: 'namespaces' },
+    ];
+    const { code, message, remedy } = explainMissing(missing, '');
+    assert.equal(code, 'CLUSTER_FORBIDDEN');
+    assert.ok(
+      message.startsWith(
+        'The account of the connection may not get, delete leases.coordination.k8s.io; patch secrets in namespace shop; create namespaces in the whole cluster.',
+      ),
+      message,
+    );
+    assert.match(message, /nothing was changed\.$/);
+    assert.match(remedy, /^Give it a Role that allows all of that; docs\/rollout-role\.yml/);
+    assert.equal(
+      explainMissing(missing.slice(3), '').remedy,
+      'Give it a ClusterRole that allows the verb create on namespaces; docs/rollout-namespace-role.yml is one with all that is needed.',
+    );
+    assert.equal(
+      explainMissing([{ verb: 'patch', resource: 'clusterroles.rbac.authorization.k8s.io' }], '').remedy,
+      'Give it a ClusterRole that allows the verb patch on clusterroles.rbac.authorization.k8s.io.',
     );
   });
 

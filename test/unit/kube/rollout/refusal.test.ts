@@ -43,6 +43,14 @@ describe('a refusal', () => {
     assert.match(remedy, /kubectl delete deployments web/);
   });
 
+  it('to give rights away that one does not have says what that takes', () => {
+    const held = 'user "bot" is attempting to grant RBAC permissions not currently held: {…}';
+    const { code, message, remedy } = explain(403, { message: `roles "web" is forbidden: ${held}` }, 'Role');
+    assert.equal(code, 'APPLY_REFUSED');
+    assert.match(message, /Role\/web .*not currently held/);
+    assert.match(remedy, /the verb escalate on roles \(for a binding: bind/);
+  });
+
   it('by permission names verb, resource and namespace', () => {
     const reply = { message: 'deployments.apps "web" is forbidden: User "bot" cannot patch resource "deployments"' };
     const { code, message } = explain(403, reply);
