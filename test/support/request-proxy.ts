@@ -1,6 +1,14 @@
 // An HTTP proxy that sees requests one by one, for tests that must act at a certain request: refuse it, or end whoever sent it.
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { request as secureRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
@@ -16,7 +24,9 @@ export interface RequestHooks {
   /** Before it goes on to the server. A status is the answer, and the server never sees the request. */
   readonly before?: (request: SeenRequest) => number | undefined | Promise<number | undefined>;
   /** When the server has answered, before the client hears of it. */
-  readonly after?: (request: SeenRequest) => void;
+  readonly after?: (request: SeenRequest, status: number) => void;
+  /** Headers that the server gets in place of those that the client has sent. */
+  readonly headers?: (sent: IncomingHttpHeaders) => OutgoingHttpHeaders;
 }
 
 export class RequestProxy {
@@ -76,11 +86,12 @@ export class RequestProxy {
       return;
     }
     const { hostname, port, protocol } = this.#target;
+    const headers = { ...incoming.headers, ...this.hooks.headers?.(incoming.headers) };
     const send = protocol === 'https:' ? secureRequest : request;
     const outgoing = send(
-      { hostname, port, method: seen.method, path: seen.url, headers: incoming.headers, ca: this.#ca },
+      { hostname, port, method: seen.method, path: seen.url, headers, ca: this.#ca },
       (response) => {
-        this.hooks.after?.(seen);
+        this.hooks.after?.(seen, response.statusCode ?? 502);
         answer.writeHead(response.statusCode ?? 502, response.headers);
         response.pipe(answer);
       },

@@ -15,6 +15,7 @@ import { ensureServices } from '../../tools/services/services.ts';
 import { ensureBusyboxImage } from './busybox-image.ts';
 import { runTaskProcess } from './packed-task.ts';
 import type { Connection, NodeVersion, TaskProcessOptions, TaskProcessResult } from './packed-task.ts';
+import type { Rule } from './used-rights.ts';
 
 const kind = (apiVersion: string, name: string, plural: string, namespaced = true): Resource => ({
   apiVersion,
@@ -43,6 +44,9 @@ export const KINDS = {
   lease: LEASES,
   role: kind('rbac.authorization.k8s.io/v1', 'Role', 'roles'),
   roleBinding: kind('rbac.authorization.k8s.io/v1', 'RoleBinding', 'rolebindings'),
+  clusterRole: kind('rbac.authorization.k8s.io/v1', 'ClusterRole', 'clusterroles', false),
+  clusterRoleBinding: kind('rbac.authorization.k8s.io/v1', 'ClusterRoleBinding', 'clusterrolebindings', false),
+  storageClass: kind('storage.k8s.io/v1', 'StorageClass', 'storageclasses', false),
   webhook: kind(
     'admissionregistration.k8s.io/v1',
     'ValidatingWebhookConfiguration',
@@ -255,9 +259,8 @@ export class RolloutBench {
   }
 
   /** The rules of the Role that comes with the docs. */
-  async documentedRules(): Promise<readonly object[]> {
-    const role = await readFile(join(import.meta.dirname, '..', '..', 'docs', 'rollout-role.yml'), 'utf8');
-    return (parse(role) as { readonly rules: readonly object[] }).rules;
+  async documentedRules(): Promise<readonly Rule[]> {
+    return rulesIn('rollout-role.yml');
   }
 
   /** Lets somebody do what `rules` allow in the namespace. */
@@ -298,6 +301,12 @@ export class RolloutBench {
   #home(resource: Resource): string | undefined {
     return resource.namespaced ? this.namespace : undefined;
   }
+}
+
+/** The rules of a Role or ClusterRole that comes with the docs. */
+export async function rulesIn(file: string): Promise<readonly Rule[]> {
+  const role = await readFile(join(import.meta.dirname, '..', '..', 'docs', file), 'utf8');
+  return (parse(role) as { readonly rules: readonly Rule[] }).rules;
 }
 
 /** A Kubernetes connection that holds a whole kubeconfig. */

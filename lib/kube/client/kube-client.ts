@@ -86,6 +86,7 @@ export class KubeClient {
   readonly #transport: Transport;
   readonly #fieldManager: string;
   readonly #beforeWrite: (signal: AbortSignal) => Promise<void>;
+  readonly #rules = new Map<string, readonly AccessRule[]>();
 
   constructor(access: ClusterAccess, { fieldManager = FIELD_MANAGER, beforeWrite, ...options }: ClientOptions = {}) {
     this.#transport = new Transport(access, options);
@@ -196,11 +197,16 @@ export class KubeClient {
 
   /**
    * What may be done in a namespace, as rules of all its Roles: what they allow is allowed, but where others than Roles decide
-   * as well, there may be more (kubernetes.io/docs/reference/access-authn-authz/authorization, "Checking API access").
+   * as well, there may be more (kubernetes.io/docs/reference/access-authn-authz/authorization, "Checking API access"). Asked
+   * for once.
    */
   async rulesIn(namespace: string, signal: AbortSignal): Promise<readonly AccessRule[]> {
+    const known = this.#rules.get(namespace);
+    if (known !== undefined) return known;
     const status = await this.#reviewed(RULES_REVIEWS, { namespace }, signal);
-    return (status as { readonly resourceRules?: readonly AccessRule[] }).resourceRules ?? [];
+    const { resourceRules = [] } = status as { readonly resourceRules?: readonly AccessRule[] };
+    this.#rules.set(namespace, resourceRules);
+    return resourceRules;
   }
 
   /**
