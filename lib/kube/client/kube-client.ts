@@ -233,7 +233,7 @@ export class KubeClient {
         asked: askedOf('create', { resource }),
         signal,
       });
-      return (status ?? {}) as object;
+      return status ?? {};
     } catch {
       signal.throwIfAborted();
       return {};
