@@ -214,6 +214,31 @@ describe('the rights of a rollout', () => {
     assert.deepEqual(await bench.state(), before);
   });
 
+  it('may be given for single objects, by their names', async () => {
+    const own = (group: string, resource: string, name: string): readonly Rule[] => {
+      const rule = { apiGroups: [group], resources: [resource] };
+      const verbs = ['get', 'list', 'watch', 'update', 'patch', 'delete'];
+      return [
+        { ...rule, verbs: ['create'] },
+        { ...rule, verbs, resourceNames: [name] },
+      ];
+    };
+    const rules = [
+      ...own('', 'secrets', 'model-delivery.named'),
+      ...own('coordination.k8s.io', 'leases', 'model-delivery.named'),
+      ...own('', 'configmaps', 'settings'),
+      ...documented.filter(({ resources }) => /^(pods|replicasets)$/.test(resources.join())),
+    ];
+    const user = await userWith('named', rules);
+    for (const text of [SETTINGS, SETTINGS.replace('hello', 'changed')]) {
+      const run = await attempt(text, user, 'named');
+      assert.equal(run.result, 'deployed', String(run.failure));
+    }
+    const refused = await attempt(SETTINGS.replace('{name: settings}', '{name: others}'), user, 'named');
+    assert.equal(refused.result, 'refused');
+    assert.match(String(refused.failure), /may not get configmaps in namespace/);
+  });
+
   it('that a manifest gives away must be held, or the one to give them', async () => {
     const roles = { apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles'] };
     const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];

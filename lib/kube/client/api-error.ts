@@ -132,8 +132,8 @@ export function explainMissing(missing: readonly Asked[], reason: string, remedy
   const places = [...new Set(missing.map(placeOf))].map((place) => {
     const there = missing.filter((one) => placeOf(one) === place);
     const resources = [...new Set(there.map(({ resource }) => resource))].map((resource) => {
-      const verbs = there.filter((one) => one.resource === resource).map(({ verb }) => verb);
-      return `${verbs.join(', ')} ${resource}`;
+      const verbs = new Set(there.filter((one) => one.resource === resource).map(({ verb }) => verb));
+      return `${[...verbs].join(', ')} ${resource}`;
     });
     return `${resources.join('; ')} ${place}`;
   });

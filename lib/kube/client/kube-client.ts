@@ -54,6 +54,8 @@ export interface Right {
   readonly verb: 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete';
   readonly resource: Resource;
   readonly namespace: string | undefined;
+  /** Only for the object of this name. */
+  readonly name?: string | undefined;
 }
 
 /** A rule by which somebody may do something. `*` stands for all. */
@@ -214,9 +216,8 @@ export class KubeClient {
    * will show.
    */
   async denialOf(right: Right, signal: AbortSignal): Promise<Denial | undefined> {
-    const { verb, resource, namespace } = right;
-    const group = groupOf(resource.apiVersion);
-    const attributes = { verb, group, resource: resource.plural, ...(namespace === undefined ? {} : { namespace }) };
+    const { verb, resource, namespace, name } = right;
+    const attributes = { verb, group: groupOf(resource.apiVersion), resource: resource.plural, namespace, name };
     const status = await this.#reviewed(ACCESS_REVIEWS, { resourceAttributes: attributes }, signal);
     const { allowed = true, reason = '' } = status as { readonly allowed?: boolean; readonly reason?: string };
     return allowed ? undefined : { right, reason };
@@ -322,7 +323,7 @@ interface ListPage {
 
 /** The error of rights that are missing, all of them, before anything was tried that needs them. */
 export function rightsMissing(denials: readonly Denial[], remedy?: string): DeliveryError {
-  const asked = denials.map(({ right }) => askedOf(right.verb, right));
+  const asked = denials.map(({ right: { verb, resource, namespace } }) => askedOf(verb, { resource, namespace }));
   return explainMissing(asked, denials.map(({ reason }) => reason).join(' '), remedy);
 }
 

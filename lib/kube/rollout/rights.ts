@@ -1,9 +1,9 @@
+import { keptName } from '../application/application.ts';
 import type { Application } from '../application/application.ts';
 import type { Footprint } from '../application/footprint.ts';
 import type { AccessRule, Denial, KubeClient, Right } from '../client/kube-client.ts';
 import { rightsMissing } from '../client/kube-client.ts';
 import { groupOf, LEASES, NAMESPACES, PODS, REPLICA_SETS, SECRETS } from '../client/resource.ts';
-import type { Resource } from '../client/resource.ts';
 import type { KubeObject } from '../objects.ts';
 import { isSameContent } from './content.ts';
 import { each } from './each.ts';
@@ -19,16 +19,18 @@ export interface Intent extends Footprint {
 }
 
 /** The rights to hold an application and to keep what is known of it. */
-export function rightsToHold({ namespace }: Pick<Application, 'namespace'>): readonly Right[] {
+export function rightsToHold(application: Application): readonly Right[] {
+  const { namespace } = application;
+  const name = keptName(application);
   return [
-    ...rights(LEASES, namespace, ['get', 'create', 'update', 'delete']),
-    ...rights(SECRETS, namespace, ['get', 'create', 'patch', 'delete']),
+    ...rights({ resource: LEASES, namespace, name }, ['get', 'create', 'update', 'delete']),
+    ...rights({ resource: SECRETS, namespace, name }, ['get', 'create', 'patch', 'delete']),
   ];
 }
 
 /** The rights to make a namespace, to see it come up, and to remove it should the rollout fail. */
 export function rightsToMakeNamespaces(): readonly Right[] {
-  return rights(NAMESPACES, undefined, ['get', 'list', 'watch', 'create', 'patch', 'delete']);
+  return rights({ resource: NAMESPACES, namespace: undefined }, ['get', 'list', 'watch', 'create', 'patch', 'delete']);
 }
 
 /**
@@ -38,11 +40,11 @@ export function rightsToMakeNamespaces(): readonly Right[] {
  */
 export function rightsToWrite(intents: readonly Intent[], restores: boolean): readonly Right[] {
   return intents.flatMap((intent) => {
-    const { resource, namespace } = intent.ref;
-    const around = namespace === undefined ? [] : [PODS, REPLICA_SETS];
-    const seen = [resource, ...around].flatMap((one) => rights(one, namespace, ['watch']));
-    const back = restores ? rightsToPutBack(intent) : [];
-    return [...seen, ...rights(resource, namespace, verbsToWrite(intent)), ...back];
+    const { ref } = intent;
+    const { namespace } = ref;
+    const around = namespace === undefined ? [] : [PODS, REPLICA_SETS].map((resource) => ({ resource, namespace }));
+    const seen = [ref, ...around].flatMap((one) => rights(one, ['watch']));
+    return [...seen, ...rights(ref, verbsToWrite(intent)), ...(restores ? rightsToPutBack(intent) : [])];
   });
 }
 
@@ -51,7 +53,7 @@ export function rightsToStage(intents: readonly Intent[]): readonly Right[] {
   return intents.flatMap((intent) => {
     const { ref, before } = intent;
     const verbs: Verbs = before === undefined ? ['create', 'patch'] : ['patch'];
-    return [...rights(ref.resource, ref.namespace, ['watch', ...verbs]), ...rightsToPutBack(intent)];
+    return [...rights(ref, ['watch', ...verbs]), ...rightsToPutBack(intent)];
   });
 }
 
@@ -71,20 +73,39 @@ export async function missingRights(
   });
   // The rules of a namespace tell nothing of what is outside of all.
   const isTold = (right: Right): boolean => isAllowed(right, rules.get(right.namespace ?? '') ?? []);
-  const untold = new Map(wanted.filter((right) => !isTold(right)).map((right) => [keyOf(right), right]));
-  const denials = new Map<string, Denial>();
-  await each([...untold], AT_ONCE, async ([key, right]) => {
-    const denial = await client.denialOf(right, signal);
-    if (denial !== undefined) denials.set(key, denial);
+  const kinds = new Map<string, readonly Right[]>();
+  for (const right of wanted.filter((one) => !isTold(one)))
+    kinds.set(keyOf(right), [...(kinds.get(keyOf(right)) ?? []), right]);
+  const denials = new Map<string, readonly Denial[]>();
+  await each([...kinds], AT_ONCE, async ([key, some]) => {
+    denials.set(key, await denialsOf(client, some, signal));
   });
-  return [...untold.keys()].flatMap((key) => denials.get(key) ?? []);
+  return [...kinds.keys()].flatMap((key) => denials.get(key) ?? []);
 }
 
-function isAllowed({ verb, resource }: Right, rules: readonly AccessRule[]): boolean {
+/** Asks for one verb on all objects of a kind, and only where that is denied for it on each. */
+async function denialsOf(
+  client: KubeClient,
+  [first, ...others]: readonly Right[],
+  signal: AbortSignal,
+): Promise<readonly Denial[]> {
+  if (first === undefined) return [];
+  const general = await client.denialOf({ ...first, name: undefined }, signal);
+  if (general === undefined) return [];
+  const denials: Denial[] = [];
+  const names = new Set([first, ...others].map(({ name }) => name));
+  await each([...names], AT_ONCE, async (name) => {
+    const denial = name === undefined ? general : await client.denialOf({ ...first, name }, signal);
+    if (denial !== undefined) denials.push(denial);
+  });
+  return denials;
+}
+
+function isAllowed({ verb, resource, name }: Right, rules: readonly AccessRule[]): boolean {
   const has = (listed: readonly string[], one: string): boolean => listed.includes(one) || listed.includes('*');
   return rules.some(
     ({ verbs, apiGroups = [], resources = [], resourceNames = [] }) =>
-      resourceNames.length === 0 &&
+      (resourceNames.length === 0 || (name !== undefined && resourceNames.includes(name))) &&
       has(verbs, verb) &&
       has(apiGroups, groupOf(resource.apiVersion)) &&
       has(resources, resource.plural),
@@ -106,9 +127,11 @@ export async function refuseMissingRights(
 }
 
 type Verbs = readonly Right['verb'][];
+type Place = Omit<Right, 'verb'>;
 
-function rights(resource: Resource, namespace: string | undefined, verbs: Verbs): readonly Right[] {
-  return verbs.map((verb) => ({ verb, resource, namespace }));
+/** Rights on one object, or on all of a kind where none is named. What is to be created has no name before that. */
+function rights({ resource, namespace, name }: Place, verbs: Verbs): readonly Right[] {
+  return verbs.map((verb) => ({ verb, resource, namespace, name: verb === 'create' ? undefined : name }));
 }
 
 function verbsToWrite({ desired, recreates }: Intent): Verbs {
@@ -119,8 +142,9 @@ function verbsToWrite({ desired, recreates }: Intent): Verbs {
 function rightsToPutBack(intent: Intent): readonly Right[] {
   const { resource, namespace } = intent.ref;
   // A StatefulSet that is stuck is freed by removing its broken pods.
-  const stuck = resource.kind === 'StatefulSet' && isChanged(intent) ? rights(PODS, namespace, ['delete']) : [];
-  return [...rights(resource, namespace, verbsToPutBack(intent)), ...stuck];
+  const mayBeStuck = resource.kind === 'StatefulSet' && isChanged(intent);
+  const stuck = mayBeStuck ? rights({ resource: PODS, namespace }, ['delete']) : [];
+  return [...rights(intent.ref, verbsToPutBack(intent)), ...stuck];
 }
 
 function verbsToPutBack(intent: Intent): Verbs {

@@ -64,7 +64,7 @@ describe('the rights to ask for before anything is written', () => {
   function clusterWith(...rules: readonly AccessRule[]): { readonly client: KubeClient; readonly asked: string[] } {
     const asked: string[] = [];
     const denialOf = (right: Right): Promise<Denial | undefined> => {
-      asked.push(`${right.verb} ${right.resource.plural}`);
+      asked.push([right.verb, right.resource.plural, right.name].join(' ').trim());
       return Promise.resolve(right.verb === 'watch' ? { right, reason: '' } : undefined);
     };
     return { client: { rulesIn: () => Promise.resolve(rules), denialOf } as unknown as KubeClient, asked };
@@ -79,7 +79,19 @@ describe('the rights to ask for before anything is written', () => {
     await assert.rejects(refuseMissingRights(client, wanted, SIGNAL), /watch widgets; watch pods; watch replicasets/);
   });
 
-  it('are not asked for where a rule of the namespace allows them, but for single objects', async () => {
+  it('are asked for on single objects where they are denied for all of a kind', async () => {
+    const own = new Set(['delete web', 'get web', 'watch web']);
+    const denialOf = (right: Right): Promise<Denial | undefined> => {
+      const isGiven = right.resource.plural !== 'widgets' || own.has(`${right.verb} ${right.name ?? ''}`);
+      return Promise.resolve(isGiven ? undefined : { right, reason: '' });
+    };
+    const client = { rulesIn: () => Promise.resolve([]), denialOf } as unknown as KubeClient;
+    assert.deepEqual(await missingRights(client, rightsToWrite([intent({})], true), SIGNAL), []);
+    const [denied] = await missingRights(client, rightsToWrite([intent(BEFORE)], true), SIGNAL);
+    assert.equal(denied?.right.verb, 'update');
+  });
+
+  it('are not asked for where a rule of the namespace allows them, for all objects or for this one', async () => {
     const all = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] };
     const own = { verbs: ['get', 'delete', 'watch'], apiGroups: [''], resources: ['pods', 'widgets'] };
     const wanted = rightsToWrite([intent({})], true);
@@ -90,6 +102,8 @@ describe('the rights to ask for before anything is written', () => {
     };
     assert.deepEqual(await askedWith(all), []);
     assert.deepEqual(await askedWith(own), ['watch replicasets']);
-    assert.equal((await askedWith({ ...all, resourceNames: ['web'] })).length, 5);
+    const named = { ...all, resourceNames: ['web'] };
+    assert.deepEqual(await askedWith(named), ['watch pods', 'watch replicasets']);
+    assert.equal((await askedWith({ ...all, resourceNames: ['other'] })).includes('delete widgets'), true);
   });
 });
