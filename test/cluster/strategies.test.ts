@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { KINDS, RolloutBench } from '../support/rollout-bench.ts';
 import type { RolloutParts } from '../support/rollout-bench.ts';
 import type { TaskProcessResult } from '../support/packed-task.ts';
-import { Traffic } from '../support/traffic.ts';
-import type { Seen } from '../support/traffic.ts';
+import { underTraffic, untilOnly, untilSeen } from '../support/traffic.ts';
+import type { Seen, Traffic } from '../support/traffic.ts';
 
 /** A web server that ends as a server should: it answers until the cluster has stopped sending requests. */
 function web(greeting = 'hello', command = '/bin/busybox httpd -f -p 8080 -h /www'): string {
@@ -78,43 +73,12 @@ describe('a strategy under traffic', () => {
 
   /** What a client sees that asks all the time while something is done; it must never fail. */
   async function seenDuring(act: (traffic: Traffic) => Promise<void>): Promise<Seen> {
-    const service = (await bench.get(KINDS.service, 'web'))?.status as
-      { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] } } | undefined;
-    const traffic = new Traffic(`http://${service?.loadBalancer?.ingress?.[0]?.ip ?? ''}/`);
-    try {
-      await untilOnly(traffic, ONE);
-      traffic.beginAnew();
-      await act(traffic);
-    } finally {
-      await traffic.stop();
-    }
-    const seen = traffic.seen();
-    assert.deepEqual(seen.failures, [], `of ${[...seen.answers.values()].reduce((sum, count) => sum + count, 0)}`);
-    return seen;
+    return underTraffic(`http://${await bench.addressOf('web')}/`, ONE, act);
   }
 
   /** Rolls the second version out, and kills the task when it writes a line with `text`. */
   async function killedAt(text: string, inputs: Readonly<Record<string, string>>): Promise<void> {
-    const pidFile = join(tmpdir(), `${bench.namespace}.pid`);
-    let isKilled = false;
-    const run = await rollOut(inputs, {
-      // dash drops variables with names such as those of service connections; bash hands them on.
-      wrapper: ['bash', '-c', `echo $$ > ${pidFile}; exec "$@"`, 'bash'],
-      onLine: (line) => {
-        if (isKilled || !line.includes(text)) return;
-        isKilled = true;
-        process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
-      },
-    });
-    await rm(pidFile);
-    assert.ok(isKilled, run.log);
-    // As if the half minute had passed that a dead run holds the application.
-    const renewTime = '2026-01-01T00:00:00.000000Z';
-    const [kept] = (await bench.client.list(KINDS.lease, bench.namespace, {}, AbortSignal.timeout(10_000))).items;
-    await bench.change(KINDS.lease, kept?.metadata.name ?? '', (live) => ({
-      ...live,
-      spec: { ...(live.spec as object), renewTime },
-    }));
+    await bench.killAt(text, web('changed'), { images: `app=${bench.images[1]}`, inputs });
   }
 
   /** Nothing but the new version, and nothing of what the strategy needed. */
@@ -319,28 +283,4 @@ function failed(run: TaskProcessResult, code: string, result: string, message: R
   assert.ok(error.startsWith(`${code}: `), `${error}\n${run.log}`);
   assert.match(error, message);
   assert.equal(run.outputs.result, result, run.log);
-}
-
-/** The node's network rules follow the cluster's objects after a moment. */
-async function until(holds: () => boolean, what: string): Promise<void> {
-  const end = Date.now() + 30_000;
-  while (!holds()) {
-    if (Date.now() > end) assert.fail(what);
-    await sleep(50);
-  }
-}
-
-async function untilSeen(traffic: Traffic, answer: string): Promise<void> {
-  await until(() => (traffic.seen().answers.get(answer) ?? 0) > 10, `${answer} was never answered`);
-}
-
-/** Waits until all of many requests in a row get the same answer. */
-async function untilOnly(traffic: Traffic, answer: string): Promise<void> {
-  const isOnly = (): boolean => {
-    const { answers } = traffic.seen();
-    if (answers.size > 1) traffic.forget();
-    return answers.size === 1 && (answers.get(answer) ?? 0) > 40;
-  };
-  traffic.forget();
-  await until(isOnly, `not every answer became ${answer}`);
 }

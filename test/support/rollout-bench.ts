@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +40,7 @@ export const KINDS = {
   job: kind('batch/v1', 'Job', 'jobs'),
   cronJob: kind('batch/v1beta1', 'CronJob', 'cronjobs'),
   autoscaler: kind('autoscaling/v1', 'HorizontalPodAutoscaler', 'horizontalpodautoscalers'),
+  budget: kind('policy/v1beta1', 'PodDisruptionBudget', 'poddisruptionbudgets'),
   ingress: kind('networking.k8s.io/v1', 'Ingress', 'ingresses'),
   claim: kind('v1', 'PersistentVolumeClaim', 'persistentvolumeclaims'),
   lease: LEASES,
@@ -59,7 +61,16 @@ export const KINDS = {
 /** What the tests write into the namespace and compare; a workload before what it needs. */
 const WRITTEN = [
   ...[KINDS.deployment, KINDS.statefulSet, KINDS.daemonSet, KINDS.job, KINDS.cronJob, KINDS.autoscaler],
-  ...[KINDS.ingress, KINDS.service, KINDS.configMap, KINDS.secret, KINDS.claim, KINDS.serviceAccount, KINDS.quota],
+  ...[
+    KINDS.budget,
+    KINDS.ingress,
+    KINDS.service,
+    KINDS.configMap,
+    KINDS.secret,
+    KINDS.claim,
+    KINDS.serviceAccount,
+    KINDS.quota,
+  ],
 ];
 
 /** What the cluster puts into each namespace, sooner or later. */
@@ -194,6 +205,31 @@ export class RolloutBench {
     }
   }
 
+  /** Rolls one manifest out, and kills the task when it writes a line with `text`; nobody holds the application then. */
+  async killAt(text: string, manifest: string, parts: RolloutParts): Promise<void> {
+    const pidFile = join(tmpdir(), `${this.namespace}.pid`);
+    let isKilled = false;
+    const run = await this.rollOut(manifest, {
+      ...parts,
+      // dash drops variables with names such as those of service connections; bash hands them on.
+      wrapper: ['bash', '-c', `echo $$ > ${pidFile}; exec "$@"`, 'bash'],
+      onLine: (line) => {
+        if (isKilled || !line.includes(text)) return;
+        isKilled = true;
+        process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
+      },
+    });
+    await rm(pidFile);
+    assert.ok(isKilled, run.log);
+    // As if the half minute had passed that a dead run holds the application.
+    const renewTime = '2026-01-01T00:00:00.000000Z';
+    const [kept] = (await this.client.list(KINDS.lease, this.namespace, {}, this.#signal)).items;
+    await this.change(KINDS.lease, kept?.metadata.name ?? '', (live) => ({
+      ...live,
+      spec: { ...(live.spec as object), renewTime },
+    }));
+  }
+
   async get(resource: Resource, name: string): Promise<KubeObject | undefined> {
     return this.client.get({ resource, namespace: this.#home(resource), name }, this.#signal);
   }
@@ -237,6 +273,13 @@ export class RolloutBench {
     const { resourceVersion } = await this.client.list(resource, this.namespace, {}, signal);
     const turn = { seconds: 600, signal };
     for await (const { object } of this.client.watch(resource, this.namespace, { resourceVersion }, turn)) yield object;
+  }
+
+  /** Where a Service of type LoadBalancer answers. */
+  async addressOf(service: string): Promise<string> {
+    const status = (await this.get(KINDS.service, service))?.status as
+      { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] } } | undefined;
+    return status?.loadBalancer?.ingress?.[0]?.ip ?? '';
   }
 
   async remove(resource: Resource, name: string): Promise<void> {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -80,4 +81,52 @@ function fetchOnce(url: string): Promise<string> {
     request.on('timeout', () => request.destroy(new Error(`no answer within ${LIMIT} ms`)));
     request.on('error', reject);
   });
+}
+
+/**
+ * What clients see that ask all the time while something is done; they must never fail.
+ *
+ * @param answer what all of them get when it begins
+ */
+export async function underTraffic(
+  url: string,
+  answer: string,
+  act: (traffic: Traffic) => Promise<void>,
+): Promise<Seen> {
+  const traffic = new Traffic(url);
+  try {
+    await untilOnly(traffic, answer);
+    traffic.beginAnew();
+    await act(traffic);
+  } finally {
+    await traffic.stop();
+  }
+  const seen = traffic.seen();
+  assert.deepEqual(seen.failures, [], `of ${[...seen.answers.values()].reduce((sum, count) => sum + count, 0)}`);
+  return seen;
+}
+
+/** The node's network rules follow the cluster's objects after a moment. */
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const end = Date.now() + 30_000;
+  while (!holds()) {
+    if (Date.now() > end) assert.fail(what);
+    await sleep(50);
+  }
+}
+
+/** Waits until an answer has come often enough to be no accident. */
+export async function untilSeen(traffic: Traffic, answer: string): Promise<void> {
+  await until(() => (traffic.seen().answers.get(answer) ?? 0) > 10, `${answer} was never answered`);
+}
+
+/** Waits until all of many requests in a row get the same answer. */
+export async function untilOnly(traffic: Traffic, answer: string): Promise<void> {
+  const isOnly = (): boolean => {
+    const { answers } = traffic.seen();
+    if (answers.size > 1) traffic.forget();
+    return answers.size === 1 && (answers.get(answer) ?? 0) > 40;
+  };
+  traffic.forget();
+  await until(isOnly, `not every answer became ${answer}`);
 }

@@ -120,7 +120,7 @@ async function takeUpBeside(rollout: Rollout, application: Application, stranded
   );
   if (decides || rollout.beside.isEmpty) return;
   reporter.line('A new version that an earlier run has left beside the stable one makes way.');
-  const failures = await rollout.beside.goBack(rollout.session.stopped.aborted);
+  const failures = await rollout.beside.goBack(rollout.session.stopped.aborted ? 'hurried' : 'sound');
   if (failures.length > 0) throw notRestored(failures);
   await rollout.session.noteSuccess({ ...rollout.session.record, pending: undefined });
 }

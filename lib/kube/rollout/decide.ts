@@ -14,7 +14,7 @@ export async function leaveWaiting(rollout: Rollout): Promise<RolloutReport> {
 
 /** Takes the new version away, because somebody said so. */
 export async function rejectBeside(rollout: Rollout): Promise<RolloutReport> {
-  const stranded = (await rollout.beside?.goBack(rollout.session.stopped.aborted)) ?? [];
+  const stranded = (await rollout.beside?.goBack(rollout.session.stopped.aborted ? 'hurried' : 'sound')) ?? [];
   if (stranded.length > 0) return rollout.report('notRestored', notRestored(stranded));
   await rollout.session.noteSuccess({ ...rollout.session.record, pending: undefined });
   return rollout.report('rejected', undefined);

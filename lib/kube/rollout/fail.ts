@@ -53,7 +53,9 @@ async function goBack(rollout: Rollout, reason: Error): Promise<Undone> {
   const undone = begun.length === 0 ? untouched(reason) : await undo({ client, view, reporter, begun, signal });
   const isBack = undone.result !== 'notRestored' && undone.result !== 'restoredUnhealthy';
   if (!isBack || rollout.beside === undefined || rollout.beside.isEmpty) return undone;
-  const stranded = await rollout.beside.goBack(signal.aborted);
+  // A version whose promotion failed has passed its trial.
+  const state = begun.length === 0 ? 'unsound' : 'sound';
+  const stranded = await rollout.beside.goBack(signal.aborted ? 'hurried' : state);
   return stranded.length === 0 ? undone : { result: 'notRestored', sentence: messageOf(notRestored(stranded)) };
 }
 

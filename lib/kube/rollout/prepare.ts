@@ -69,7 +69,7 @@ async function follow(rollout: Rollout): Promise<void> {
   const { view } = rollout.session;
   const { steps, timeline } = rollout.course;
   const first = steps.filter(({ judged }) => judged === 'first');
-  const beside = rollout.beside?.staged ?? [];
+  const beside = rollout.beside?.watched ?? [];
   await view.open([...first, ...beside, ...rollout.orphans].map(({ ref }) => ref)).catch(rethrow);
   timeline.countBy(podCounter(view, refsOfDeployments(steps), refsOfDeployments(beside)));
 }

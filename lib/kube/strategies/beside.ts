@@ -9,6 +9,7 @@ import type { Step } from '../rollout/plan.ts';
 import { putBackLimit } from '../rollout/put-back-limit.ts';
 import { refuseMissingRights, rightsToStage } from '../rollout/rights.ts';
 import { awaitEnded } from './await-ended.ts';
+import { bringUp, isMove } from './autoscaler-move.ts';
 import { wantedOf } from './blue-green.ts';
 import { prove } from './prove.ts';
 import { Stage } from './stage.ts';
@@ -21,6 +22,9 @@ import type { Timeline } from './timeline.ts';
 /** Every node learns of a changed Service by itself, mostly within a second: milliseconds. */
 const FOLLOW = 4_000;
 
+/** How long the stable version may take, before requests go back to it, to have as many pods as the new one: milliseconds. */
+const BRING_UP = 60_000;
+
 export interface BesideTools {
   readonly client: KubeClient;
   readonly view: LiveView;
@@ -31,6 +35,12 @@ export interface BesideTools {
   /** Keeps what may have been written, before it is, so that a later run can undo it even if this one is killed. */
   readonly keep: (staged: readonly Footprint[]) => Promise<void>;
 }
+
+/**
+ * How the new version is left: `sound`, it serves well, so the stable one is brought to its size before requests go there;
+ * `unsound`, it was found wanting, so they go there at once; `hurried`, the run was told to stop, and waits for nothing.
+ */
+export type Retreat = 'sound' | 'unsound' | 'hurried';
 
 /** All that stands beside the stable version for the time of a rollout, from the first write to the last removal. */
 export class Beside {
@@ -69,12 +79,17 @@ export class Beside {
     return true;
   }
 
-  /** Whether a step has to wait for {@link takeDown}, because its Service is switched elsewhere. */
+  /** What of it is looked at as it changes: not autoscalers, which the run need not be allowed to watch. */
+  get watched(): readonly Footprint[] {
+    return this.#staged.filter((footprint) => !isMove(footprint));
+  }
+
+  /** Whether a step has to wait for {@link takeDown}: its Service is switched elsewhere, or its autoscaler was moved. */
   holdsBack(step: Step): boolean {
     return this.#find(step)?.before !== undefined;
   }
 
-  /** A step as it goes back to before anything was staged: a Service unswitched, a new object away. */
+  /** A step as it goes back to before anything was staged: a Service unswitched, an autoscaler unmoved, a new object away. */
   sinceBefore(step: Step): Step {
     const own = this.#find(step);
     return own === undefined ? step : { ...step, before: own.before };
@@ -82,7 +97,8 @@ export class Beside {
 
   /** After the stable version has become the new one: sends requests there, and removes what stood beside it. */
   async takeDown(steps: readonly Step[], signal: AbortSignal): Promise<void> {
-    const { client, view, timeline } = this.#tools;
+    const { client, view, reporter, timeline } = this.#tools;
+    await bringUp(this.#staged, { client, view, reporter, signal });
     const { failures, removed } = await takeDown(this.#staged, (service) => wantedOf(service, steps), {
       client,
       view,
@@ -99,14 +115,15 @@ export class Beside {
   /**
    * Sends all requests to the stable version and removes what stands beside it.
    *
-   * @param isHurried the run was told to stop: waits for nothing
    * @returns what could not be put back, a title each; empty if all was
    */
-  async goBack(isHurried: boolean): Promise<readonly string[]> {
+  async goBack(retreat: Retreat): Promise<readonly string[]> {
     const { client, view, reporter, timeline } = this.#tools;
     reporter.line('Going back to the stable version …');
+    const isHurried = retreat === 'hurried';
     const signal = putBackLimit(isHurried);
     const followMs = isHurried ? 0 : FOLLOW;
+    if (retreat === 'sound') await this.#bringUpStable(signal);
     const { failures, removed } = await goBack(this.#staged, { client, view, signal, followMs });
     if (failures.length > 0) {
       return failures.map(({ footprint, error }) => `${titleOfRef(footprint.ref)} (${messageOf(error)})`);
@@ -125,6 +142,21 @@ export class Beside {
     reporter.line(
       `No request reaches what stood beside the stable version any more; ${ending.length} of its pods are still ending (at most ${longestGrace(ending)} s, then their node clears up).`,
     );
+  }
+
+  /** Requests go back in any case: a stable version that does not get its pods serves with those that it has. */
+  async #bringUpStable(signal: AbortSignal): Promise<void> {
+    const { client, view, reporter } = this.#tools;
+    try {
+      await bringUp(this.#staged, {
+        client,
+        view,
+        reporter,
+        signal: AbortSignal.any([signal, AbortSignal.timeout(BRING_UP)]),
+      });
+    } catch (error) {
+      reporter.line(`The stable version has not as many pods as the new one: ${messageOf(error)}`);
+    }
   }
 
   #find(step: Step): Footprint | undefined {

@@ -3,6 +3,7 @@ import type { KubeObject } from '../objects.ts';
 import { titleOf } from '../objects.ts';
 import type { Surroundings } from '../readiness/verdict.ts';
 import type { Step } from '../rollout/plan.ts';
+import { moveAutoscalers } from './autoscaler-move.ts';
 import { isService, reaches } from './service.ts';
 import type { Service } from './service.ts';
 import { pinnedTo, previewOf, servingHashOf, switchedTo } from './selector.ts';
@@ -28,29 +29,36 @@ export interface Switched {
 
 /**
  * Brings a new version up beside the old one, out of reach of its Service, tries it, and then sends all requests to it
- * by one write. Throws what it failed.
+ * by one write; the autoscalers go with them. Throws what it failed.
+ *
+ * @param steps what this run writes after that
  */
 export async function switchOver(
   stage: Stage,
-  services: readonly Switched[],
+  steps: readonly Step[],
   { keepMs }: BlueGreenRules,
   tools: StageTools,
 ): Promise<void> {
   const { client, view, reporter, signal, application } = tools;
   const { track } = stage.plan;
+  const services = switchedBy(stage.plan, steps);
+  const asMany = (stable: number): number => Math.max(1, stable);
   const previews = services.map(({ wanted }) => temporaryStep(previewOf(wanted, track, application)));
   for (const one of services) refuseShared(one, view.object(one.contender.step.ref), view.around());
   await refuseTaken(client, previews, signal);
   await stage.layGround();
   await pin(services, tools);
   await stage.bring(previews);
-  await stage.scale((stable) => Math.max(1, stable));
+  await stage.scale(asMany);
   await stage.tryFor('preview', 0);
+  // The old version may have been scaled meanwhile.
+  await stage.scale(asMany);
   await Promise.all(
     services.map(({ before, wanted }) => setSelector(client, refOf(before), switchedTo(track, wanted), signal)),
   );
   stage.timeline.mark('switched');
   reporter.line(`Switched: ${services.map(({ before }) => titleOf(before)).join(', ')} → the new version`);
+  await moveAutoscalers(stage.plan, steps, tools);
   await stage.tryFor('serving', keepMs);
 }
 
@@ -67,7 +75,7 @@ async function pin(services: readonly Switched[], tools: StageTools): Promise<vo
 }
 
 /** The Services that reach the contenders, each once. */
-export function switchedBy({ contenders }: StagePlan, steps: readonly Step[]): readonly Switched[] {
+function switchedBy({ contenders }: StagePlan, steps: readonly Step[]): readonly Switched[] {
   return contenders.flatMap((contender) =>
     contender.services.map((before) => ({ contender, before, wanted: wantedOf(before, steps) })),
   );

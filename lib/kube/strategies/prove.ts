@@ -1,5 +1,5 @@
 import type { Step } from '../rollout/plan.ts';
-import { switchedBy, switchOver } from './blue-green.ts';
+import { switchOver } from './blue-green.ts';
 import { growCanary } from './canary.ts';
 import type { Stage, StageTools } from './stage.ts';
 import type { StagedStrategy } from './strategy.ts';
@@ -18,5 +18,5 @@ export async function prove(
   tools: StageTools,
 ): Promise<void> {
   if (strategy.kind === 'canary') await growCanary(stage, strategy, tools.reporter);
-  else await switchOver(stage, switchedBy(stage.plan, steps), strategy, tools);
+  else await switchOver(stage, steps, strategy, tools);
 }

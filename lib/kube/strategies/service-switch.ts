@@ -1,10 +1,11 @@
 import type { KubeClient } from '../client/kube-client.ts';
-import { FIELD_MANAGER } from '../client/kube-client.ts';
 import type { ObjectRef } from '../client/resource.ts';
 import { titleOf } from '../objects.ts';
 import type { KubeObject } from '../objects.ts';
 import type { Step } from '../rollout/plan.ts';
 import type { Labels } from './deployment.ts';
+import { isOfChange } from './keeping-owners.ts';
+import type { ManagedFields } from './keeping-owners.ts';
 import { SERVICES } from './service.ts';
 import type { Service } from './service.ts';
 
@@ -31,12 +32,6 @@ export async function setSelector(
   await disownSelector(client, ref, signal);
 }
 
-interface ManagedFields {
-  readonly manager?: string;
-  readonly operation?: string;
-  readonly fieldsV1?: Readonly<Record<string, unknown>>;
-}
-
 /**
  * Gives up the ownership that {@link setSelector} brought: left so, the next apply would conflict with this task itself.
  * A write that changes nothing but managedFields is taken as it stands.
@@ -44,16 +39,9 @@ interface ManagedFields {
 async function disownSelector(client: KubeClient, ref: ObjectRef, signal: AbortSignal): Promise<void> {
   const live = await client.get(ref, signal);
   const managers = (live?.metadata.managedFields ?? []) as readonly ManagedFields[];
-  const kept = managers.filter((entry) => !isOfSwitch(entry));
+  const kept = managers.filter((entry) => !isOfChange(entry, 'selector'));
   if (live === undefined || kept.length === managers.length) return;
   await client.patchJson(ref, [{ op: 'replace', path: '/metadata/managedFields', value: kept }], signal);
-}
-
-/** An entry that holds the selector and nothing else was made by a switch. */
-function isOfSwitch({ manager, operation, fieldsV1 = {} }: ManagedFields): boolean {
-  if (manager !== FIELD_MANAGER || operation !== 'Update') return false;
-  const spec = fieldsV1['f:spec'] as object | undefined;
-  return Object.keys(fieldsV1).join() === 'f:spec' && Object.keys(spec ?? {}).join() === 'f:selector';
 }
 
 /** Where a Service sends its requests. */

@@ -4,6 +4,7 @@ import type { KubeClient } from '../client/kube-client.ts';
 import type { LiveView } from '../readiness/live-view.ts';
 import { restore } from '../rollout/restore.ts';
 import type { Restoration } from '../rollout/restore.ts';
+import { isMove, moveBack } from './autoscaler-move.ts';
 import type { Labels } from './deployment.ts';
 import { HASH } from './selector.ts';
 import { isService } from './service.ts';
@@ -26,8 +27,8 @@ export interface TakeDownTools {
 }
 
 /**
- * After a promotion: Services reach the pods that their manifests mean, which run the new version by now, and what was
- * beside them goes. In this order, so that requests always find pods.
+ * After a promotion: Services reach the pods that their manifests mean, which run the new version by now, autoscalers scale
+ * these, and what was beside them goes. In this order, so that requests always find pods.
  *
  * @param staged what the strategy has written
  * @param wanted a Service as its manifest wants it, or as it was
@@ -38,7 +39,7 @@ export async function takeDown(
   tools: TakeDownTools,
 ): Promise<Restoration> {
   const { client, signal, followMs } = tools;
-  const services = staged.filter(({ before }) => before !== undefined);
+  const services = staged.filter(isSwitch);
   for (const { ref, before } of services) {
     if (before === undefined || !isService(before)) continue;
     const next = wanted(before);
@@ -46,17 +47,23 @@ export async function takeDown(
     // A Service without a manifest becomes what it was, owners and all; of another one its manifest has the last word.
     if (next === before) await restore(client, [{ ref, before, desired: before }], signal);
   }
+  for (const move of staged.filter(isMove)) await moveBack(client, move, signal);
   if (services.length > 0) await followed(followMs, signal);
   return removed(staged.filter(isTemporary), tools);
 }
 
+/** Whether a footprint is that of a Service whose requests were sent elsewhere. */
+function isSwitch({ before }: Footprint): boolean {
+  return before !== undefined && isService(before);
+}
+
 /**
- * Goes back: all requests to the stable version first, then everything that the strategy has written is put back or
- * removed.
+ * Goes back: all requests to the stable version first, and the autoscalers with them; then everything that the strategy has
+ * written is put back or removed.
  */
 export async function goBack(staged: readonly Footprint[], tools: TakeDownTools): Promise<Restoration> {
   const { client, view, signal, followMs } = tools;
-  const services = staged.filter(({ before }) => before !== undefined);
+  const services = staged.filter(isSwitch);
   await view.open(services.map(({ ref }) => ref));
   for (const footprint of services) {
     const live = selectorOf(await client.get(footprint.ref, signal));
@@ -64,6 +71,7 @@ export async function goBack(staged: readonly Footprint[], tools: TakeDownTools)
     await setSelector(client, footprint.ref, stableSelector(footprint, view), signal);
     await followed(followMs, signal);
   }
+  for (const move of staged.filter(isMove)) await moveBack(client, move, signal);
   const others = await removed(
     staged.filter(({ before }) => before === undefined),
     tools,

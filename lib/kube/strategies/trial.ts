@@ -1,12 +1,15 @@
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
 import { assess } from '../readiness/assess.ts';
 import type { LiveView } from '../readiness/live-view.ts';
+import type { Pod } from '../objects.ts';
 import { newestPodsOf } from '../readiness/owned-pods.ts';
+import { Patience } from '../readiness/patience.ts';
 import type { Target } from '../readiness/verdict.ts';
 import { CheckFailed } from './check.ts';
 import type { VersionCheck, Versions } from './check.ts';
+import { isServing } from './version-pods.ts';
 
-/** A pod may be unready for this long, in milliseconds, before the new version counts as unhealthy. */
+/** A pod that was ready may be unready for this long, in milliseconds, before the new version counts as unhealthy. */
 const UNREADY_GRACE = 10_000;
 /** Rules that go by time are looked at again this often, in milliseconds. */
 const TICK = 1_000;
@@ -68,12 +71,18 @@ async function runChecks(trial: Trial, signal: AbortSignal): Promise<readonly st
   return seen;
 }
 
-/** What the pods of a new version say of themselves, from the moment that it is first looked at. */
+/**
+ * What the pods of a new version say of themselves, from the moment that it is first looked at. A pod that comes later, because
+ * an autoscaler wants one more or a drained node one elsewhere, may take its time, as in every rollout.
+ */
 class Health {
   readonly #twins: readonly Target[];
   readonly #view: LiveView;
   readonly #restarts: ReadonlyMap<string, number>;
   readonly #started = Date.now();
+  readonly #patience = new Patience();
+  /** Pods that were ready once, by uid. */
+  readonly #proven = new Set<string>();
   #unreadySince: number | undefined;
 
   constructor(twins: readonly Target[], view: LiveView) {
@@ -88,26 +97,39 @@ class Health {
       if (count > (this.#restarts.get(container) ?? 0)) return `container ${container} restarted`;
     }
     const waited = Date.now() - this.#started;
-    const unready = this.#twins
-      .map((target) => assess(target, this.#view.object(target.ref), this.#view.around(), waited))
-      .find(({ state }) => state === 'waiting');
-    if (unready === undefined) {
+    const verdicts = this.#twins.map((target) =>
+      assess(target, this.#view.object(target.ref), this.#view.around(), waited),
+    );
+    const symptom = this.#patience.exhaustedBy(verdicts, Date.now());
+    if (symptom !== undefined) return symptom.message;
+    if (!this.#hasLost()) {
       this.#unreadySince = undefined;
       return undefined;
     }
     this.#unreadySince ??= Date.now();
-    return Date.now() - this.#unreadySince < UNREADY_GRACE
-      ? undefined
-      : `its pods are no longer ready (${unready.detail})`;
+    if (Date.now() - this.#unreadySince < UNREADY_GRACE) return undefined;
+    const details = verdicts.filter(({ state }) => state === 'waiting').map(({ detail }) => detail);
+    return `its pods are no longer ready (${details.join('; ')})`;
+  }
+
+  /** Whether a pod that was ready is so no longer. */
+  #hasLost(): boolean {
+    const pods = this.#pods();
+    for (const pod of pods.filter(isServing)) this.#proven.add(pod.metadata.uid ?? '');
+    return pods.some((pod) => !isServing(pod) && this.#proven.has(pod.metadata.uid ?? ''));
+  }
+
+  #pods(): readonly Pod[] {
+    return this.#twins.flatMap(({ ref, written }) =>
+      newestPodsOf(this.#view.object(ref) ?? written, this.#view.around()),
+    );
   }
 
   /** Each container as `pod/container`, and how often it was started again. */
   #containers(): readonly (readonly [string, number])[] {
-    return this.#twins.flatMap(({ ref, written }) =>
-      newestPodsOf(this.#view.object(ref) ?? written, this.#view.around()).flatMap(({ metadata, status }) =>
-        (status?.containerStatuses ?? []).map(
-          ({ name, restartCount }) => [`${metadata.name}/${name}`, restartCount] as const,
-        ),
+    return this.#pods().flatMap(({ metadata, status }) =>
+      (status?.containerStatuses ?? []).map(
+        ({ name, restartCount }) => [`${metadata.name}/${name}`, restartCount] as const,
       ),
     );
   }
