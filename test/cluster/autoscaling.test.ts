@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApiError } from '../../lib/kube/client/api-error.ts';
-import type { KubeObject, Pod } from '../../lib/kube/objects.ts';
+import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
+import type { Pod } from '../../lib/kube/objects.ts';
 import { isServing } from '../../lib/kube/strategies/version-pods.ts';
 import { MetricsApi } from '../support/metrics-api.ts';
 import { KINDS, RolloutBench } from '../support/rollout-bench.ts';
@@ -13,7 +16,7 @@ import type { Traffic } from '../support/traffic.ts';
 /** What one pod shall use at most, in thousandths of a CPU: half of what it requests. */
 const EACH = 10;
 
-/** A web server whose number of pods an autoscaler decides, and at least two of which must always serve. */
+/** A web server whose number of pods an autoscaler decides, at least two, and of which half must always be healthy. */
 function web({ replicas = '', greeting = 'hello' } = {}): string {
   return `apiVersion: apps/v1
 kind: Deployment
@@ -24,7 +27,8 @@ ${replicas}  strategy: {rollingUpdate: {maxSurge: 100%, maxUnavailable: 0}}
   template:
     metadata: {labels: {app: web}, annotations: {greeting: ${greeting}}}
     spec:
-      terminationGracePeriodSeconds: 8
+      terminationGracePeriodSeconds: 6
+      automountServiceAccountToken: false
       containers:
         - name: app
           image: app
@@ -32,7 +36,7 @@ ${replicas}  strategy: {rollingUpdate: {maxSurge: 100%, maxUnavailable: 0}}
           resources: {requests: {cpu: ${EACH * 2}m}}
           ports: [{name: http, containerPort: 8080}]
           readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}
-          lifecycle: {preStop: {exec: {command: [sleep, '5']}}}
+          lifecycle: {preStop: {exec: {command: [sleep, '4']}}}
 ---
 apiVersion: autoscaling/v1
 kind: HorizontalPodAutoscaler
@@ -46,7 +50,7 @@ spec:
 apiVersion: policy/v1beta1
 kind: PodDisruptionBudget
 metadata: {name: web}
-spec: {minAvailable: 2, selector: {matchLabels: {app: web}}}
+spec: {minAvailable: 50%, selector: {matchLabels: {app: web}}}
 ---
 apiVersion: v1
 kind: Service
@@ -62,6 +66,7 @@ const ONE = 'version 1';
 const TWO = 'version 2';
 const CANARY = { strategy: 'canary', steps: '50', stepMinutes: '0.02', checks: `/ contains ${TWO}` };
 const BLUE_GREEN = { strategy: 'blueGreen', keepMinutes: '0.02', checks: `/ contains ${TWO}` };
+const EVERY = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
 const WAITS = { promotion: 'manual' };
 
 describe('an application that is autoscaled, with a disruption budget', () => {
@@ -73,7 +78,10 @@ describe('an application that is autoscaled, with a disruption budget', () => {
     this.timeout('30m');
     bench = await RolloutBench.open();
     metrics = await MetricsApi.open(bench.kubeconfig, bench.namespace);
-    kubeconfig = await bench.kubeconfigOf('releaser', await bench.documentedRules());
+    // The Role of the docs, and what it says of further kinds.
+    const budgets = { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: EVERY };
+    const autoscalers = { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: EVERY };
+    kubeconfig = await bench.kubeconfigOf('releaser', [...(await bench.documentedRules()), budgets, autoscalers]);
   });
 
   after(async () => {
@@ -86,7 +94,11 @@ describe('an application that is autoscaled, with a disruption budget', () => {
     metrics.load({ service: 'web', milliCpu: pods * EACH });
   }
 
-  function rollOut(image: 0 | 1, inputs: Readonly<Record<string, string>> = {}, parts: RolloutParts = {}): Promise<TaskProcessResult> {
+  function rollOut(
+    image: 0 | 1,
+    inputs: Readonly<Record<string, string>> = {},
+    parts: RolloutParts = {},
+  ): Promise<TaskProcessResult> {
     return bench.rollOut(web(), { images: `app=${bench.images[image]}`, inputs, ...parts });
   }
 
@@ -102,32 +114,254 @@ describe('an application that is autoscaled, with a disruption budget', () => {
 
   /** The autoscaler but for its status, which the cluster keeps in annotations in this version of the API. */
   async function autoscaler(): Promise<object> {
-    const { spec, metadata } = (await bench.get(KINDS.autoscaler, 'web')) ?? {};
-    const managers = (metadata?.managedFields ?? []) as readonly { readonly manager?: string }[];
+    const live = await bench.get(KINDS.autoscaler, 'web');
+    const managers = (live?.metadata.managedFields ?? []) as readonly { readonly manager?: string }[];
     const own = managers.filter(({ manager }) => manager !== 'kube-controller-manager');
-    return { spec, labels: metadata?.labels, owners: own.map((one) => ({ ...one, time: '' })) };
+    return { spec: live?.spec, owners: own.map((one) => ({ ...one, time: '' })) };
   }
 
-  it('x', async () => {
-    requestsFor(1);
+  /** How many pods the autoscaler scales, and whose. */
+  async function scaled(): Promise<string | undefined> {
+    const { scaleTargetRef } = ((await bench.get(KINDS.autoscaler, 'web'))?.spec ?? {}) as {
+      readonly scaleTargetRef?: { readonly name: string };
+    };
+    return scaleTargetRef?.name;
+  }
+
+  /** Brings the stable version to so many pods, as the autoscaler does. */
+  async function begin(pods: number): Promise<void> {
+    requestsFor(pods);
     const run = await rollOut(0);
-    console.log(run.log);
-    await untilSize('web', 2);
-    const d = await bench.get(KINDS.deployment, 'web');
-    console.log(JSON.stringify(d?.metadata.managedFields).includes('f:replicas":{}}'));
-    requestsFor(4);
-    const t=Date.now();
-    await untilSize('web', 4);
-    console.log('up', Date.now()-t);
-    console.log(JSON.stringify((await bench.get(KINDS.deployment, 'web'))?.metadata.managedFields).match(/.{200}f:spec":\{"f:replicas.*/));
-    requestsFor(2);
-    const t2=Date.now();
-    await untilSize('web', 2);
-    console.log('down', Date.now()-t2);
-    console.log((await rollOut(0)).log);
-    console.log((await bench.rollOut(web({replicas: '  replicas: 1\n'}))).log);
-    console.log(await sizeOf('web'));
-    console.log(JSON.stringify(await autoscaler()));
+    assert.equal(run.result, 'Succeeded', run.log);
+    await untilReady('web', pods);
+  }
+
+  async function untilReady(name: string, pods: number): Promise<void> {
+    await eventually(async () => {
+      const live = await bench.get(KINDS.deployment, name);
+      const { replicas } = (live?.spec ?? {}) as { readonly replicas?: number };
+      const { readyReplicas } = (live?.status ?? {}) as { readonly readyReplicas?: number };
+      assert.deepEqual([name, replicas, readyReplicas], [name, pods, pods]);
+    });
+  }
+
+  /**
+   * Does something to the stable version under traffic; nothing may fail, the budget must hold at every moment, and nothing
+   * may be left behind.
+   */
+  async function withinBudget(act: (traffic: Traffic) => Promise<void>): Promise<void> {
+    const kept = await autoscaler();
+    const names = Object.keys(await bench.state()).sort();
+    const over = new AbortController();
+    const serving = leastServing(over.signal);
+    try {
+      await underTraffic(`http://${await bench.addressOf('web')}/`, ONE, act);
+    } finally {
+      over.abort();
+    }
+    assert.ok((await serving) >= 2, `${await serving} pods served at one moment`);
+    assert.deepEqual(await autoscaler(), kept);
+    assert.deepEqual(Object.keys(await bench.state()).sort(), names);
+  }
+
+  /** The smallest number of pods that were ready at once, until `signal`. */
+  async function leastServing(signal: AbortSignal): Promise<number> {
+    const pods = new Map((await podsOf({})).map((pod) => [pod.metadata.uid, pod]));
+    const count = (): number => [...pods.values()].filter(isServing).length;
+    let least = count();
+    try {
+      for await (const pod of bench.changes(KINDS.pod, signal)) {
+        pods.set(pod.metadata.uid, pod as Pod);
+        least = Math.min(least, count());
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    return least;
+  }
+
+  async function podsOf(labels: Readonly<Record<string, string>>): Promise<readonly Pod[]> {
+    const labelSelector = Object.entries({ app: 'web', ...labels })
+      .map((pair) => pair.join('='))
+      .join();
+    const { items } = await bench.client.list(
+      KINDS.pod,
+      bench.namespace,
+      { labelSelector },
+      AbortSignal.timeout(10_000),
+    );
+    return items as readonly Pod[];
+  }
+
+  /** Asks the cluster to evict a pod, as `kubectl drain` does: once, while the client of the task would ask again. */
+  async function isEvicted({ metadata: { name } }: Pod): Promise<boolean> {
+    const { server, ca, credential } = readKubeconfig(bench.kubeconfig);
+    const asked = request(`${server}/api/v1/namespaces/${bench.namespace}/pods/${name}/eviction`, {
+      method: 'POST',
+      ...(ca === undefined ? {} : { ca }),
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${credential.token ?? ''}` },
+    });
+    asked.end(JSON.stringify({ apiVersion: 'policy/v1beta1', kind: 'Eviction', metadata: { name } }));
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    assert.ok(answer.statusCode === 201 || answer.statusCode === 429, `status ${answer.statusCode ?? 0}`);
+    return answer.statusCode === 201;
+  }
+
+  /** Asks to evict all pods that serve, one after the other, and tells which requests were granted. */
+  async function evicted(): Promise<readonly boolean[]> {
+    const granted: boolean[] = [];
+    for (const pod of (await podsOf({})).filter(isServing)) granted.push(await isEvicted(pod));
+    return granted.sort().reverse();
+  }
+
+  /** Waits for what the disruption controller is to make of the budget. */
+  async function untilBudget(status: object): Promise<void> {
+    await eventually(async () => assert.deepEqual(await budget(), status));
+  }
+
+  async function budget(): Promise<object> {
+    const status = (await bench.get(KINDS.budget, 'web'))?.status as Readonly<Record<string, number>>;
+    const { expectedPods, currentHealthy, desiredHealthy, disruptionsAllowed } = status;
+    return { expectedPods, currentHealthy, desiredHealthy, disruptionsAllowed };
+  }
+
+  it('keeps its number of pods through first deployment, rolling update and roll-back', async () => {
+    requestsFor(3);
+    const first = await rollOut(0);
+    assert.equal(first.outputs.result, 'deployed', first.log);
+    await untilReady('web', 3);
+    assert.equal((await rollOut(0)).outputs.result, 'unchanged');
+    await withinBudget(async (traffic) => {
+      const update = await rollOut(1);
+      assert.equal(update.outputs.result, 'deployed', update.log);
+      assert.equal(await sizeOf('web'), 3);
+      await untilOnly(traffic, TWO);
+      const back = await bench.rollOut('', { inputs: { action: 'rollback' } });
+      assert.equal(back.outputs.result, 'rolledBack', back.log);
+      assert.equal(await sizeOf('web'), 3);
+      await untilOnly(traffic, ONE);
+    });
+  });
+
+  it('canary leaves the replicas to the autoscaler, which sizes the stable version for all requests', async () => {
+    await begin(2);
+    await withinBudget(async (traffic) => {
+      const run = await rollOut(
+        1,
+        { ...CANARY, stepMinutes: '0.15' },
+        {
+          kubeconfig,
+          onLine: (line) => {
+            if (line.includes('new beside')) requestsFor(5);
+          },
+        },
+      );
+      assert.equal(run.outputs.result, 'deployed', run.log);
+      assert.match(run.log, /1 new beside 2 stable pods/);
+      assert.match(run.log, /Deployment\/web: 5\/5 updated, 5 available/);
+      await untilReady('web', 5);
+      await untilOnly(traffic, TWO);
+    });
+  });
+
+  it('canary that waits is scaled down with the stable version, and evicted within the budget', async () => {
+    await begin(4);
+    await withinBudget(async (traffic) => {
+      const run = await rollOut(1, { ...CANARY, ...WAITS });
+      assert.equal(run.outputs.result, 'waiting', run.log);
+      await untilReady('web-canary', 2);
+      requestsFor(2);
+      await untilReady('web', 2);
+      await untilBudget({ expectedPods: 4, currentHealthy: 4, desiredHealthy: 2, disruptionsAllowed: 2 });
+      assert.deepEqual(await evicted(), [true, true, false, false]);
+      await untilReady('web', 2);
+      await untilReady('web-canary', 2);
+      const rejected = await bench.rollOut('', { inputs: { action: 'reject' } });
+      assert.equal(rejected.outputs.result, 'rejected', rejected.log);
+      assert.equal(await sizeOf('web'), 2);
+      await untilOnly(traffic, ONE);
+    });
+  });
+
+  it('blue-green is scaled while it serves, and the Deployment has as many pods before it serves again', async () => {
+    await begin(2);
+    await withinBudget(async (traffic) => {
+      const sizes: (string | undefined)[] = [];
+      const run = await rollOut(
+        1,
+        { ...BLUE_GREEN, keepMinutes: '0.2' },
+        {
+          kubeconfig,
+          onLine: (line) => {
+            if (line.startsWith('Switched:')) requestsFor(5);
+            if (line.includes('HorizontalPodAutoscaler/web →')) void scaled().then((name) => sizes.push(name));
+          },
+        },
+      );
+      assert.equal(run.outputs.result, 'deployed', run.log);
+      assert.deepEqual(sizes, ['web-green']);
+      assert.match(
+        run.log,
+        /Deployment\/web: 2\/2 updated, 2 available[\s\S]*Deployment\/web: 5\/5 updated, 5 available/,
+      );
+      assert.equal(await sizeOf('web'), 5);
+      await untilOnly(traffic, TWO);
+    });
+    requestsFor(3);
+    await untilSize('web', 3);
+  });
+
+  it('blue-green that waits is scaled as long as it waits; rejected, the stable version gets its pods first', async () => {
+    await begin(2);
+    await withinBudget(async (traffic) => {
+      const run = await rollOut(1, { ...BLUE_GREEN, ...WAITS });
+      assert.equal(run.outputs.result, 'waiting', run.log);
+      requestsFor(5);
+      await untilReady('web-green', 5);
+      assert.equal(await sizeOf('web'), 2);
+      await untilBudget({ expectedPods: 7, currentHealthy: 7, desiredHealthy: 4, disruptionsAllowed: 3 });
+      assert.equal((await evicted()).filter((isGranted) => isGranted).length, 3);
+      await untilReady('web-green', 5);
+      const rejected = await bench.rollOut('', { kubeconfig, inputs: { action: 'reject' } });
+      assert.equal(rejected.outputs.result, 'rejected', rejected.log);
+      assert.match(rejected.log, /✓ Deployment\/web: 5\/5 updated, 5 available/);
+      assert.equal(await sizeOf('web'), 5);
+      await untilOnly(traffic, ONE);
+    });
+  });
+
+  it('blue-green that is killed while the autoscaler is with the new version is put right by the next run', async () => {
+    await begin(2);
+    await withinBudget(async (traffic) => {
+      const images = `app=${bench.images[1]}`;
+      await bench.killAt('HorizontalPodAutoscaler/web →', web(), {
+        images,
+        inputs: { ...BLUE_GREEN, keepMinutes: '5' },
+      });
+      assert.equal(await scaled(), 'web-green');
+      const next = await rollOut(0);
+      assert.equal(next.result, 'Succeeded', next.log);
+      assert.equal(await scaled(), 'web');
+      await untilOnly(traffic, ONE);
+    });
+  });
+
+  it('blue-green goes on without a right to autoscalers, and says what that means', async () => {
+    await begin(2);
+    const rules = (await bench.documentedRules()) as readonly { readonly resources: readonly string[] }[];
+    const without = rules.filter(({ resources }) => !resources.includes('horizontalpodautoscalers'));
+    const poor = await bench.kubeconfigOf('poor', without);
+    const manifest = web()
+      .replace(/---\napiVersion: autoscaling[\s\S]*?(?=---)/, '')
+      .replace(/---\napiVersion: policy[\s\S]*?(?=---)/, '');
+    const run = await bench.rollOut(manifest, {
+      kubeconfig: poor,
+      images: `app=${bench.images[1]}`,
+      inputs: BLUE_GREEN,
+    });
+    assert.equal(run.outputs.result, 'deployed', run.log);
+    assert.match(run.log, /No right to list horizontalpodautoscalers\.autoscaling: where an autoscaler/);
   });
 });
 

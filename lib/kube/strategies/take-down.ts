@@ -65,13 +65,15 @@ export async function goBack(staged: readonly Footprint[], tools: TakeDownTools)
   const { client, view, signal, followMs } = tools;
   const services = staged.filter(isSwitch);
   await view.open(services.map(({ ref }) => ref));
+  let isSwitchedBack = false;
   for (const footprint of services) {
     const live = selectorOf(await client.get(footprint.ref, signal));
     if (live[TRACK] === undefined) continue;
     await setSelector(client, footprint.ref, stableSelector(footprint, view), signal);
-    await followed(followMs, signal);
+    isSwitchedBack = true;
   }
   for (const move of staged.filter(isMove)) await moveBack(client, move, signal);
+  if (isSwitchedBack) await followed(followMs, signal);
   const others = await removed(
     staged.filter(({ before }) => before === undefined),
     tools,
