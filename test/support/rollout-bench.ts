@@ -14,6 +14,7 @@ import type { KubeObject } from '../../lib/kube/objects.ts';
 import { COUNTERS } from '../../lib/kube/rollout/content.ts';
 import { ensureServices } from '../../tools/services/services.ts';
 import { ensureBusyboxImage } from './busybox-image.ts';
+import { removeUnservedMetricsApi } from './metrics-api.ts';
 import { runTaskProcess } from './packed-task.ts';
 import type { Connection, NodeVersion, TaskProcessOptions, TaskProcessResult } from './packed-task.ts';
 import type { Rule } from './used-rights.ts';
@@ -120,6 +121,7 @@ export class RolloutBench {
     const kubeconfig = await readFile(services.cluster.kubeconfig, 'utf8');
     const one = await ensureBusyboxImage(services, '1');
     const bench = new RolloutBench(kubeconfig, [one, await ensureBusyboxImage(services, '2')]);
+    await removeUnservedMetricsApi(bench.client, bench.#signal);
     await bench.create(NAMESPACES, { metadata: { name: bench.namespace } });
     return bench;
   }

@@ -1,68 +1,54 @@
 import type { Footprint } from '../application/footprint.ts';
 import { keyOf } from '../application/footprint.ts';
-import { ApiError } from '../client/api-error.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import type { ObjectRef } from '../client/resource.ts';
-import { titleOf } from '../objects.ts';
 import { awaitReady } from '../readiness/await-ready.ts';
 import type { LiveView } from '../readiness/live-view.ts';
 import type { Target } from '../readiness/verdict.ts';
 import type { RolloutReporter } from '../reporter.ts';
 import type { Step } from '../rollout/plan.ts';
-import { AUTOSCALERS, isAutoscaler, scales, setTarget, targetNameOf, targetStep } from './autoscaler.ts';
+import { AUTOSCALERS, isAutoscaler, scales, targetNameOf } from './autoscaler.ts';
 import type { Autoscaler } from './autoscaler.ts';
 import { DEPLOYMENTS, isDeployment, replicasOf } from './deployment.ts';
 import { replaceKeepingOwners } from './keeping-owners.ts';
+import { ifAllowed, isKept, move, moveStep } from './move.ts';
 import type { StageTools } from './stage.ts';
 import type { StagePlan } from './stage-plan.ts';
 import { nameBeside } from './track.ts';
 
 /**
- * Has the autoscalers of the old version scale the new one, which gets the requests from now on. They are moved, not copied:
- * the labels of the old version's pods are on the new ones too, and a cluster stops all autoscalers that select the same
- * pods (`AmbiguousSelector`).
+ * Has the autoscalers of the old version scale the new one, which gets the requests from now on.
  *
  * @param steps what this run writes: an autoscaler among that is moved in the version of its manifest
  */
 export async function moveAutoscalers(plan: StagePlan, steps: readonly Step[], tools: StageTools): Promise<void> {
   const { client, reporter, signal, begin } = tools;
-  try {
+  const without =
+    'where an autoscaler scales the old version, the new one keeps its number of pods until it is promoted.';
+  await ifAllowed(AUTOSCALERS.plural, without, tools, async () => {
     const moves = await movesFor(plan, steps, tools);
     if (moves.length === 0) return;
     await begin(moves);
-    for (const { ref, desired, title } of moves) {
-      const name = targetNameOf(desired) ?? '';
-      await setTarget(client, ref, name, signal);
-      reporter.line(`${title} → Deployment/${name}`);
+    for (const one of moves) {
+      await move(client, one, signal);
+      reporter.line(`${one.title} → Deployment/${targetNameOf(one.desired) ?? ''}`);
     }
-  } catch (error) {
-    if (!(error instanceof ApiError && error.isForbidden && error.asked.resource.startsWith(AUTOSCALERS.plural)))
-      throw error;
-    const { verb, resource } = error.asked;
-    reporter.line(
-      `No right to ${verb} ${resource}: where an autoscaler scales the old version, the new one keeps its number of pods until it is promoted.`,
-    );
-  }
+  });
 }
 
 async function movesFor(
   { contenders, track }: StagePlan,
   steps: readonly Step[],
-  { client, reporter, signal }: StageTools,
+  tools: StageTools,
 ): Promise<readonly Step[]> {
+  const { client, signal } = tools;
   const namespaces = new Set(contenders.map(({ step }) => step.ref.namespace));
   const lists = await Promise.all([...namespaces].map((one) => client.list(AUTOSCALERS, one, {}, signal)));
   const autoscalers = lists.flatMap(({ items }) => items).filter(isAutoscaler);
-  return contenders.flatMap(({ step: { ref, title } }) =>
+  return contenders.flatMap(({ step: { ref } }) =>
     autoscalers
-      .filter((autoscaler) => scales(autoscaler, ref))
-      .flatMap((autoscaler) => {
-        const [owner] = autoscaler.metadata.ownerReferences ?? [];
-        if (owner === undefined) return [moveOf(autoscaler, nameBeside(ref.name, track), steps)];
-        // Its owner would move it back at once.
-        reporter.line(`${titleOf(autoscaler)} belongs to ${owner.kind}/${owner.name}, so it stays with ${title}.`);
-        return [];
-      }),
+      .filter((autoscaler) => scales(autoscaler, ref) && !isKept(autoscaler, tools))
+      .map((autoscaler) => moveOf(autoscaler, nameBeside(ref.name, track), steps)),
   );
 }
 
@@ -71,20 +57,8 @@ function moveOf(live: Autoscaler, name: string, steps: readonly Step[]): Step {
   const { namespace } = live.metadata;
   const ref: ObjectRef = { resource: AUTOSCALERS, namespace, name: live.metadata.name };
   const own = steps.find((step) => keyOf(step.ref) === keyOf(ref));
-  const before = own?.before;
-  if (own !== undefined && isAutoscaler(before)) return targetStep(own.ref, before, name);
-  return targetStep(ref, live, name);
-}
-
-/** Whether a footprint is that of an autoscaler that was moved. */
-export function isMove({ before, desired }: Footprint): boolean {
-  return isAutoscaler(before) && isAutoscaler(desired);
-}
-
-/** Has a moved autoscaler scale what it scaled before. */
-export async function moveBack(client: KubeClient, { ref, before }: Footprint, signal: AbortSignal): Promise<void> {
-  const name = targetNameOf(before);
-  if (name !== undefined) await setTarget(client, ref, name, signal);
+  const target = { ...live.spec.scaleTargetRef, name };
+  return own?.before === undefined ? moveStep(ref, live, target) : moveStep(own.ref, own.before, target);
 }
 
 export interface CapacityTools {
@@ -101,8 +75,8 @@ export interface CapacityTools {
 export async function bringUp(staged: readonly Footprint[], tools: CapacityTools): Promise<void> {
   const { client, view, reporter, signal } = tools;
   const targets: Target[] = [];
-  for (const move of staged.filter(isMove)) {
-    const grown = await grow(client, move, signal);
+  for (const moved of staged.filter(({ desired }) => isAutoscaler(desired))) {
+    const grown = await grow(client, moved, signal);
     if (grown !== undefined) targets.push(grown);
   }
   if (targets.length === 0) return;

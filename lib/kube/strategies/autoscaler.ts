@@ -1,10 +1,6 @@
-import type { KubeClient } from '../client/kube-client.ts';
 import { groupOf } from '../client/resource.ts';
 import type { ObjectRef, Resource } from '../client/resource.ts';
-import { titleOf } from '../objects.ts';
 import type { KubeObject } from '../objects.ts';
-import type { Step } from '../rollout/plan.ts';
-import { replaceKeepingOwners } from './keeping-owners.ts';
 
 /** In the version that every cluster serves; what that cannot say it keeps in annotations, so nothing gets lost. */
 export const AUTOSCALERS: Resource = {
@@ -29,27 +25,7 @@ export function scales({ metadata, spec }: Autoscaler, { namespace, name, resour
   return metadata.namespace === namespace && target.kind === resource.kind && target.name === name;
 }
 
-/** The step of an autoscaler that scales another Deployment for a while. */
-export function targetStep(ref: ObjectRef, before: Autoscaler, name: string): Step {
-  return {
-    ref,
-    title: titleOf(before),
-    source: 'moved by the rollout',
-    desired: { ...before, spec: { ...before.spec, scaleTargetRef: { ...before.spec.scaleTargetRef, name } } },
-    before,
-    judged: 'first',
-  };
-}
-
 /** The name of the Deployment that an autoscaler scales. */
 export function targetNameOf(object: KubeObject | undefined): string | undefined {
   return isAutoscaler(object) ? object.spec.scaleTargetRef.name : undefined;
-}
-
-/** Has an autoscaler scale another Deployment. What else it says stays as it is now, and so do its owners. */
-export async function setTarget(client: KubeClient, ref: ObjectRef, name: string, signal: AbortSignal): Promise<void> {
-  const live = await client.get(ref, signal);
-  if (live === undefined || targetNameOf(live) === name) return;
-  const change = { field: 'scaleTargetRef', path: '/spec/scaleTargetRef/name', value: name };
-  await replaceKeepingOwners(client, { ref, live }, change, signal);
 }

@@ -9,8 +9,9 @@ import type { Step } from '../rollout/plan.ts';
 import { putBackLimit } from '../rollout/put-back-limit.ts';
 import { refuseMissingRights, rightsToStage } from '../rollout/rights.ts';
 import { awaitEnded } from './await-ended.ts';
-import { bringUp, isMove } from './autoscaler-move.ts';
+import { bringUp } from './autoscaler-move.ts';
 import { wantedOf } from './blue-green.ts';
+import { isMove } from './move.ts';
 import { prove } from './prove.ts';
 import { Stage } from './stage.ts';
 import { planStage } from './stage-plan.ts';
@@ -79,17 +80,17 @@ export class Beside {
     return true;
   }
 
-  /** What of it is looked at as it changes: not autoscalers, which the run need not be allowed to watch. */
+  /** What of it is looked at as it changes: not what was moved, which the run need not be allowed to watch. */
   get watched(): readonly Footprint[] {
     return this.#staged.filter((footprint) => !isMove(footprint));
   }
 
-  /** Whether a step has to wait for {@link takeDown}: its Service is switched elsewhere, or its autoscaler was moved. */
+  /** Whether a step has to wait for {@link takeDown}: its Service is switched elsewhere, or it was moved. */
   holdsBack(step: Step): boolean {
     return this.#find(step)?.before !== undefined;
   }
 
-  /** A step as it goes back to before anything was staged: a Service unswitched, an autoscaler unmoved, a new object away. */
+  /** A step as it goes back to before anything was staged: a Service unswitched, an autoscaler or a budget unmoved, a new object away. */
   sinceBefore(step: Step): Step {
     const own = this.#find(step);
     return own === undefined ? step : { ...step, before: own.before };

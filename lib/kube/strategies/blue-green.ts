@@ -4,6 +4,8 @@ import { titleOf } from '../objects.ts';
 import type { Surroundings } from '../readiness/verdict.ts';
 import type { Step } from '../rollout/plan.ts';
 import { moveAutoscalers } from './autoscaler-move.ts';
+import { budgetsOf, moveBudgets, pinnedBudgets, switchedBudgets } from './budget-move.ts';
+import type { MovedBudget } from './budget-move.ts';
 import { isService, reaches } from './service.ts';
 import type { Service } from './service.ts';
 import { pinnedTo, previewOf, servingHashOf, switchedTo } from './selector.ts';
@@ -29,7 +31,7 @@ export interface Switched {
 
 /**
  * Brings a new version up beside the old one, out of reach of its Service, tries it, and then sends all requests to it
- * by one write; the autoscalers go with them. Throws what it failed.
+ * by one write; autoscalers and disruption budgets go with them. Throws what it failed.
  *
  * @param steps what this run writes after that
  */
@@ -46,8 +48,9 @@ export async function switchOver(
   const previews = services.map(({ wanted }) => temporaryStep(previewOf(wanted, track, application)));
   for (const one of services) refuseShared(one, view.object(one.contender.step.ref), view.around());
   await refuseTaken(client, previews, signal);
+  const budgets = await budgetsOf(stage.plan, steps, tools);
   await stage.layGround();
-  await pin(services, tools);
+  await pin(services, budgets, tools);
   await stage.bring(previews);
   await stage.scale(asMany);
   await stage.tryFor('preview', 0);
@@ -58,20 +61,23 @@ export async function switchOver(
   );
   stage.timeline.mark('switched');
   reporter.line(`Switched: ${services.map(({ before }) => titleOf(before)).join(', ')} → the new version`);
+  await moveBudgets(switchedBudgets(budgets, stage.plan), tools);
   await moveAutoscalers(stage.plan, steps, tools);
   await stage.tryFor('serving', keepMs);
 }
 
-/** Holds the requests on the pods that serve now, before pods with the same labels come up. */
-async function pin(services: readonly Switched[], tools: StageTools): Promise<void> {
+/** Holds the requests, and budgets, on the pods that serve now, before pods with the same labels come up. */
+async function pin(services: readonly Switched[], budgets: readonly MovedBudget[], tools: StageTools): Promise<void> {
   const { client, view, signal, begin } = tools;
   const pins = services.map(({ before, contender }) => {
     const stable = view.object(contender.step.ref);
     const hash = stable === undefined ? undefined : servingHashOf(stable, view.around());
     return selectorStep(before, hash === undefined ? (before.spec.selector ?? {}) : pinnedTo(hash, before));
   });
-  await begin(pins);
+  const bound = pinnedBudgets(budgets, tools);
+  await begin([...pins, ...bound]);
   await Promise.all(pins.map((step) => setSelector(client, step.ref, selectorOf(step.desired), signal)));
+  await moveBudgets(bound, tools);
 }
 
 /** The Services that reach the contenders, each once. */

@@ -4,8 +4,8 @@ import type { KubeClient } from '../client/kube-client.ts';
 import type { LiveView } from '../readiness/live-view.ts';
 import { restore } from '../rollout/restore.ts';
 import type { Restoration } from '../rollout/restore.ts';
-import { isMove, moveBack } from './autoscaler-move.ts';
 import type { Labels } from './deployment.ts';
+import { isMove, moveBack } from './move.ts';
 import { HASH } from './selector.ts';
 import { isService } from './service.ts';
 import type { Service } from './service.ts';
@@ -47,7 +47,7 @@ export async function takeDown(
     // A Service without a manifest becomes what it was, owners and all; of another one its manifest has the last word.
     if (next === before) await restore(client, [{ ref, before, desired: before }], signal);
   }
-  for (const move of staged.filter(isMove)) await moveBack(client, move, signal);
+  for (const moved of staged.filter(isMove)) await moveBack(client, moved, signal);
   if (services.length > 0) await followed(followMs, signal);
   return removed(staged.filter(isTemporary), tools);
 }
@@ -72,7 +72,7 @@ export async function goBack(staged: readonly Footprint[], tools: TakeDownTools)
     await setSelector(client, footprint.ref, stableSelector(footprint, view), signal);
     isSwitchedBack = true;
   }
-  for (const move of staged.filter(isMove)) await moveBack(client, move, signal);
+  for (const moved of staged.filter(isMove)) await moveBack(client, moved, signal);
   if (isSwitchedBack) await followed(followMs, signal);
   const others = await removed(
     staged.filter(({ before }) => before === undefined),

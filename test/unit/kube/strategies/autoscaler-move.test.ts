@@ -6,10 +6,11 @@ import type { ObjectRef } from '../../../../lib/kube/client/resource.ts';
 import type { KubeObject } from '../../../../lib/kube/objects.ts';
 import type { LiveView } from '../../../../lib/kube/readiness/live-view.ts';
 import type { Step } from '../../../../lib/kube/rollout/plan.ts';
-import { AUTOSCALERS, targetStep } from '../../../../lib/kube/strategies/autoscaler.ts';
+import { AUTOSCALERS } from '../../../../lib/kube/strategies/autoscaler.ts';
 import type { Autoscaler } from '../../../../lib/kube/strategies/autoscaler.ts';
-import { bringUp, moveAutoscalers, moveBack } from '../../../../lib/kube/strategies/autoscaler-move.ts';
+import { bringUp, moveAutoscalers } from '../../../../lib/kube/strategies/autoscaler-move.ts';
 import { DEPLOYMENTS } from '../../../../lib/kube/strategies/deployment.ts';
+import { moveBack, moveStep } from '../../../../lib/kube/strategies/move.ts';
 import type { StageTools } from '../../../../lib/kube/strategies/stage.ts';
 import type { StagePlan } from '../../../../lib/kube/strategies/stage-plan.ts';
 import { Timeline } from '../../../../lib/kube/strategies/timeline.ts';
@@ -17,6 +18,7 @@ import { webDeployment } from './deployments.ts';
 
 const OWNERS = [{ manager: 'helm', operation: 'Update', fieldsV1: { 'f:spec': { 'f:scaleTargetRef': {} } } }];
 const LEFT = [{ manager: 'model-delivery', operation: 'Update', fieldsV1: { 'f:spec': { 'f:scaleTargetRef': {} } } }];
+const targetOf = (name: string): object => ({ kind: 'Deployment', name });
 const signal = new AbortController().signal;
 
 function autoscaler(metadata: object = {}, target: object = {}): Autoscaler {
@@ -29,7 +31,7 @@ function autoscaler(metadata: object = {}, target: object = {}): Autoscaler {
 }
 
 const REF: ObjectRef = { resource: AUTOSCALERS, namespace: 'shop', name: 'web' };
-const MOVE: Footprint = targetStep(REF, autoscaler(), 'web-green');
+const MOVE: Footprint = moveStep(REF, autoscaler(), targetOf('web-green'));
 
 function sized(name: string, replicas: number): KubeObject {
   const { metadata, spec } = webDeployment();
@@ -107,7 +109,7 @@ describe('an autoscaler that is moved', () => {
     await moveAutoscalers(PLAN, [], cluster.tools);
     assert.deepEqual(cluster.begun, ['HorizontalPodAutoscaler/web']);
     assert.deepEqual(cluster.patches, [
-      ['autoscaling/v1 web /spec/scaleTargetRef/name', 'web-green'],
+      ['autoscaling/v1 web /spec/scaleTargetRef', targetOf('web-green')],
       ['autoscaling/v1 web /metadata/managedFields', OWNERS],
     ]);
     assert.deepEqual(cluster.lines, ['HorizontalPodAutoscaler/web → Deployment/web-green']);
@@ -119,7 +121,7 @@ describe('an autoscaler that is moved', () => {
     const own: Step = { ...WEB, ref, title: 'HorizontalPodAutoscaler/web', desired: before, before };
     const cluster = new Cluster([autoscaler()]);
     await moveAutoscalers(PLAN, [own], cluster.tools);
-    assert.deepEqual(cluster.patches[0], ['autoscaling/v2 web /spec/scaleTargetRef/name', 'web-green']);
+    assert.deepEqual(cluster.patches[0], ['autoscaling/v2 web /spec/scaleTargetRef', targetOf('web-green')]);
   });
 
   it('is not one of another workload, nor one that its owner would move back', async () => {
@@ -129,7 +131,7 @@ describe('an autoscaler that is moved', () => {
     assert.deepEqual(cluster.patches, []);
     assert.deepEqual(cluster.begun, []);
     assert.deepEqual(cluster.lines, [
-      'HorizontalPodAutoscaler/web belongs to ScaledObject/web, so it stays with Deployment/web.',
+      'HorizontalPodAutoscaler/web belongs to ScaledObject/web, so it stays with the old version.',
     ]);
   });
 
@@ -147,7 +149,7 @@ describe('an autoscaler that is moved', () => {
     const cluster = new Cluster([moved]);
     await moveBack(cluster.client, MOVE, signal);
     assert.deepEqual(cluster.patches, [
-      ['autoscaling/v1 web /spec/scaleTargetRef/name', 'web'],
+      ['autoscaling/v1 web /spec/scaleTargetRef', targetOf('web')],
       ['autoscaling/v1 web /metadata/managedFields', OWNERS],
     ]);
     const back = new Cluster([autoscaler()]);
