@@ -38,14 +38,14 @@ ${replicas}  strategy: {rollingUpdate: {maxSurge: 100%, maxUnavailable: 0}}
           readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}
           lifecycle: {preStop: {exec: {command: [sleep, '4']}}}
 ---
-apiVersion: autoscaling/v1
+apiVersion: autoscaling/v2beta2
 kind: HorizontalPodAutoscaler
 metadata: {name: web}
 spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
   minReplicas: 2
   maxReplicas: 8
-  targetCPUUtilizationPercentage: 50
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}}]
 ---
 apiVersion: policy/v1beta1
 kind: PodDisruptionBudget
