@@ -68,6 +68,8 @@ const TWO = 'version 2';
 const CANARY = { strategy: 'canary', steps: '50', stepMinutes: '0.02', checks: `/ contains ${TWO}` };
 const BLUE_GREEN = { strategy: 'blueGreen', keepMinutes: '0.02', checks: `/ contains ${TWO}` };
 const EVERY = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
+/** The Deployment is the new version first, and gets its pods then. */
+const BROUGHT_UP = /Deployment\/web: 2\/2 updated, 2 available[\s\S]*Deployment\/web: 5\/5 updated, 5 available/;
 const WAITS = { promotion: 'manual' };
 
 describe('an application that is autoscaled, with a disruption budget', () => {
@@ -299,10 +301,7 @@ describe('an application that is autoscaled, with a disruption budget', () => {
       );
       assert.equal(run.outputs.result, 'deployed', run.log);
       assert.deepEqual(sizes, ['web-green']);
-      assert.match(
-        run.log,
-        /Deployment\/web: 2\/2 updated, 2 available[\s\S]*Deployment\/web: 5\/5 updated, 5 available/,
-      );
+      assert.match(run.log, BROUGHT_UP);
       assert.equal(await sizeOf('web'), 5);
       await untilOnly(traffic, TWO);
     });
@@ -310,7 +309,7 @@ describe('an application that is autoscaled, with a disruption budget', () => {
     await untilSize('web', 3);
   });
 
-  it('blue-green that waits is scaled as long as it waits; rejected, the stable version gets its pods first', async () => {
+  it('blue-green that waits is scaled and evicted within the budget as long as it waits, and promoted by another run', async () => {
     await begin(2);
     await withinBudget(async (traffic) => {
       const run = await rollOut(1, { ...BLUE_GREEN, ...WAITS });
@@ -322,15 +321,15 @@ describe('an application that is autoscaled, with a disruption budget', () => {
       await untilBudget({ expectedPods: 5, currentHealthy: 5, desiredHealthy: 3, disruptionsAllowed: 2 });
       assert.deepEqual(await evicted(), [true, true, true, true, false, false, false]);
       await untilReady('web-green', 5);
-      const rejected = await bench.rollOut('', { kubeconfig, inputs: { action: 'reject' } });
-      assert.equal(rejected.outputs.result, 'rejected', rejected.log);
-      assert.match(rejected.log, /✓ Deployment\/web: 5\/5 updated, 5 available/);
+      const promoted = await bench.rollOut('', { kubeconfig, inputs: { action: 'promote' } });
+      assert.equal(promoted.outputs.result, 'deployed', promoted.log);
+      assert.match(promoted.log, BROUGHT_UP);
       assert.equal(await sizeOf('web'), 5);
-      await untilOnly(traffic, ONE);
+      await untilOnly(traffic, TWO);
     });
   });
 
-  it('blue-green that is killed while the autoscaler is with the new version is put right by the next run', async () => {
+  it('blue-green that is killed is scaled on, until the next run sends requests back to as many stable pods', async () => {
     await begin(2);
     await withinBudget(async (traffic) => {
       const images = `app=${bench.images[1]}`;
@@ -339,9 +338,14 @@ describe('an application that is autoscaled, with a disruption budget', () => {
         inputs: { ...BLUE_GREEN, keepMinutes: '5' },
       });
       assert.equal(await scaled(), 'web-green');
+      requestsFor(4);
+      await untilReady('web-green', 4);
+      assert.equal(await sizeOf('web'), 2);
       const next = await rollOut(0);
       assert.equal(next.result, 'Succeeded', next.log);
+      assert.match(next.log, /Going back[\s\S]*✓ Deployment\/web: 4\/4 updated, 4 available/);
       assert.equal(await scaled(), 'web');
+      assert.equal(await sizeOf('web'), 4);
       await untilOnly(traffic, ONE);
     });
   });
