@@ -23,8 +23,8 @@ export interface MovedBudget {
 }
 
 /**
- * Finds the budgets that cover pods of the old version alone. Of those whose pods do not serve, a budget must not count any:
- * as many more of those that do could be evicted. So it is bound to the pods that serve, and goes along with the requests.
+ * Finds the budgets that cover pods of the old version alone. A budget that counts pods which do not serve lets as many more
+ * of those that do be evicted; so these are bound to the pods that serve, and go along with the requests.
  *
  * @param steps what this run writes: a budget among that is moved in the version of its manifest
  */
@@ -34,25 +34,32 @@ export async function budgetsOf(
   tools: StageTools,
 ): Promise<readonly MovedBudget[]> {
   const { client, signal } = tools;
-  const found: MovedBudget[] = [];
-  await ifAllowed(BUDGETS_PLURAL, WITHOUT, tools, async () => {
+  const namespaces = new Set(contenders.map(({ step }) => step.ref.namespace));
+  const found = await ifAllowed(BUDGETS_PLURAL, WITHOUT, tools, async () => {
     const resource = await servedBudgets(client, signal);
-    const namespaces = new Set(contenders.map(({ step }) => step.ref.namespace));
-    for (const namespace of namespaces) {
-      const { items } = await client.list(resource, namespace, {}, signal);
-      for (const budget of items.filter(isBudget)) {
-        const contender = contenders.find(
-          (one) => one.step.ref.namespace === namespace && isOfAlone(budget, one, tools),
-        );
-        if (contender === undefined || isKept(budget, tools)) continue;
-        const ref = { resource, namespace, name: budget.metadata.name };
-        const own = steps.find((step) => keyOf(step.ref) === keyOf(ref));
-        const before = own?.before !== undefined && isBudget(own.before) ? own.before : budget;
-        found.push({ contender, ref: own?.ref ?? ref, before });
-      }
-    }
+    const lists = await Promise.all([...namespaces].map((one) => client.list(resource, one, {}, signal)));
+    const budgets = lists.flatMap(({ items }) => items).filter(isBudget);
+    return budgets.flatMap((budget): readonly MovedBudget[] => {
+      const contender = contenders.find((one) => isOfAlone(budget, one, tools));
+      if (contender === undefined || isKept(budget, tools)) return [];
+      const { name, namespace } = budget.metadata;
+      return [{ contender, ...asWritten({ resource, namespace, name }, budget, steps) }];
+    });
   });
-  return found;
+  return found ?? [];
+}
+
+/** A budget of which this run has a manifest is written in the version of that, before and after. */
+function asWritten(
+  ref: ObjectRef,
+  budget: DisruptionBudget,
+  steps: readonly Step[],
+): Pick<MovedBudget, 'ref' | 'before'> {
+  const own = steps.find((step) => keyOf(step.ref) === keyOf(ref));
+  const before = own?.before;
+  return own !== undefined && before !== undefined && isBudget(before)
+    ? { ref: own.ref, before }
+    : { ref, before: budget };
 }
 
 /** Whether a budget covers pods of this Deployment, of its next version too, and no others. */
@@ -61,10 +68,10 @@ function isOfAlone(budget: DisruptionBudget, { step, next }: Contender, { view }
   const { pods, replicaSets } = view.around();
   const sets = stable === undefined ? [] : replicaSets.filter((set) => isOwned(set, stable));
   const covered = pods.filter(
-    ({ metadata }) => metadata.namespace === step.ref.namespace && covers(budget, metadata.labels ?? {}),
+    ({ metadata }) => metadata.namespace === budget.metadata.namespace && covers(budget, metadata.labels ?? {}),
   );
   const isOwn = covered.length > 0 && covered.every((pod) => sets.some((set) => isOwned(pod, set)));
-  return isOwn && covers(budget, podLabelsOf(next));
+  return isOwn && step.ref.namespace === budget.metadata.namespace && covers(budget, podLabelsOf(next));
 }
 
 /** The steps that bind budgets to the pods that serve now, before pods with the same labels come up. */

@@ -74,17 +74,19 @@ export function isKept(object: KubeObject, { reporter }: Pick<StageTools, 'repor
  * Does something with objects of a kind that the Role need not allow.
  *
  * @param without what it means that the right is missing, as the end of a sentence
+ * @returns what it came to; undefined if the Role does not allow it
  */
-export async function ifAllowed(
+export async function ifAllowed<Found>(
   plural: string,
   without: string,
   { reporter }: Pick<StageTools, 'reporter'>,
-  act: () => Promise<void>,
-): Promise<void> {
+  act: () => Promise<Found>,
+): Promise<Found | undefined> {
   try {
-    await act();
+    return await act();
   } catch (error) {
     if (!(error instanceof ApiError && error.isForbidden && error.asked.resource.startsWith(`${plural}.`))) throw error;
     reporter.line(`No right to ${error.asked.verb} ${error.asked.resource}: ${without}`);
+    return undefined;
   }
 }
