@@ -273,7 +273,8 @@ export class RolloutBench {
   /** All changes of objects of one kind in the namespace, in the order in which the cluster saw them, until `signal`. */
   async *changes(resource: Resource, signal: AbortSignal): AsyncGenerator<KubeObject> {
     const { resourceVersion } = await this.client.list(resource, this.namespace, {}, signal);
-    const turn = { seconds: 600, signal };
+    // Nothing may change for long.
+    const turn = { seconds: 600, idleSeconds: 600, signal };
     for await (const { object } of this.client.watch(resource, this.namespace, { resourceVersion }, turn)) yield object;
   }
 

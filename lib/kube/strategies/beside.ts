@@ -90,7 +90,7 @@ export class Beside {
     return this.#find(step)?.before !== undefined;
   }
 
-  /** A step as it goes back to before anything was staged: a Service unswitched, an autoscaler or a budget unmoved, a new object away. */
+  /** A step as it goes back to before anything was staged: what was switched or moved is back, a new object away. */
   sinceBefore(step: Step): Step {
     const own = this.#find(step);
     return own === undefined ? step : { ...step, before: own.before };

@@ -1,7 +1,7 @@
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
+import type { Pod } from '../objects.ts';
 import { assess } from '../readiness/assess.ts';
 import type { LiveView } from '../readiness/live-view.ts';
-import type { Pod } from '../objects.ts';
 import { newestPodsOf } from '../readiness/owned-pods.ts';
 import { Patience } from '../readiness/patience.ts';
 import type { Target } from '../readiness/verdict.ts';
