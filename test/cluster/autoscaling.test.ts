@@ -350,18 +350,25 @@ describe('an application that is autoscaled, with a disruption budget', () => {
     });
   });
 
-  it('blue-green goes on without a right to autoscalers, and says what that means', async () => {
+  it('blue-green moves what the Role of the docs lets it; without that it goes on, and says what that means', async () => {
     await begin(2);
     const rules = (await bench.documentedRules()) as readonly { readonly resources: readonly string[] }[];
     const without = rules.filter(({ resources }) => !resources.includes('horizontalpodautoscalers'));
+    const documented = await bench.kubeconfigOf('documented', rules);
     const poor = await bench.kubeconfigOf('poor', without);
     const manifest = web()
       .replace(/---\napiVersion: autoscaling[\s\S]*?(?=---)/, '')
       .replace(/---\napiVersion: policy[\s\S]*?(?=---)/, '');
+    const moved = await bench.rollOut(manifest, {
+      ...{ kubeconfig: documented, images: `app=${bench.images[1]}` },
+      inputs: BLUE_GREEN,
+    });
+    assert.equal(moved.outputs.result, 'deployed', moved.log);
+    assert.match(moved.log, /HorizontalPodAutoscaler\/web → Deployment\/web-green/);
+    assert.doesNotMatch(moved.log, /No right to/);
     const run = await bench.rollOut(manifest, {
       kubeconfig: poor,
-      images: `app=${bench.images[1]}`,
-      inputs: BLUE_GREEN,
+      inputs: { ...BLUE_GREEN, checks: `/ contains ${ONE}` },
     });
     assert.equal(run.outputs.result, 'deployed', run.log);
     assert.match(run.log, /No right to list horizontalpodautoscalers\.autoscaling: where an autoscaler/);

@@ -165,7 +165,9 @@ export class Beside {
   }
 
   async #begin(steps: readonly Step[], signal: AbortSignal): Promise<void> {
-    await refuseMissingRights(this.#tools.client, rightsToStage(steps), signal);
+    // What is moved may be left where it is instead.
+    const needed = rightsToStage(steps.filter((step) => !isMove(step)));
+    await refuseMissingRights(this.#tools.client, needed, signal);
     const fresh = steps.map(({ ref, before, desired }) => ({ ref, before, desired, isStaged: true }));
     const known = this.#staged.filter(({ ref }) => !fresh.some((one) => keyOf(one.ref) === keyOf(ref)));
     this.#staged = [...known, ...fresh];
