@@ -383,7 +383,8 @@ function addressesIn(endpoints: KubeObject): number {
 }
 
 async function eventually(holds: () => Promise<void>): Promise<void> {
-  const end = Date.now() + 30_000;
+  // The disruption controller allows nothing while pods still end whose Deployment is gone; a node may take a minute for that.
+  const end = Date.now() + 90_000;
   for (;;) {
     try {
       await holds();
