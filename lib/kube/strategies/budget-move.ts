@@ -67,8 +67,10 @@ function isOfAlone(budget: DisruptionBudget, { step, next }: Contender, { view }
   const stable = view.object(step.ref);
   const { pods, replicaSets } = view.around();
   const sets = stable === undefined ? [] : replicaSets.filter((set) => isOwned(set, stable));
+  // Pods that are ending, perhaps of a green version before, are nobody's any more.
   const covered = pods.filter(
-    ({ metadata }) => metadata.namespace === budget.metadata.namespace && covers(budget, metadata.labels ?? {}),
+    ({ metadata: { namespace, deletionTimestamp, labels = {} } }) =>
+      namespace === budget.metadata.namespace && deletionTimestamp === undefined && covers(budget, labels),
   );
   const isOwn = covered.length > 0 && covered.every((pod) => sets.some((set) => isOwned(pod, set)));
   return isOwn && step.ref.namespace === budget.metadata.namespace && covers(budget, podLabelsOf(next));

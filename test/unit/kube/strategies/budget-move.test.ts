@@ -95,6 +95,8 @@ describe('a disruption budget beside blue-green', () => {
   it('stays as it is if it covers other pods, too, none of the next version, or has an owner', async () => {
     const other = owned('Pod', 'api', 'x', { app: 'web' });
     assert.deepEqual(await found([budget()], [other]), []);
+    const ending = { ...other, metadata: { ...other.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    assert.equal((await found([budget()], [ending])).length, 1);
     assert.deepEqual(await found([budget({ matchLabels: { app: 'api' } })]), []);
     const ownerReferences = [{ uid: '1', kind: 'Operator', name: 'web' }];
     assert.deepEqual(await found([budget(WEB, { ownerReferences })]), []);
