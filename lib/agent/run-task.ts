@@ -33,6 +33,16 @@ export async function runTask(name: string, main: (agent: Agent) => Promise<void
     failed = true;
     agent.fail(error);
   }
+  await Promise.all([process.stdout, process.stderr].map(flushed));
   // Idle connections would keep the process alive for seconds; everything that matters has been awaited.
   process.exit(failed ? 1 : 0);
+}
+
+/** Waits until the agent has taken what was written: one that reads late would otherwise miss the last lines, outputs and result. */
+async function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  await new Promise<void>((resolve) => {
+    // Nobody reads any more.
+    stream.once('error', () => resolve());
+    stream.write('', () => resolve());
+  });
 }

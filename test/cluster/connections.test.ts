@@ -162,7 +162,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
     const run = await rollOut(SETTINGS.replace('hello', 'changed') + NEVER_READY, {
       signal: cancel.signal,
       onLine: (line) => {
-        if (cancel.signal.aborted || !line.includes('0/1')) return;
+        if (cancel.signal.aborted || !line.includes('0 available')) return;
         aks.revokeTokens();
         cancel.abort();
       },

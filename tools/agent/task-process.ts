@@ -138,6 +138,10 @@ export async function runPackedTask(
       signal,
     });
     if (signal?.aborted === true) return { result: 'Canceled', exitCode };
+    // A task that was killed, or that crashed, says nothing itself.
+    if (exitCode !== 0 && output.completion === undefined) {
+      output.addIssue('error', `The task ended with exit code ${exitCode}, and said nothing of its result.`);
+    }
     return { result: exitCode === 0 ? (output.completion ?? 'Succeeded') : 'Failed', exitCode };
   } catch (error) {
     if (!(error instanceof DeliveryError)) throw error;

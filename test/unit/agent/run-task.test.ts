@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const RUN_TASK = join(import.meta.dirname, '../../../lib/agent/run-task.ts');
+const LINES = 20_000;
+const TASK = `
+import { runTask } from ${JSON.stringify(RUN_TASK)};
+await runTask('Talkative', async (agent) => {
+  for (let line = 0; line < ${LINES}; line++) agent.log('line ' + line);
+  agent.setOutputs({ answer: 42 });
+});
+`;
+
+describe('a task', () => {
+  it('that says much to an agent that reads late ends only when all of it is read', async () => {
+    const args = ['--input-type=module', '--eval', TASK];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const exit = once(child, 'exit') as Promise<[number]>;
+    await sleep(500);
+    const said = (await text(child.stdout)).split('\n');
+    assert.equal(said.filter((line) => line.startsWith('line ')).length, LINES);
+    assert.ok(said.some((line) => line.includes('task.setvariable variable=answer;') && line.endsWith(']42')));
+    assert.ok(said.some((line) => line.includes('task.complete result=Succeeded;')));
+    assert.deepEqual((await exit)[0], 0);
+  });
+});
