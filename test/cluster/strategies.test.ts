@@ -149,7 +149,8 @@ describe('a strategy under traffic', () => {
       const inputs = { ...CANARY, steps: '33', promotion: 'manual' };
       const run = await bench.rollOut(unscaled, { images: `app=${bench.images[1]}`, inputs });
       assert.equal(run.outputs.result, 'waiting', run.log);
-      assert.match(run.log, /2 new beside 4 stable pods/);
+      // A third of the four, of which the fourth may still be starting.
+      assert.match(run.log, /2 new beside [34] stable pods/);
       const rejected = await bench.rollOut('', { inputs: { action: 'reject' } });
       assert.equal(rejected.outputs.result, 'rejected', rejected.log);
       assert.equal(rejected.result, 'Succeeded', rejected.log);
