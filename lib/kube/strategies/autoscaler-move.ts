@@ -1,5 +1,4 @@
 import type { Footprint } from '../application/footprint.ts';
-import { keyOf } from '../application/footprint.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import type { ObjectRef } from '../client/resource.ts';
 import { awaitReady } from '../readiness/await-ready.ts';
@@ -11,7 +10,7 @@ import { AUTOSCALERS, isAutoscaler, scales, targetNameOf } from './autoscaler.ts
 import type { Autoscaler } from './autoscaler.ts';
 import { DEPLOYMENTS, isDeployment, replicasOf } from './deployment.ts';
 import { replaceKeepingOwners } from './keeping-owners.ts';
-import { ifAllowed, isKept, move, moveStep } from './move.ts';
+import { asWritten, besideContenders, ifAllowed, isKept, move, moveStep } from './move.ts';
 import type { StageTools } from './stage.ts';
 import type { StagePlan } from './stage-plan.ts';
 import { nameBeside } from './track.ts';
@@ -36,29 +35,18 @@ export async function moveAutoscalers(plan: StagePlan, steps: readonly Step[], t
   });
 }
 
-async function movesFor(
-  { contenders, track }: StagePlan,
-  steps: readonly Step[],
-  tools: StageTools,
-): Promise<readonly Step[]> {
-  const { client, signal } = tools;
-  const namespaces = new Set(contenders.map(({ step }) => step.ref.namespace));
-  const lists = await Promise.all([...namespaces].map((one) => client.list(AUTOSCALERS, one, {}, signal)));
-  const autoscalers = lists.flatMap(({ items }) => items).filter(isAutoscaler);
-  return contenders.flatMap(({ step: { ref } }) =>
+async function movesFor(plan: StagePlan, steps: readonly Step[], tools: StageTools): Promise<readonly Step[]> {
+  const autoscalers = await besideContenders(AUTOSCALERS, isAutoscaler, plan, tools);
+  return plan.contenders.flatMap(({ step: { ref } }) =>
     autoscalers
       .filter((autoscaler) => scales(autoscaler, ref) && !isKept(autoscaler, tools))
-      .map((autoscaler) => moveOf(autoscaler, nameBeside(ref.name, track), steps)),
+      .map((autoscaler) => moveOf(autoscaler, nameBeside(ref.name, plan.track), steps)),
   );
 }
 
-/** An autoscaler of which this run has a manifest is written in the version of that, before and after. */
 function moveOf(live: Autoscaler, name: string, steps: readonly Step[]): Step {
-  const { namespace } = live.metadata;
-  const ref: ObjectRef = { resource: AUTOSCALERS, namespace, name: live.metadata.name };
-  const own = steps.find((step) => keyOf(step.ref) === keyOf(ref));
-  const target = { ...live.spec.scaleTargetRef, name };
-  return own?.before === undefined ? moveStep(ref, live, target) : moveStep(own.ref, own.before, target);
+  const { ref, before } = asWritten(live, AUTOSCALERS, isAutoscaler, steps);
+  return moveStep(ref, before, { ...live.spec.scaleTargetRef, name });
 }
 
 export interface CapacityTools {

@@ -1,11 +1,10 @@
-import { keyOf } from '../application/footprint.ts';
-import type { ObjectRef } from '../client/resource.ts';
 import type { Step } from '../rollout/plan.ts';
 import { podLabelsOf } from './deployment.ts';
 import type { Labels } from './deployment.ts';
 import { BUDGETS_PLURAL, covers, isBudget, narrowedTo, servedBudgets } from './disruption-budget.ts';
 import type { DisruptionBudget } from './disruption-budget.ts';
-import { ifAllowed, isKept, move, moveStep } from './move.ts';
+import { asWritten, besideContenders, ifAllowed, isKept, move, moveStep } from './move.ts';
+import type { Movable } from './move.ts';
 import { HASH, servingHashOf } from './selector.ts';
 import type { StageTools } from './stage.ts';
 import type { Contender, StagePlan } from './stage-plan.ts';
@@ -16,10 +15,8 @@ import { isOwned } from './version-pods.ts';
 const WITHOUT = 'a disruption budget counts the pods of both versions meanwhile, whether they serve or not.';
 
 /** A budget of the pods of one Deployment, as it is before anything is changed. */
-export interface MovedBudget {
+export interface MovedBudget extends Movable<DisruptionBudget> {
   readonly contender: Contender;
-  readonly ref: ObjectRef;
-  readonly before: DisruptionBudget;
 }
 
 /**
@@ -29,37 +26,20 @@ export interface MovedBudget {
  * @param steps what this run writes: a budget among that is moved in the version of its manifest
  */
 export async function budgetsOf(
-  { contenders }: StagePlan,
+  plan: StagePlan,
   steps: readonly Step[],
   tools: StageTools,
 ): Promise<readonly MovedBudget[]> {
-  const { client, signal } = tools;
-  const namespaces = new Set(contenders.map(({ step }) => step.ref.namespace));
   const found = await ifAllowed(BUDGETS_PLURAL, WITHOUT, tools, async () => {
-    const resource = await servedBudgets(client, signal);
-    const lists = await Promise.all([...namespaces].map((one) => client.list(resource, one, {}, signal)));
-    const budgets = lists.flatMap(({ items }) => items).filter(isBudget);
+    const resource = await servedBudgets(tools.client, tools.signal);
+    const budgets = await besideContenders(resource, isBudget, plan, tools);
     return budgets.flatMap((budget): readonly MovedBudget[] => {
-      const contender = contenders.find((one) => isOfAlone(budget, one, tools));
+      const contender = plan.contenders.find((one) => isOfAlone(budget, one, tools));
       if (contender === undefined || isKept(budget, tools)) return [];
-      const { name, namespace } = budget.metadata;
-      return [{ contender, ...asWritten({ resource, namespace, name }, budget, steps) }];
+      return [{ contender, ...asWritten(budget, resource, isBudget, steps) }];
     });
   });
   return found ?? [];
-}
-
-/** A budget of which this run has a manifest is written in the version of that, before and after. */
-function asWritten(
-  ref: ObjectRef,
-  budget: DisruptionBudget,
-  steps: readonly Step[],
-): Pick<MovedBudget, 'ref' | 'before'> {
-  const own = steps.find((step) => keyOf(step.ref) === keyOf(ref));
-  const before = own?.before;
-  return own !== undefined && before !== undefined && isBudget(before)
-    ? { ref: own.ref, before }
-    : { ref, before: budget };
 }
 
 /** Whether a budget covers pods of this Deployment, of its next version too, and no others. */

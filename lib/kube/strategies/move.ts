@@ -1,13 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
+import { keyOf } from '../application/footprint.ts';
 import type { Footprint } from '../application/footprint.ts';
 import { ApiError } from '../client/api-error.ts';
 import type { KubeClient } from '../client/kube-client.ts';
-import type { ObjectRef } from '../client/resource.ts';
+import type { ObjectRef, Resource } from '../client/resource.ts';
 import { titleOf } from '../objects.ts';
 import type { KubeObject } from '../objects.ts';
 import type { Step } from '../rollout/plan.ts';
 import { replaceKeepingOwners } from './keeping-owners.ts';
 import type { StageTools } from './stage.ts';
+import type { StagePlan } from './stage-plan.ts';
 
 /**
  * What goes along with the requests, and the field of its `spec` that says with which pods it is. Such objects are moved, not
@@ -18,6 +20,37 @@ const MOVED_FIELDS: Readonly<Record<string, string>> = {
   HorizontalPodAutoscaler: 'scaleTargetRef',
   PodDisruptionBudget: 'selector',
 };
+
+/** An object as it is before it is moved. */
+export interface Movable<Kind extends KubeObject> {
+  readonly ref: ObjectRef;
+  readonly before: Kind;
+}
+
+/** All objects of a kind where the versions of a stage are. */
+export async function besideContenders<Kind extends KubeObject>(
+  resource: Resource,
+  isKind: (object: KubeObject) => object is Kind,
+  { contenders }: StagePlan,
+  { client, signal }: Pick<StageTools, 'client' | 'signal'>,
+): Promise<readonly Kind[]> {
+  const namespaces = new Set(contenders.map(({ step }) => step.ref.namespace));
+  const lists = await Promise.all([...namespaces].map((one) => client.list(resource, one, {}, signal)));
+  return lists.flatMap(({ items }) => items).filter(isKind);
+}
+
+/** What is to be moved: an object of which this run has a manifest in the version of that, before and after. */
+export function asWritten<Kind extends KubeObject>(
+  live: Kind,
+  resource: Resource,
+  isKind: (object: KubeObject) => object is Kind,
+  steps: readonly Step[],
+): Movable<Kind> {
+  const { name, namespace } = live.metadata;
+  const ref: ObjectRef = { resource, namespace, name };
+  const own = steps.find((step) => keyOf(step.ref) === keyOf(ref));
+  return own?.before !== undefined && isKind(own.before) ? { ref: own.ref, before: own.before } : { ref, before: live };
+}
 
 /** The step of an object of which only that field is changed for a while. */
 export function moveStep(ref: ObjectRef, before: KubeObject, value: object): Step {

@@ -9,12 +9,10 @@ import type { Step } from '../../../../lib/kube/rollout/plan.ts';
 import { AUTOSCALERS } from '../../../../lib/kube/strategies/autoscaler.ts';
 import type { Autoscaler } from '../../../../lib/kube/strategies/autoscaler.ts';
 import { bringUp, moveAutoscalers } from '../../../../lib/kube/strategies/autoscaler-move.ts';
-import { DEPLOYMENTS } from '../../../../lib/kube/strategies/deployment.ts';
 import { moveBack, moveStep } from '../../../../lib/kube/strategies/move.ts';
 import type { StageTools } from '../../../../lib/kube/strategies/stage.ts';
-import type { StagePlan } from '../../../../lib/kube/strategies/stage-plan.ts';
 import { Timeline } from '../../../../lib/kube/strategies/timeline.ts';
-import { webDeployment } from './deployments.ts';
+import { WEB, WEB_PLAN, webDeployment } from './deployments.ts';
 
 const OWNERS = [{ manager: 'helm', operation: 'Update', fieldsV1: { 'f:spec': { 'f:scaleTargetRef': {} } } }];
 const LEFT = [{ manager: 'model-delivery', operation: 'Update', fieldsV1: { 'f:spec': { 'f:scaleTargetRef': {} } } }];
@@ -88,25 +86,10 @@ class Cluster {
   }
 }
 
-const WEB: Step = {
-  ref: { resource: DEPLOYMENTS, namespace: 'shop', name: 'web' },
-  title: 'Deployment/web',
-  source: 'app.yml:1',
-  desired: webDeployment(),
-  before: webDeployment(),
-  judged: 'first',
-};
-const PLAN: StagePlan = {
-  track: 'green',
-  contenders: [{ step: WEB, next: webDeployment(), services: [], port: undefined }],
-  copies: [],
-  first: [],
-};
-
 describe('an autoscaler that is moved', () => {
   it('scales the new version, and stays what it is, owners and all; it is noted before', async () => {
     const cluster = new Cluster([autoscaler()]);
-    await moveAutoscalers(PLAN, [], cluster.tools);
+    await moveAutoscalers(WEB_PLAN, [], cluster.tools);
     assert.deepEqual(cluster.begun, ['HorizontalPodAutoscaler/web']);
     assert.deepEqual(cluster.patches, [
       ['autoscaling/v1 web /spec/scaleTargetRef', targetOf('web-green')],
@@ -120,14 +103,14 @@ describe('an autoscaler that is moved', () => {
     const ref = { ...REF, resource: { ...AUTOSCALERS, apiVersion: 'autoscaling/v2' } };
     const own: Step = { ...WEB, ref, title: 'HorizontalPodAutoscaler/web', desired: before, before };
     const cluster = new Cluster([autoscaler()]);
-    await moveAutoscalers(PLAN, [own], cluster.tools);
+    await moveAutoscalers(WEB_PLAN, [own], cluster.tools);
     assert.deepEqual(cluster.patches[0], ['autoscaling/v2 web /spec/scaleTargetRef', targetOf('web-green')]);
   });
 
   it('is not one of another workload, nor one that its owner would move back', async () => {
     const owned = autoscaler({ ownerReferences: [{ uid: '1', kind: 'ScaledObject', name: 'web' }] });
     const cluster = new Cluster([owned, autoscaler({}, { name: 'api' }), autoscaler({}, { kind: 'StatefulSet' })]);
-    await moveAutoscalers(PLAN, [], cluster.tools);
+    await moveAutoscalers(WEB_PLAN, [], cluster.tools);
     assert.deepEqual(cluster.patches, []);
     assert.deepEqual(cluster.begun, []);
     assert.deepEqual(cluster.lines, [
@@ -138,10 +121,10 @@ describe('an autoscaler that is moved', () => {
   it('stays where it is if the Role says so, which is told in one line', async () => {
     const asked = { verb: 'list', resource: 'horizontalpodautoscalers.autoscaling', namespace: 'shop' };
     const cluster = new Cluster([], new ApiError(403, {}, asked));
-    await moveAutoscalers(PLAN, [], cluster.tools);
+    await moveAutoscalers(WEB_PLAN, [], cluster.tools);
     assert.match(cluster.lines.join('|'), /^No right to list horizontalpodautoscalers\.autoscaling: .*number of pods/);
     const other = new Cluster([], new ApiError(403, {}, { ...asked, resource: 'secrets' }));
-    await assert.rejects(moveAutoscalers(PLAN, [], other.tools), ApiError);
+    await assert.rejects(moveAutoscalers(WEB_PLAN, [], other.tools), ApiError);
   });
 
   it('goes back without what a killed run has left of its write, and is left alone if it is back', async () => {

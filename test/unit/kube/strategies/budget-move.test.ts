@@ -5,13 +5,11 @@ import type { KubeObject, Pod } from '../../../../lib/kube/objects.ts';
 import type { LiveView } from '../../../../lib/kube/readiness/live-view.ts';
 import { budgetsOf, pinnedBudgets, switchedBudgets } from '../../../../lib/kube/strategies/budget-move.ts';
 import type { MovedBudget } from '../../../../lib/kube/strategies/budget-move.ts';
-import { DEPLOYMENTS } from '../../../../lib/kube/strategies/deployment.ts';
 import { covers } from '../../../../lib/kube/strategies/disruption-budget.ts';
 import type { BudgetSelector, DisruptionBudget } from '../../../../lib/kube/strategies/disruption-budget.ts';
 import type { StageTools } from '../../../../lib/kube/strategies/stage.ts';
-import type { StagePlan } from '../../../../lib/kube/strategies/stage-plan.ts';
 import { Timeline } from '../../../../lib/kube/strategies/timeline.ts';
-import { webDeployment } from './deployments.ts';
+import { WEB_PLAN, webDeployment } from './deployments.ts';
 
 const WEB = { matchLabels: { app: 'web' } };
 
@@ -31,27 +29,6 @@ function owned(kind: string, uid: string, by: string, labels: Readonly<Record<st
 
 const SET = owned('ReplicaSet', 's', 'd', { 'pod-template-hash': '1a' });
 const POD = owned('Pod', 'p', 's', { app: 'web', tier: 'front' }) as Pod;
-const PLAN: StagePlan = {
-  track: 'green',
-  contenders: [
-    {
-      step: {
-        ref: { resource: DEPLOYMENTS, namespace: 'shop', name: 'web' },
-        title: 'Deployment/web',
-        source: 'app.yml:1',
-        desired: webDeployment(),
-        before: webDeployment(),
-        judged: 'first',
-      },
-      next: webDeployment(),
-      services: [],
-      port: undefined,
-    },
-  ],
-  copies: [],
-  first: [],
-};
-
 /** The tools of a stage in a cluster with these budgets and pods, and the lines that it tells. */
 function toolsOf(list: () => Promise<object>, others: readonly KubeObject[] = []): [StageTools, string[]] {
   const lines: string[] = [];
@@ -74,7 +51,7 @@ const ignore = (): void => undefined;
 
 async function found(items: readonly object[], others: readonly KubeObject[] = []): Promise<readonly MovedBudget[]> {
   const [tools] = toolsOf(() => Promise.resolve({ items }), others);
-  return budgetsOf(PLAN, [], tools);
+  return budgetsOf(WEB_PLAN, [], tools);
 }
 
 describe('a disruption budget beside blue-green', () => {
@@ -87,7 +64,7 @@ describe('a disruption budget beside blue-green', () => {
     assert.deepEqual(selectorsOf(pinnedBudgets(budgets, tools)), [
       { ...selector, matchLabels: { app: 'web', 'pod-template-hash': '1a' } },
     ]);
-    assert.deepEqual(selectorsOf(switchedBudgets(budgets, PLAN)), [
+    assert.deepEqual(selectorsOf(switchedBudgets(budgets, WEB_PLAN)), [
       { ...selector, matchLabels: { app: 'web', 'model-delivery/track': 'green' } },
     ]);
   });
@@ -106,7 +83,7 @@ describe('a disruption budget beside blue-green', () => {
   it('stays as it is if the Role says so, which is told in one line', async () => {
     const asked = { verb: 'list', resource: 'poddisruptionbudgets.policy', namespace: 'shop' };
     const [tools, lines] = toolsOf(() => Promise.reject(new ApiError(403, {}, asked)));
-    assert.deepEqual(await budgetsOf(PLAN, [], tools), []);
+    assert.deepEqual(await budgetsOf(WEB_PLAN, [], tools), []);
     assert.match(lines.join('|'), /^No right to list poddisruptionbudgets\.policy: .*counts the pods of both versions/);
   });
 

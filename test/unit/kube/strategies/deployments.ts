@@ -1,5 +1,8 @@
+import type { Step } from '../../../../lib/kube/rollout/plan.ts';
+import { DEPLOYMENTS } from '../../../../lib/kube/strategies/deployment.ts';
 import type { Deployment } from '../../../../lib/kube/strategies/deployment.ts';
 import type { Service } from '../../../../lib/kube/strategies/service.ts';
+import type { StagePlan } from '../../../../lib/kube/strategies/stage-plan.ts';
 
 /** A Deployment as a cluster answers it. */
 export function webDeployment(podSpec: object = {}): Deployment {
@@ -35,3 +38,20 @@ export function webService(spec: object = {}): Service {
     spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80, targetPort: 'http' }], ...spec },
   };
 }
+
+/** The step that writes that Deployment. */
+export const WEB: Step = {
+  ref: { resource: DEPLOYMENTS, namespace: 'shop', name: 'web' },
+  title: 'Deployment/web',
+  source: 'app.yml:1',
+  desired: webDeployment(),
+  before: webDeployment(),
+  judged: 'first',
+};
+/** The plan of its blue-green rollout. */
+export const WEB_PLAN: StagePlan = {
+  track: 'green',
+  contenders: [{ step: WEB, next: webDeployment(), services: [], port: undefined }],
+  copies: [],
+  first: [],
+};
