@@ -8,6 +8,7 @@ import type { AksCluster } from '../../tools/services/azure/cluster-front.ts';
 import { clusterId, type ManagedCluster } from '../../tools/services/azure/directory.ts';
 import { SCHEMES, TestAzure } from '../support/azure.ts';
 import { ConnectProxy } from '../support/connect-proxy.ts';
+import { assertNotShown, secretsOf } from '../support/not-shown.ts';
 import type { Connection, TaskProcessResult } from '../support/packed-task.ts';
 import { kubeconfigConnection, RolloutBench, type RolloutParts } from '../support/rollout-bench.ts';
 
@@ -57,16 +58,6 @@ function errorOf({ result, issues, log }: TaskProcessResult): string {
   return errors[0]?.message ?? '';
 }
 
-function assertNotShown(log: string, secrets: readonly string[]): void {
-  // What the agent hid was printed: another agent might not know it.
-  assert.ok(!log.includes('***'), log);
-  for (const secret of secrets.flatMap((each) => each.split('\n')).filter((line) => line.length > 8)) {
-    if (secret.startsWith('-----')) continue;
-    const spellings = [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64').replace(/=+$/, '')];
-    for (const spelling of spellings) assert.ok(!log.includes(spelling), `${spelling} in\n${log}`);
-  }
-}
-
 describe('a rollout to an AKS cluster by an Azure connection', () => {
   let bench: RolloutBench;
   let azure: TestAzure;
@@ -112,12 +103,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
         ...{ NODE_EXTRA_CA_CERTS: azure.standIn.caFile, 'System.Debug': 'true', ...variables },
       },
     });
-    const { user, admin } = aks.description;
-    assertNotShown(run.log, [
-      ...azure.secrets,
-      ...aks.tokens,
-      ...[user, admin].flatMap(({ key, token }) => [key, token]),
-    ]);
+    assertNotShown(run.log, secretsOf(azure, aks));
     return run;
   }
 

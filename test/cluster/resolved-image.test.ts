@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { AksCluster } from '../../tools/services/azure/cluster-front.ts';
 import { clusterId, type ManagedCluster } from '../../tools/services/azure/directory.ts';
 import { TestAzure } from '../support/azure.ts';
+import { assertNotShown, secretsOf } from '../support/not-shown.ts';
 import { kubeconfigConnection, RolloutBench } from '../support/rollout-bench.ts';
 import { type Connection, type NodeVersion, runTaskProcess, type TaskProcessResult } from '../support/packed-task.ts';
 
@@ -141,10 +142,7 @@ describe('ResolveLatestImage and an AKS cluster by an Azure connection', () => {
         ...{ NODE_EXTRA_CA_CERTS: azure.standIn.caFile, 'System.Debug': 'true' },
       },
     });
-    const { user, admin } = aks.description;
-    for (const secret of [...azure.secrets, ...aks.tokens, user.token, admin.token]) {
-      assert.ok(!run.log.includes(secret), run.log);
-    }
+    assertNotShown(run.log, secretsOf(azure, aks));
     return run;
   }
 
