@@ -1,10 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
-import { messageOf } from '../errors/delivery-error.ts';
 import { type Deprecation, readDeprecation } from './deprecation.ts';
 import type { ManagedStore, VersionName } from './managed-store.ts';
-import { Slots } from './slots.ts';
-import { type SourceFile, unreadable } from './source-files.ts';
+import { readAtOnce, type SourceFile } from './source-files.ts';
 import type { StoredObject } from './stores/object-store.ts';
 
 /**
@@ -16,7 +13,6 @@ const ADOPTABLE_FOR = 12 * 3_600_000;
 /** Places of a model's files that are looked at to tell one model from another, and how many bytes at each. */
 const SAMPLES = 256;
 const SAMPLE = 4096;
-const FILES_AT_ONCE = 16;
 
 /** Where an attempt to publish a version puts its files, and what it found there. */
 export interface Attempt {
@@ -39,7 +35,7 @@ export async function beginAttempt(
   files: readonly SourceFile[],
   signal: AbortSignal,
 ): Promise<Attempt> {
-  const folder = `files/${await sampleDigest(files)}`;
+  const folder = `files/${sampleDigest(files)}`;
   const objects = await objectsOf(managed, version, signal);
   const said = objects.some(({ name }) => name === managed.layout.deprecation(version.model, version.version))
     ? await readDeprecation(managed, version, signal)
@@ -70,32 +66,22 @@ export async function objectsOf(
 }
 
 /** 16 digits for the files' names, sizes and some of their bytes. */
-async function sampleDigest(files: readonly SourceFile[]): Promise<string> {
+function sampleDigest(files: readonly SourceFile[]): string {
   const each = Math.max(1, Math.min(16, Math.floor(SAMPLES / files.length)));
-  const slots = new Slots(FILES_AT_ONCE);
-  const samples = await Promise.all(files.map((file) => slots.run(() => sampleOf(file, each))));
   const hash = createHash('sha256');
-  files.forEach(({ path, size }, index) => hash.update(`${JSON.stringify([path, size])}\n${samples[index] ?? ''}\n`));
+  for (const file of files) hash.update(`${JSON.stringify([file.path, file.size])}\n${sampleOf(file, each)}\n`);
   return hash.digest('hex').slice(0, 16);
 }
 
 /** Digest of some bytes of a file: all of a small one, else of places spread evenly from its beginning to its end. */
-async function sampleOf({ location, size }: SourceFile, count: number): Promise<string> {
+function sampleOf({ location, size }: SourceFile, count: number): string {
   const hash = createHash('sha256');
   const bytes = Buffer.alloc(SAMPLE);
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(location);
-    for (let index = 0; index < count; index++) {
-      const position = count === 1 ? 0 : Math.floor(((size - SAMPLE) / (count - 1)) * index);
-      const { bytesRead } = await handle.read(bytes, 0, SAMPLE, Math.max(0, position));
-      hash.update(bytes.subarray(0, bytesRead));
-      if (size <= SAMPLE) break;
-    }
-  } catch (cause) {
-    throw unreadable(location, messageOf(cause), cause);
-  } finally {
-    await handle?.close();
+  for (let index = 0; index < count; index++) {
+    const position = count === 1 ? 0 : Math.floor(((size - SAMPLE) / (count - 1)) * index);
+    const read = readAtOnce(location, bytes, Math.max(0, position));
+    hash.update(bytes.subarray(0, read.bytes));
+    if (size <= SAMPLE) break;
   }
   return hash.digest('hex');
 }

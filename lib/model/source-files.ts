@@ -98,7 +98,8 @@ export async function* readPieces(
   if (size <= SMALL) {
     signal.throwIfAborted();
     const piece = await memory.acquire(size);
-    if (sizeOfSmall(location, piece, unreadableHere) !== size) throw changed(location, size);
+    const read = readAtOnce(location, piece);
+    if (read.bytes !== size || read.size !== size) throw changed(location, size);
     // An empty file has no piece.
     if (size > 0) yield piece;
     else memory.release(piece);
@@ -124,24 +125,29 @@ export async function* readPieces(
 }
 
 /**
- * Reads a small file into a buffer, and tells its size. At once, not on a thread: to find one takes longer than to read,
- * and a model may have thousands of such files.
+ * Reads a few bytes of a file, fewer than asked for at its end, and tells its size. At once, not on a thread: to find one
+ * takes longer than to read, and a model may have thousands of files.
+ *
+ * @throws DeliveryError `SOURCE_UNREADABLE`
  */
-function sizeOfSmall(location: string, into: Buffer, failed: (cause: unknown) => DeliveryError): number {
+export function readAtOnce(
+  location: string,
+  into: Buffer,
+  position = 0,
+): { readonly bytes: number; readonly size: number } {
   try {
     const file = openSync(location, 'r');
     try {
-      let filled = 0;
-      for (let read = -1; read !== 0 && filled < into.length; filled += read) {
-        read = readSync(file, into, filled, into.length - filled, null);
+      let bytes = 0;
+      for (let read = -1; read !== 0 && bytes < into.length; bytes += read) {
+        read = readSync(file, into, bytes, into.length - bytes, position + bytes);
       }
-      const { size } = fstatSync(file);
-      return filled === into.length ? size : filled;
+      return { bytes, size: fstatSync(file).size };
     } finally {
       closeSync(file);
     }
   } catch (cause) {
-    throw failed(cause);
+    throw unreadable(location, messageOf(cause), cause);
   }
 }
 

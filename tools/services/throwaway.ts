@@ -18,11 +18,17 @@ export interface Stoppable {
   stop(): Promise<void>;
 }
 
-/** Starts a blob service with nothing in it. */
-export async function startThrowawayBlob(): Promise<BlobService & Stoppable> {
+/**
+ * Starts a blob service with nothing in it.
+ *
+ * @param largeBodies spends memory, 2 GiB of it, for speed
+ */
+export async function startThrowawayBlob(
+  settings: { readonly largeBodies?: boolean } = {},
+): Promise<BlobService & Stoppable> {
   const folder = await mkdtemp(join(tmpdir(), 'blob-'));
   const port = await freePort();
-  const running = await startIn(folder, blobProgram(port, folder), async () => await blobAnswers(port));
+  const running = await startIn(folder, blobProgram(port, folder, settings), async () => await blobAnswers(port));
   return { ...blobServiceAt(originAt(port)), ...running };
 }
 
@@ -33,7 +39,7 @@ export async function startThrowawayTlsBlob(server: CertifiedKey): Promise<{ rea
   const tls = { certificate: join(folder, 'server.pem'), key: join(folder, 'server.key') };
   await writeFile(tls.certificate, server.certificate);
   await writeFile(tls.key, server.key, { mode: 0o600 });
-  const running = await startIn(folder, blobProgram(port, folder, tls), async () => await isTaken(port));
+  const running = await startIn(folder, blobProgram(port, folder, { tls }), async () => await isTaken(port));
   return { origin: `https://127.0.0.1:${port}`, ...running };
 }
 

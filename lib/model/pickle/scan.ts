@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGunzip, createInflate, createInflateRaw } from 'node:zlib';
-import { messageOf } from '../../errors/delivery-error.ts';
-import { type SourceFile, unreadable } from '../source-files.ts';
+import { readAtOnce, type SourceFile } from '../source-files.ts';
 import { type Format, formatOf, HEAD, holdsObjects, isNamedAsPickle } from './formats.ts';
 import { judgeImport } from './imports.ts';
 import type { Act } from './machine.ts';
@@ -49,11 +48,13 @@ interface Content {
   readonly label: string;
   readonly size: number;
   readonly named: boolean;
+  /** Its first {@link TRIED} bytes, or all of them where there are fewer. */
+  readonly beginning: Buffer;
   readonly open: () => Readable;
   /** It came out of something compressed. */
   readonly unpacked?: boolean;
-  /** Where parts of it can be read: a file of its own. */
-  readonly readAt?: ReadAt;
+  /** Where it is: a file of its own. */
+  readonly location?: string | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -65,14 +66,20 @@ interface Content {
  */
 export async function scanPickles(files: readonly SourceFile[], options: ScanOptions): Promise<PickleScan> {
   const scanner = new Scanner(options);
-  for (const file of files) await scanner.file(file);
+  for (const file of files) {
+    await nextTurn();
+    await scanner.file(file);
+  }
   return { pickles: scanner.pickles, findings: scanner.findings };
 }
 
+/** Beginnings are read at once; between them there is a turn for who wants to stop the scan. */
 class Scanner {
   readonly findings: PickleFinding[] = [];
   pickles = 0;
   readonly #options: ScanOptions;
+  /** For the beginning of one file after the other: most are looked at no further. */
+  readonly #beginning = Buffer.allocUnsafeSlow(TRIED);
 
   constructor(options: ScanOptions) {
     this.#options = options;
@@ -80,43 +87,33 @@ class Scanner {
 
   async file({ path, location, size }: SourceFile): Promise<void> {
     const { signal, timeLimit = TIME_LIMIT } = this.#options;
+    signal.throwIfAborted();
+    const beginning = this.#beginning.subarray(0, readAtOnce(location, this.#beginning).bytes);
+    const looked = { label: path, size, named: isNamedAsPickle(path), beginning, location };
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
-    const handle = await open(location).catch((cause: unknown) => {
-      throw unreadable(location, messageOf(cause), cause);
-    });
-    const readAt: ReadAt = async (offset, length) => {
-      const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
-      const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset);
-      return bytes.subarray(0, bytesRead);
-    };
     // A stream takes all of its buffer for the smallest file as well.
     const highWaterMark = Math.min(1024 * 1024, Math.max(1, size));
     const openFile = (): Readable => createReadStream(location, { signal: limited, highWaterMark });
     try {
-      await this.#content(
-        { label: path, size, named: isNamedAsPickle(path), open: openFile, readAt, signal: limited },
-        location,
-      );
+      await this.#content({ ...looked, open: openFile, signal: limited });
     } catch (error) {
       signal.throwIfAborted();
       if (!limited.aborted) throw error;
       this.#add(path, 'unreadable', `could not be read within ${Math.round(timeLimit / 60_000)} minutes`);
-    } finally {
-      await handle.close();
     }
   }
 
-  async #content(content: Content, location?: string): Promise<void> {
-    const head = await firstBytes(content.open(), HEAD);
-    const format = formatOf(head, content.size);
+  async #content(content: Content): Promise<void> {
+    const { label, size, named, beginning, location } = content;
+    const format = formatOf(beginning.subarray(0, HEAD), size);
     if (format === 'zip' && location !== undefined) await this.#archive(content, location);
     else if (format === 'zip') this.#tooDeep(content);
     else if (format === 'npy') await this.#array(content);
     else if (format === 'zlib' || format === 'gzip') await this.#compressed(content, format);
-    else if (format === 'unreadable' && content.named) {
-      this.#add(content.label, 'unreadable', 'is compressed in a way that cannot be looked into');
-    } else if (content.named || format === 'pickle' || (format === 'unknown' && (await isPickle(content)))) {
-      await this.#pickle(content, head);
+    else if (format === 'unreadable' && named) {
+      this.#add(label, 'unreadable', 'is compressed in a way that cannot be looked into');
+    } else if (named || format === 'pickle' || (format === 'unknown' && isPickle(beginning))) {
+      await this.#pickle(content);
     }
   }
 
@@ -125,19 +122,25 @@ class Scanner {
     this.#add(label, 'unreadable', 'is packed within something that is packed');
   }
 
-  async #archive({ label, size, readAt, signal }: Content, location: string): Promise<void> {
-    if (readAt === undefined) return;
+  async #archive({ label, size, signal }: Content, location: string): Promise<void> {
+    const readAt: ReadAt = (offset, length) => {
+      const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
+      return bytes.subarray(0, readAtOnce(location, bytes, offset).bytes);
+    };
     try {
-      for (const entry of await zipEntries(readAt, size)) {
-        if (entry.length === 0) continue;
-        const [start, end] = [entry.offset, entry.offset + entry.length - 1];
-        const raw = (): Readable => createReadStream(location, { start, end, signal });
+      for (const { name, compressed, offset, length } of zipEntries(readAt, size)) {
+        await nextTurn();
+        signal.throwIfAborted();
+        if (length === 0) continue;
+        const raw = (): Readable => createReadStream(location, { start: offset, end: offset + length - 1, signal });
+        const open = compressed ? (): Readable => through(raw(), createInflateRaw()) : raw;
         await this.#content({
-          label: `${label} › ${entry.name}`,
-          size: entry.compressed ? Infinity : entry.length,
-          named: isNamedAsPickle(entry.name),
-          open: entry.compressed ? () => through(raw(), createInflateRaw()) : raw,
-          unpacked: entry.compressed,
+          label: `${label} › ${name}`,
+          size: compressed ? Infinity : length,
+          named: isNamedAsPickle(name),
+          beginning: compressed ? await firstBytes(open(), TRIED) : readAt(offset, Math.min(length, TRIED)),
+          open,
+          unpacked: compressed,
           signal,
         });
       }
@@ -154,7 +157,9 @@ class Scanner {
     }
     const unpack = (): Readable => through(content.open(), format === 'gzip' ? createGunzip() : createInflate());
     try {
-      await this.#content({ ...content, size: Infinity, open: unpack, unpacked: true });
+      const beginning = await firstBytes(unpack(), TRIED);
+      const unpacked = { size: Infinity, beginning, location: undefined, open: unpack, unpacked: true };
+      await this.#content({ ...content, ...unpacked });
     } catch (error) {
       if (!isCompressionError(error)) throw error;
       if (content.named) this.#add(content.label, 'unreadable', `cannot be unpacked: ${(error as Error).message}`);
@@ -162,21 +167,20 @@ class Scanner {
   }
 
   /** An array of numpy: of objects, a pickle follows the header. */
-  async #array({ label, open: reopen }: Content): Promise<void> {
-    const head = await firstBytes(reopen(), 12);
-    const wide = (head[6] ?? 1) > 1;
-    const length = wide ? head.readUInt32LE(8) : head.readUInt16LE(8);
-    const begin = (wide ? 12 : 10) + length;
-    if (length > TRIED) {
+  async #array({ label, beginning, open: reopen }: Content): Promise<void> {
+    const wide = (beginning[6] ?? 1) > 1;
+    const start = wide ? 12 : 10;
+    const length = beginning.length < start ? 0 : wide ? beginning.readUInt32LE(8) : beginning.readUInt16LE(8);
+    if (start + length > TRIED) {
       this.#add(label, 'unreadable', 'has a header larger than any array');
       return;
     }
-    const header = (await firstBytes(reopen(), begin)).toString('latin1', 10);
-    if (holdsObjects(header)) await this.#read(label, skipping(reopen(), begin), false);
+    const header = beginning.toString('latin1', 10, start + length);
+    if (holdsObjects(header)) await this.#read(label, skipping(reopen(), start + length), false);
   }
 
-  async #pickle({ label, open: reopen }: Content, head: Buffer): Promise<void> {
-    await this.#read(label, reopen(), head.subarray(0, OLD_TORCH.length).equals(OLD_TORCH));
+  async #pickle({ label, beginning, open: reopen }: Content): Promise<void> {
+    await this.#read(label, reopen(), beginning.subarray(0, OLD_TORCH.length).equals(OLD_TORCH));
   }
 
   /** Reads pickles one behind the other, to the end of the last. */
@@ -235,11 +239,10 @@ class Scanner {
 }
 
 /** Whether the beginning of a file reads as a pickle that does something or ends: protocols 0 and 1 have no signature. */
-async function isPickle({ open: reopen }: Content): Promise<boolean> {
+function isPickle(beginning: Buffer): boolean {
   const stream = new PickleStream(() => undefined);
-  const bytes = await firstBytes(reopen(), TRIED);
-  stream.feed(bytes);
-  return stream.calls > 0 || stream.state === 'stopped' || (stream.state === 'reading' && bytes.length >= TRIED);
+  stream.feed(beginning);
+  return stream.calls > 0 || stream.state === 'stopped' || (stream.state === 'reading' && beginning.length >= TRIED);
 }
 
 async function firstBytes(stream: Readable, count: number): Promise<Buffer> {

@@ -1,5 +1,5 @@
 /** Reads bytes of a file; fewer than asked for at its end. */
-export type ReadAt = (offset: number, length: number) => Promise<Buffer>;
+export type ReadAt = (offset: number, length: number) => Buffer;
 
 /** A file within a zip archive. */
 export interface ZipEntry {
@@ -37,39 +37,38 @@ interface Directory {
  *
  * @throws BrokenZip
  */
-export async function zipEntries(readAt: ReadAt, size: number): Promise<readonly ZipEntry[]> {
-  const { offset, length } = await directoryOf(readAt, size);
+export function* zipEntries(readAt: ReadAt, size: number): Generator<ZipEntry> {
+  const { offset, length } = directoryOf(readAt, size);
   if (length > LARGEST_DIRECTORY) throw new BrokenZip('its directory is larger than any model has');
-  const directory = await readAt(offset, length);
-  const entries: ZipEntry[] = [];
-  for (let at = 0; at + 46 <= directory.length && directory.readUInt32LE(at) === CENTRAL;) {
+  const directory = readAt(offset, length);
+  let at = 0;
+  while (at + 46 <= directory.length && directory.readUInt32LE(at) === CENTRAL) {
     const [name, extra, comment] = [28, 30, 32].map((field) => directory.readUInt16LE(at + field)) as [
       number,
       number,
       number,
     ];
-    entries.push(await entryAt(readAt, directory.subarray(at, at + 46 + name + extra)));
+    yield entryAt(readAt, directory.subarray(at, at + 46 + name + extra));
     at += 46 + name + extra + comment;
   }
-  if (entries.length === 0) throw new BrokenZip('its directory lists nothing');
-  return entries;
+  if (at === 0) throw new BrokenZip('its directory lists nothing');
 }
 
-async function directoryOf(readAt: ReadAt, size: number): Promise<Directory> {
+function directoryOf(readAt: ReadAt, size: number): Directory {
   const tailAt = Math.max(0, size - LONGEST_END);
-  const tail = await readAt(tailAt, size - tailAt);
+  const tail = readAt(tailAt, size - tailAt);
   const end = tail.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));
   if (end < 0 || end + 22 > tail.length || tail.readUInt32LE(end) !== END)
     throw new BrokenZip('its directory is missing');
   const own = { length: tail.readUInt32LE(end + 12), offset: tail.readUInt32LE(end + 16) };
-  const locator = await readAt(Math.max(0, tailAt + end - 20), 20);
+  const locator = readAt(Math.max(0, tailAt + end - 20), 20);
   if (locator.length < 20 || locator.readUInt32LE(0) !== END_64_LOCATOR) return own;
-  const large = await readAt(Number(locator.readBigUInt64LE(8)), 56);
+  const large = readAt(Number(locator.readBigUInt64LE(8)), 56);
   if (large.length < 56 || large.readUInt32LE(0) !== END_64) throw new BrokenZip('its directory is missing');
   return { length: Number(large.readBigUInt64LE(40)), offset: Number(large.readBigUInt64LE(48)) };
 }
 
-async function entryAt(readAt: ReadAt, header: Buffer): Promise<ZipEntry> {
+function entryAt(readAt: ReadAt, header: Buffer): ZipEntry {
   const method = header.readUInt16LE(10);
   const nameLength = header.readUInt16LE(28);
   const name = header.toString('utf8', 46, 46 + nameLength);
@@ -77,7 +76,7 @@ async function entryAt(readAt: ReadAt, header: Buffer): Promise<ZipEntry> {
   const [, length = 0, at = 0] = withExtra(sizes, header.subarray(46 + nameLength));
   if (method !== STORED && method !== DEFLATED)
     throw new BrokenZip(`${name} is compressed in a way that cannot be read`);
-  const local = await readAt(at, 30);
+  const local = readAt(at, 30);
   if (local.length < 30 || local.readUInt32LE(0) !== LOCAL)
     throw new BrokenZip(`${name} is not where its directory says`);
   const offset = at + 30 + local.readUInt16LE(26) + local.readUInt16LE(28);

@@ -2,6 +2,7 @@
 import { BlobServiceClient } from '@azure/storage-blob';
 import { FaultProxy } from '../../../test/support/fault-proxy.ts';
 import { CountingProxy } from '../counting-proxy.ts';
+import type { Measure } from '../measured.ts';
 import { inRounds } from '../rounds.ts';
 import { fasterThan, near, type Result, withBytes, withinMemory, withinSeconds } from '../result.ts';
 import { CONTAINER, type Workbench } from './workbench.ts';
@@ -31,12 +32,17 @@ async function oneLarge(workbench: Workbench, rounds: number, { name, where }: P
   const title = `1 GiB in one file${where}`;
   const model = `one-${name}`;
   const source = await workbench.files(model, 1, GiB);
+  const [publish, upload] = [
+    () => workbench.publish(model, '1.0.0', source),
+    () => workbench.az('upload', ...IN_CONTAINER, '--file', `${source}/0000.bin`, '--name', 'az/one.bin'),
+  ];
   const up = await inRounds(rounds, {
-    ours: (round) => workbench.publish(model, `1.0.${round}`, source),
-    az: () =>
-      workbench.az('upload', ...IN_CONTAINER, '--file', `${source}/0000.bin`, '--name', 'az/one.bin', '--overwrite'),
-    curl: () => workbench.curlUpload(source, 'curl/'),
+    ours: intoEmptyStore(workbench, publish),
+    az: intoEmptyStore(workbench, upload),
+    curl: intoEmptyStore(workbench, () => workbench.curlUpload(source, 'curl/')),
   });
+  await intoEmptyStore(workbench, publish)();
+  await upload();
   const down = await inRounds(rounds, {
     ours: async () => {
       await workbench.makeRoom('fetched', '.fetched.model-delivery.json');
@@ -66,6 +72,14 @@ async function oneLarge(workbench: Workbench, rounds: number, { name, where }: P
   ];
 }
 
+/** Each upload meets a store that has nothing yet, so that none is slowed down by what those before it have left. */
+function intoEmptyStore(workbench: Workbench, upload: () => Promise<Measure>): () => Promise<Measure> {
+  return async () => {
+    await workbench.emptyStore();
+    return upload();
+  };
+}
+
 /** Fetches again what is there, through a proxy that sees every byte. */
 async function unchanged(workbench: Workbench, rounds: number, model: string, where: string): Promise<Result> {
   const proxy = await CountingProxy.start(workbench.blob.endpoint);
@@ -93,39 +107,32 @@ async function manySmall(workbench: Workbench, rounds: number, { name, where }: 
   const title = `1,000 files of 100 KiB${where}`;
   const model = `many-${name}`;
   const source = await workbench.files(model, 1000, 100 * 1024);
+  const [publish, upload] = [
+    () => workbench.publish(model, '1.0.0', source),
+    () => workbench.az('upload-batch', ...['--destination', CONTAINER, '--destination-path', 'az', '--source', source]),
+  ];
   const up = await inRounds(rounds, {
-    ours: (round) => workbench.publish(model, `1.0.${round}`, source),
-    az: (round) =>
-      workbench.az(
-        'upload-batch',
-        '--destination',
-        CONTAINER,
-        '--destination-path',
-        `az/${model}-${round}`,
-        '--source',
-        source,
-      ),
-    curl: (round) => workbench.curlUpload(source, `curl/${model}-${round}/`),
+    ours: intoEmptyStore(workbench, publish),
+    az: intoEmptyStore(workbench, upload),
+    curl: intoEmptyStore(workbench, () => workbench.curlUpload(source, 'curl/')),
   });
-  const blobs = await namesBelow(workbench, `az/${model}-1/`);
+  await intoEmptyStore(workbench, publish)();
+  await upload();
+  const blobs = await namesBelow(workbench, 'az/');
   const down = await inRounds(rounds, {
-    ours: async () => {
-      await workbench.clear('fetched', '.fetched.model-delivery.json');
-      return workbench.fetch(model, `fetched/${model}`);
-    },
-    az: async () => {
-      await workbench.clear('az');
-      return workbench.az(
-        ...['download-batch', '--source', CONTAINER, '--pattern', `az/${model}-1/*`],
-        ...['--destination', await workbench.emptyFolder('az')],
-      );
-    },
-    curl: async () => {
-      await workbench.clear('curl');
-      return workbench.curl(blobs, 'curl');
-    },
+    // Into folders of their own, which are removed at the end: ext4 takes long to make files where some were just removed.
+    ours: (round) => workbench.fetch(model, `fetched-${round}/${model}`),
+    az: async (round) =>
+      workbench.az(
+        ...['download-batch', '--source', CONTAINER, '--pattern', 'az/*'],
+        ...['--destination', await workbench.emptyFolder(`az-${round}`)],
+      ),
+    curl: (round) => workbench.curl(blobs, `curl-${round}`),
   });
-  await workbench.clear(model, 'az', 'curl');
+  const folders = ['fetched', 'az', 'curl'].flatMap((folder) =>
+    Array.from({ length: rounds }, (_, at) => `${folder}-${at + 1}`),
+  );
+  await workbench.clear(model, ...folders);
   return [
     fasterThan({ title: `Fetch ${title}`, measures: down }, 'az', 3),
     fasterThan({ title: `Publish ${title}`, measures: up }, 'az', 2),
