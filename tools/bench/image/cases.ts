@@ -1,7 +1,7 @@
 // What the image benchmark compares, and what each figure must be.
 import { rm } from 'node:fs/promises';
 import { CountingProxy } from '../counting-proxy.ts';
-import { inRounds } from '../rounds.ts';
+import { type Contender, inRounds } from '../rounds.ts';
 import {
   fasterThan,
   movesAtMost,
@@ -43,6 +43,14 @@ async function publish(
   await rm(source, { recursive: true });
 }
 
+/** Each contender begins with memory and disk in the same state, whatever the one before has done. */
+function withRoom(bench: ImageBench, bytes: number): (contender: Contender) => Contender {
+  return (contender) => async (round) => {
+    await bench.store.makeRoom(bytes);
+    return contender(round);
+  };
+}
+
 async function cold(bench: ImageBench, { rounds }: CaseOptions): Promise<readonly Result[]> {
   const title = 'Cold, 1 GiB in one file';
   await publish(bench, 'one', '1', 1, 1024 * MiB);
@@ -51,11 +59,12 @@ async function cold(bench: ImageBench, { rounds }: CaseOptions): Promise<readonl
   };
   await bench.bundle(order('first', 0));
   await bench.saveLayout(order('first', 0).repository);
+  const afterRoom = withRoom(bench, 1024 * MiB);
   const measures = await inRounds(rounds, {
-    ours: (round) => bench.bundle(order('ours', round)),
-    pipe: (round) => bench.pipe(order('pipe', round)),
-    hand: (round) => bench.byHand(order('hand', round)),
-    skopeo: () => bench.skopeo(),
+    ours: afterRoom((round) => bench.bundle(order('ours', round))),
+    pipe: afterRoom((round) => bench.pipe(order('pipe', round))),
+    hand: afterRoom((round) => bench.byHand(order('hand', round))),
+    skopeo: afterRoom(() => bench.skopeo()),
   });
   await bench.store.clear('layout');
   const { ours, hand, pipe, skopeo } = measures;
@@ -73,9 +82,10 @@ async function shards(bench: ImageBench, { rounds, large }: CaseOptions): Promis
   const order = (contender: string, round: number): ImageOrder => {
     return { repository: `shards/${contender}-${round}`, model: 'shards', version: '1' };
   };
+  const afterRoom = withRoom(bench, large * 1024 * MiB);
   const measures = await inRounds(rounds, {
-    ours: (round) => bench.bundle(order('ours', round)),
-    pipe: (round) => bench.pipe(order('pipe', round)),
+    ours: afterRoom((round) => bench.bundle(order('ours', round))),
+    pipe: afterRoom((round) => bench.pipe(order('pipe', round))),
   });
   return [
     near({ title, measures }, 'pipe', 1.15),

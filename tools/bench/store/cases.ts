@@ -45,19 +45,19 @@ async function oneLarge(workbench: Workbench, rounds: number, { name, where }: P
   await upload();
   const down = await inRounds(rounds, {
     ours: async () => {
-      await workbench.makeRoom('fetched', '.fetched.model-delivery.json');
+      await workbench.makeRoom(GiB, 'fetched', '.fetched.model-delivery.json');
       return workbench.fetch(model, `fetched/${model}`);
     },
     az: async () => {
-      await workbench.makeRoom('az.bin');
+      await workbench.makeRoom(GiB, 'az.bin');
       return workbench.az('download', ...IN_CONTAINER, '--name', 'az/one.bin', '--file', workbench.at('az.bin'));
     },
     curl: async () => {
-      await workbench.makeRoom('curl');
+      await workbench.makeRoom(GiB, 'curl');
       return workbench.curl(['az/one.bin'], 'curl');
     },
     checked: async () => {
-      await workbench.makeRoom('curl');
+      await workbench.makeRoom(GiB, 'curl');
       return workbench.curlAndCheck('az/one.bin', 'curl');
     },
   });

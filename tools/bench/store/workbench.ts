@@ -74,14 +74,16 @@ export class Workbench {
   }
 
   /**
-   * Removes what a run made, and lets the next one find memory for as much again: a virtual machine gives back to its host what
-   * was not used for a moment, and to get 1 GiB of it takes up to 2 s, of whoever happens to need it.
+   * Removes what a run made, waits until the disk has taken what runs before have written, and lets the next one find memory for as
+   * much again: a virtual machine gives back to its host what was not used for a moment, and to get 1 GiB of it takes up
+   * to 2 s, of whoever happens to need it.
    */
-  async makeRoom(...names: readonly string[]): Promise<void> {
+  async makeRoom(bytes: number, ...names: readonly string[]): Promise<void> {
     await this.clear(...names);
+    await runQuietly(['sync']);
     const piece = Buffer.alloc(8 * 1024 * 1024);
     const file = await open(this.at('room'), 'w');
-    for (let written = 0; written < 1.25 * 2 ** 30; written += piece.length) await file.write(piece);
+    for (let written = 0; written < 1.25 * bytes; written += piece.length) await file.write(piece);
     await file.close();
     await this.clear('room');
   }
