@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { createDispatcher } from '../http/dispatcher.ts';
+import { createDirectReader, createDispatcher } from '../http/dispatcher.ts';
 import type { ObjectStore } from '../model/stores/object-store.ts';
 import {
   type AssumedRole,
@@ -33,10 +33,11 @@ const USUAL_REGION = 'us-east-1';
  * @throws DeliveryError `STORE_ADDRESS_INVALID`, `CONNECTION_MISSING`, `CONNECTION_INVALID`, `INPUT_MISSING`, `INPUT_INVALID`
  */
 export async function openS3Store(agent: Agent): Promise<ObjectStore> {
-  const surroundings = { dispatcher: createDispatcher(networkOf(agent)), signal: agent.signal };
+  const network = networkOf(agent);
+  const surroundings = { dispatcher: createDispatcher(network), signal: agent.signal };
   const access = s3Access(agent, surroundings);
   for (const secret of secretsOf(access.credential)) agent.hide(secret);
-  return S3Store.open(access, surroundings);
+  return S3Store.open(access, { ...surroundings, direct: createDirectReader(network) });
 }
 
 function s3Access(agent: Agent, surroundings: Surroundings): S3Access {

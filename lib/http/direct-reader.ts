@@ -22,6 +22,8 @@ export interface DirectSettings {
   readonly idle: number;
   /** Certificate authorities to trust; the usual ones unless given. */
   readonly ca?: string[] | undefined;
+  /** Whether a peer can be reached directly, without a proxy between; each unless given. */
+  readonly reaches?: ((peer: URL) => boolean) | undefined;
 }
 
 /** More than this is no usual head of an answer. */
@@ -60,19 +62,24 @@ export class DirectReader {
   /**
    * Sends a GET and reads its body. Once this has returned or thrown, nothing is written to the memory any more.
    *
-   * @returns the headers of the answer; undefined where the answer is of another kind
+   * @returns the headers of the answer; undefined where the answer is of another kind, or the peer cannot be reached directly
    */
   async read(request: DirectRead): Promise<AnswerHeaders | undefined> {
-    request.signal.throwIfAborted();
-    const connection = this.#idle.pop() ?? new Connection(request.url, this.#settings, (ended) => this.#forget(ended));
+    const { url, signal } = request;
+    signal.throwIfAborted();
+    if (this.#settings.reaches?.(url) === false) return undefined;
+    const connection =
+      this.#take((idle) => idle.origin === url.origin) ??
+      new Connection(url, this.#settings, (ended) => this.#take((idle) => idle === ended));
     const headers = await connection.read(request);
     if (headers !== undefined) this.#idle.push(connection);
     return headers;
   }
 
-  #forget(ended: Connection): void {
-    const index = this.#idle.indexOf(ended);
-    if (index >= 0) this.#idle.splice(index, 1);
+  /** The last of the idle connections that meets a condition, which is idle no more. */
+  #take(meets: (connection: Connection) => boolean): Connection | undefined {
+    const index = this.#idle.findLastIndex(meets);
+    return index < 0 ? undefined : this.#idle.splice(index, 1)[0];
   }
 }
 
@@ -86,6 +93,7 @@ interface Reading {
 }
 
 class Connection {
+  readonly origin: string;
   readonly #socket: Socket;
   /** Where bytes go of which is not known yet what they are. */
   readonly #head = Buffer.allocUnsafeSlow(LONGEST_HEAD);
@@ -93,6 +101,7 @@ class Connection {
   #reading: Reading | undefined;
 
   constructor(url: URL, settings: DirectSettings, ended: (connection: Connection) => void) {
+    this.origin = url.origin;
     this.#socket = open(url, settings, { buffer: () => this.#place(), callback: (length) => this.#take(length) });
     this.#socket.on('error', (error) => this.#fail(error));
     this.#socket.on('close', () => {

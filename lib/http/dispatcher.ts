@@ -7,6 +7,7 @@ import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';
 import Pool from 'undici/lib/dispatcher/pool.js';
 import ProxyAgent from 'undici/lib/dispatcher/proxy-agent.js';
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
+import { DirectReader } from './direct-reader.ts';
 import { proxyFor, type ProxySettings } from './proxy.ts';
 
 // The part that speaks to proxies asks connections for tunnels by a method that only the whole of undici adds to them.
@@ -62,6 +63,20 @@ export function createDispatcher(
       });
     },
   });
+}
+
+/**
+ * What reads bodies straight into memory, from peers to which no proxy leads.
+ *
+ * @throws DeliveryError `CA_UNREADABLE`
+ */
+export function createDirectReader(
+  { proxy = {}, caFile }: NetworkSettings = {},
+  environment: NodeJS.ProcessEnv = process.env,
+  limits: PeerLimits = LIMITS,
+): DirectReader {
+  const reaches = (peer: URL): boolean => proxyFor(peer, proxy, environment) === undefined;
+  return new DirectReader({ ...limits, ...trustOf({ caFile }, environment), reaches });
 }
 
 /**

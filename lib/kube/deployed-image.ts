@@ -60,7 +60,7 @@ export async function deployedContainers(
     const pods = pinned ? [] : await podsOf(client, ref.namespace, selector, signal);
     return containers.map(({ name, image }) => ({ name, image, runningDigests: digestsOf(pods, name) }));
   } catch (error) {
-    throw explained(error);
+    throw explained(error, 'read');
   }
 }
 

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
 import { makeAuthority, PROXIED_DOMAIN } from '../../tools/services/azure/certificates.ts';
 import type { AksCluster } from '../../tools/services/azure/cluster-front.ts';
-import { clusterId, type ManagedCluster } from '../../tools/services/azure/directory.ts';
-import { SCHEMES, TestAzure } from '../support/azure.ts';
+import { clusterId } from '../../tools/services/azure/directory.ts';
+import { AksBench } from '../support/aks-bench.ts';
+import { SCHEMES, type TestAzure } from '../support/azure.ts';
 import { ConnectProxy } from '../support/connect-proxy.ts';
-import { assertNotShown, secretsOf } from '../support/not-shown.ts';
+import { assertNotShown } from '../support/not-shown.ts';
 import type { Connection, TaskProcessResult } from '../support/packed-task.ts';
 import { kubeconfigConnection, RolloutBench, type RolloutParts } from '../support/rollout-bench.ts';
 
@@ -59,34 +60,24 @@ function errorOf({ result, issues, log }: TaskProcessResult): string {
 }
 
 describe('a rollout to an AKS cluster by an Azure connection', () => {
+  let shop: AksBench;
   let bench: RolloutBench;
   let azure: TestAzure;
   let aks: AksCluster;
 
   before(async function () {
     this.timeout('30m');
-    [bench, azure] = await Promise.all([RolloutBench.open(), TestAzure.start()]);
-    aks = await azure.standIn.startCluster(bench.kubeconfig);
+    shop = await AksBench.open();
+    ({ bench, azure, aks } = shop);
     const { objectId } = azure.application;
     await bench.allow('releaser', await bench.documentedRules(), { kind: 'User', name: objectId });
   });
 
-  after(async () => {
-    await Promise.all([bench.close(), azure.standIn.stop()]);
-  });
+  after(() => shop.close());
 
-  beforeEach(() => {
-    azure.reset();
-    clusterIs({});
-    azure.grantOnCluster(aks.description, 'Azure Kubernetes Service Cluster User Role');
-  });
+  beforeEach(() => shop.reset());
 
-  afterEach(() => assert.deepEqual(azure.standIn.unknownCalls, []));
-
-  /** What is different about the cluster. */
-  function clusterIs(part: Partial<ManagedCluster>): void {
-    azure.change({ managedClusters: [{ ...aks.description, ...part }] });
-  }
+  afterEach(() => shop.assertKnownCalls());
 
   /** Rolls out with debug lines on, as somebody does who looks for secrets in the log. */
   async function rollOut(
@@ -98,12 +89,9 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
       inputs: { ...SHOP, ...inputs },
       cluster,
       connections: [azure.runConnection()],
-      variables: {
-        ...azure.environment,
-        ...{ NODE_EXTRA_CA_CERTS: azure.standIn.caFile, 'System.Debug': 'true', ...variables },
-      },
+      variables: { ...shop.variables, ...variables },
     });
-    assertNotShown(run.log, secretsOf(azure, aks));
+    shop.assertDiscreet(run.log);
     return run;
   }
 
@@ -159,7 +147,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
   });
 
   it('uses the credentials that Azure gives out where the cluster knows no Entra', async () => {
-    clusterIs({ entra: false });
+    shop.clusterIs({ entra: false });
     const tokens = aks.tokens.size;
     succeeded(await rollOut(SETTINGS));
     assert.equal(aks.tokens.size, tokens);
@@ -175,7 +163,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
     const tokens = aks.tokens.size;
     succeeded(await rollOut(SETTINGS, { inputs }));
     assert.equal(aks.tokens.size, tokens);
-    clusterIs({ localAccounts: false });
+    shop.clusterIs({ localAccounts: false });
     assert.match(errorOf(await rollOut(SETTINGS, { inputs })), /^CLUSTER_LOCAL_ACCOUNTS_OFF: .*useClusterAdmin/);
   });
 
@@ -200,7 +188,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
     const elsewhere = azure.connection('secret');
     const cluster = { ...elsewhere, data: { ...elsewhere.data, subscriptionid: 'none' } };
     assert.match(errorOf(await rollOut(SETTINGS, { cluster })), /^AZURE_SUBSCRIPTION_NOT_FOUND: /);
-    clusterIs({ isRunning: false });
+    shop.clusterIs({ isRunning: false });
     assert.match(errorOf(await rollOut(SETTINGS)), /^CLUSTER_STOPPED: .*az aks start --name shop-aks/);
   });
 
@@ -235,7 +223,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
     const quota = 'apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: small}\nspec: {hard: {pods: "5"}}\n';
     const missing = `"${objectId}" may not get resourcequotas in namespace ${bench.namespace}\\.`;
     assert.match(errorOf(await rollOut(quota)), new RegExp(`^CLUSTER_FORBIDDEN: ${missing} Give it a Role .* User`));
-    clusterIs({ azureRbac: true });
+    shop.clusterIs({ azureRbac: true });
     assert.match(
       errorOf(await rollOut(quota)),
       new RegExp(`^CLUSTER_FORBIDDEN: ${missing} .*RBAC Writer.* namespaces/${bench.namespace}`),
@@ -243,7 +231,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
   });
 
   it('says so when the cluster is of another tenant', async () => {
-    clusterIs({ tenantId: 'c0ffee00-0000-4000-8000-000000000000' });
+    shop.clusterIs({ tenantId: 'c0ffee00-0000-4000-8000-000000000000' });
     assert.match(errorOf(await rollOut(SETTINGS)), /^CLUSTER_UNAUTHORIZED: .*token of Microsoft Entra .*tenant/);
   });
 
@@ -251,12 +239,12 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
     const { port } = new URL(aks.description.server);
     const server = `https://shop-aks.${PROXIED_DOMAIN}:${port}`;
     const publicServer = `https://shop-aks-public.${PROXIED_DOMAIN}:${port}`;
-    clusterIs({ server, isPrivate: true });
+    shop.clusterIs({ server, isPrivate: true });
     assert.match(
       errorOf(await rollOut(SETTINGS)),
       /^CLUSTER_UNREACHABLE: .* It is a private cluster, .* peered with it\.$/,
     );
-    clusterIs({ server, publicServer, isPrivate: true });
+    shop.clusterIs({ server, publicServer, isPrivate: true });
     assert.match(errorOf(await rollOut(SETTINGS)), /^CLUSTER_UNREACHABLE: .* set usePublicFqdn\.$/);
     const proxy = await ConnectProxy.start({ username: 'agent', password: 'p@ss/word' });
     const variables = {
@@ -279,7 +267,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
   });
 
   it('lists the addresses that the cluster lets in where it does not answer', async () => {
-    clusterIs({ server: 'https://127.0.0.1:9', authorizedIpRanges: ['20.1.2.3/32'] });
+    shop.clusterIs({ server: 'https://127.0.0.1:9', authorizedIpRanges: ['20.1.2.3/32'] });
     assert.match(
       errorOf(await rollOut(SETTINGS)),
       /^CLUSTER_UNREACHABLE: .* It lets in only the addresses 20\.1\.2\.3\/32:/,
@@ -291,7 +279,7 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
     const agentFile = join(folder, 'agent.pem');
     try {
       const other = await makeAuthority('other');
-      clusterIs({ authority: other.certificate });
+      shop.clusterIs({ authority: other.certificate });
       assert.match(errorOf(await rollOut(SETTINGS)), /^CERTIFICATE_UNTRUSTED: /);
       // As where a proxy looks into TLS.
       await writeFile(agentFile, `${aks.description.authority}\n${await readFile(azure.standIn.caFile, 'utf8')}`);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { AksCluster } from '../../tools/services/azure/cluster-front.ts';
-import { clusterId, type ManagedCluster } from '../../tools/services/azure/directory.ts';
-import { TestAzure } from '../support/azure.ts';
-import { assertNotShown, secretsOf } from '../support/not-shown.ts';
+import { clusterId } from '../../tools/services/azure/directory.ts';
+import { AksBench } from '../support/aks-bench.ts';
+import type { TestAzure } from '../support/azure.ts';
 import { kubeconfigConnection, RolloutBench } from '../support/rollout-bench.ts';
 import { type Connection, type NodeVersion, runTaskProcess, type TaskProcessResult } from '../support/packed-task.ts';
 
@@ -92,34 +92,24 @@ describe('ResolveLatestImage and what is deployed', () => {
 });
 
 describe('ResolveLatestImage and an AKS cluster by an Azure connection', () => {
+  let shop: AksBench;
   let bench: RolloutBench;
   let azure: TestAzure;
   let aks: AksCluster;
 
   before(async function () {
     this.timeout('15m');
-    [bench, azure] = await Promise.all([RolloutBench.open(), TestAzure.start()]);
-    aks = await azure.standIn.startCluster(bench.kubeconfig);
+    shop = await AksBench.open();
+    ({ bench, azure, aks } = shop);
     await bench.allow('reader', READER, { kind: 'User', name: azure.application.objectId });
     // By tag, so that pods are asked as well.
     const run = await bench.rollOut(MANIFEST, { images: `app=${repositoryOf(bench)}:1` });
     assert.equal(run.result, 'Succeeded', run.log);
   });
-  after(async () => {
-    await Promise.all([bench.close(), azure.standIn.stop()]);
-  });
+  after(() => shop.close());
 
-  beforeEach(() => {
-    azure.reset();
-    clusterIs({});
-    azure.grantOnCluster(aks.description, 'Azure Kubernetes Service Cluster User Role');
-  });
-  afterEach(() => assert.deepEqual(azure.standIn.unknownCalls, []));
-
-  /** What is different about the cluster. */
-  function clusterIs(part: Partial<ManagedCluster>): void {
-    azure.change({ managedClusters: [{ ...aks.description, ...part }] });
-  }
+  beforeEach(() => shop.reset());
+  afterEach(() => shop.assertKnownCalls());
 
   /** Looks whether the image that is deployed is so, with debug lines on, as somebody does who looks for secrets in the log. */
   async function resolve(
@@ -137,12 +127,9 @@ describe('ResolveLatestImage and an AKS cluster by an Azure connection', () => {
         ...{ resourceGroup: 'shop', cluster: 'shop-aks', ...inputs },
       },
       connections: [cluster, azure.runConnection()],
-      variables: {
-        ...azure.environment,
-        ...{ NODE_EXTRA_CA_CERTS: azure.standIn.caFile, 'System.Debug': 'true' },
-      },
+      variables: shop.variables,
     });
-    assertNotShown(run.log, secretsOf(azure, aks));
+    shop.assertDiscreet(run.log);
     return run;
   }
 
@@ -184,7 +171,7 @@ describe('ResolveLatestImage and an AKS cluster by an Azure connection', () => {
   });
 
   it('uses the credentials that Azure gives out where the cluster knows no Entra', async () => {
-    clusterIs({ entra: false });
+    shop.clusterIs({ entra: false });
     const tokens = aks.tokens.size;
     assert.equal(changedBy(await resolve()), 'false');
     assert.equal(aks.tokens.size, tokens);
@@ -205,7 +192,7 @@ describe('ResolveLatestImage and an AKS cluster by an Azure connection', () => {
       errorOf(await resolve({ cluster: 'shop' })),
       /^CLUSTER_NOT_FOUND: There is no cluster shop in the resource group shop .* sees shop-aks \(shop\)\./,
     );
-    clusterIs({ isRunning: false });
+    shop.clusterIs({ isRunning: false });
     assert.match(errorOf(await resolve()), /^CLUSTER_STOPPED: /);
   });
 
@@ -215,6 +202,11 @@ describe('ResolveLatestImage and an AKS cluster by an Azure connection', () => {
       errorOf(await resolve({ workload: 'statefulset/app' })),
       new RegExp(`^CLUSTER_FORBIDDEN: "${objectId}" may not get statefulsets\\.apps in namespace ${bench.namespace}`),
     );
+    shop.clusterIs({ azureRbac: true });
+    assert.match(
+      errorOf(await resolve({ workload: 'statefulset/app' })),
+      /^CLUSTER_FORBIDDEN: .* Give it the role "Azure Kubernetes Service RBAC Reader" /,
+    );
     azure.change({ roles: [] });
     assert.match(
       errorOf(await resolve()),
@@ -223,7 +215,7 @@ describe('ResolveLatestImage and an AKS cluster by an Azure connection', () => {
   });
 
   it('goes to the public name of a private cluster when told to, and says that it could', async () => {
-    clusterIs({ server: 'https://127.0.0.1:9', publicServer: aks.description.server, isPrivate: true });
+    shop.clusterIs({ server: 'https://127.0.0.1:9', publicServer: aks.description.server, isPrivate: true });
     assert.match(errorOf(await resolve()), /^CLUSTER_UNREACHABLE: .* set usePublicFqdn\.$/);
     assert.equal(changedBy(await resolve({ usePublicFqdn: 'true' })), 'false');
   });

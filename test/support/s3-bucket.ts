@@ -1,7 +1,7 @@
 // A fresh bucket of an S3 emulator, and the ways to reach it.
 import { randomBytes } from 'node:crypto';
 import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { createDispatcher } from '../../lib/http/dispatcher.ts';
+import { createDirectReader, createDispatcher } from '../../lib/http/dispatcher.ts';
 import type { S3Access, S3Credential } from '../../lib/model/stores/s3-access.ts';
 import { S3Store } from '../../lib/model/stores/s3.ts';
 import { type CallerKeys } from '../../tools/services/s3/callers.ts';
@@ -57,10 +57,11 @@ export function credentialOf({ accessKeyId, secretAccessKey, sessionToken }: Cal
 /** The project's own store on a bucket. */
 export async function openBucket({ access }: S3Bucket, options: S3TestOptions = {}): Promise<S3Store> {
   const { origin, credential = access.credential, idleLimit = 30_000, pageSize } = options;
-  const dispatcher = createDispatcher({}, {}, { connect: 10_000, idle: idleLimit });
+  const limits = { connect: 10_000, idle: idleLimit };
+  const [dispatcher, direct] = [createDispatcher({}, {}, limits), createDirectReader({}, {}, limits)];
   return S3Store.open(
     { ...access, credential, ...(origin === undefined ? {} : { endpoint: origin }) },
-    { dispatcher, signal: NEVER, ...(pageSize === undefined ? {} : { pageSize }) },
+    { dispatcher, direct, signal: NEVER, ...(pageSize === undefined ? {} : { pageSize }) },
   );
 }
 

@@ -75,14 +75,17 @@ export function describe({ resource, namespace, name }: Asked): string {
   return namespace === undefined ? what : `${what} in namespace ${namespace}`;
 }
 
+/** What a task is about to do in a cluster, and so what rights it is worth to ask for. */
+export type Intent = 'read' | 'rollout';
+
 /**
  * The error of a refusal that has the same meaning whatever was asked: `CLUSTER_UNAUTHORIZED`, `CLUSTER_FORBIDDEN`,
  * `NAMESPACE_NOT_FOUND`, else `CLUSTER_REFUSED`.
  */
-export function explainRefusal(error: ApiError): DeliveryError {
+export function explainRefusal(error: ApiError, intent: Intent = 'rollout'): DeliveryError {
   const { asked, reply, status } = error;
   if (status === 401) return unauthorized(error);
-  if (error.isForbidden) return forbidden(error);
+  if (error.isForbidden) return forbidden(error, intent);
   if (error.missesNamespace) return namespaceNotFound(asked.namespace ?? reply.details?.name ?? '');
   return new DeliveryError('CLUSTER_REFUSED', {
     message: `The cluster refused to ${asked.verb} ${describe(asked)}: ${status} ${brief(reply.message ?? reply.reason ?? '')}`,
@@ -111,13 +114,13 @@ function unauthorized(error: ApiError): DeliveryError {
   });
 }
 
-function forbidden(error: ApiError): DeliveryError {
+function forbidden(error: ApiError, intent: Intent): DeliveryError {
   const { asked, byEntra, reply } = error;
   const user = /User "([^"]*)"/.exec(reply.message ?? '')?.[1];
   const subject = byEntra ? ', bound to the kind User with the name above' : '';
   return new DeliveryError('CLUSTER_FORBIDDEN', {
     message: `${user === undefined ? 'The account of the connection' : `"${user}"`} may not ${asked.verb} ${asked.resource} ${placeOf(asked)}.`,
-    remedy: remedyOf([asked], reply.message ?? '', subject),
+    remedy: remedyOf([asked], reply.message ?? '', { subject, intent }),
     cause: error,
   });
 }
@@ -148,17 +151,22 @@ function placeOf({ namespace }: Asked): string {
 }
 
 /** Where Azure's roles count inside of the cluster as well, its answer says so. */
-function remedyOf(missing: readonly Asked[], reason: string, subject = ''): string {
+function remedyOf(
+  missing: readonly Asked[],
+  reason: string,
+  { subject = '', intent = 'rollout' }: { readonly subject?: string; readonly intent?: Intent } = {},
+): string {
   const [first] = missing;
   const namespace = first?.namespace;
   if (/access to the resource in Azure/i.test(reason)) {
     const scope =
       namespace === undefined ? 'on the cluster' : `on the cluster, or on its namespaces/${namespace} alone`;
-    return `Give it the role "Azure Kubernetes Service RBAC Writer" ${scope}; it takes some minutes to be known.`;
+    const role = intent === 'read' ? 'Reader' : 'Writer';
+    return `Give it the role "Azure Kubernetes Service RBAC ${role}" ${scope}; it takes some minutes to be known.`;
   }
   const kind = namespace === undefined ? 'ClusterRole' : 'Role';
   const what = missing.length === 1 ? `the verb ${first?.verb ?? ''} on ${first?.resource ?? ''}` : 'all of that';
-  return `Give it a ${kind} that allows ${what}${subject}${exampleFor(first)}.`;
+  return `Give it a ${kind} that allows ${what}${subject}${intent === 'read' ? '' : exampleFor(first)}.`;
 }
 
 function exampleFor(asked: Asked | undefined): string {

@@ -2,7 +2,7 @@ import type { DeliveryError } from '../../errors/delivery-error.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
 import type { KubeObject } from '../objects.ts';
 import { ApiError, explainMissing, explainRefusal } from './api-error.ts';
-import type { Asked } from './api-error.ts';
+import type { Asked, Intent } from './api-error.ts';
 import { ACCESS_REVIEWS, collectionPath, groupOf, objectPath, RULES_REVIEWS } from './resource.ts';
 import type { ObjectRef, Resource } from './resource.ts';
 import { Transport } from './transport.ts';
@@ -328,8 +328,8 @@ export function rightsMissing(denials: readonly Denial[], remedy?: string): Deli
 }
 
 /** Ends a failed call with what its refusal means in general. */
-export function explained(error: unknown): unknown {
-  return error instanceof ApiError ? explainRefusal(error) : error;
+export function explained(error: unknown, intent: Intent = 'rollout'): unknown {
+  return error instanceof ApiError ? explainRefusal(error, intent) : error;
 }
 
 function askedOf(verb: string, ref: { readonly resource: Resource } & Partial<ObjectRef>): Asked {

@@ -1,14 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { ContainerClient, RequestPolicyFactory } from '@azure/storage-blob';
 import { DeliveryError } from '../../errors/delivery-error.ts';
-import { DirectReader } from '../../http/direct-reader.ts';
-import { createDispatcher, type NetworkSettings, type PeerLimits, trustOf } from '../../http/dispatcher.ts';
-import { proxyFor } from '../../http/proxy.ts';
+import { createDirectReader, createDispatcher, type NetworkSettings } from '../../http/dispatcher.ts';
 import { type AzureAccess, checkTransport } from './azure-access.ts';
 import { blobChanged, failureOf, judgeFailure, storeError } from './azure-errors.ts';
 import { StorageRequests } from './azure-requests.ts';
 import { BlockUpload } from './block-upload.ts';
-import { fill, type ObjectAnswer, readDocument } from './object-body.ts';
+import { fillFrom, type ObjectAnswer, type ObjectPlace, readDocument, totalOf } from './object-body.ts';
 import type {
   ObjectRange,
   ObjectStore,
@@ -18,6 +16,7 @@ import type {
   WriteCondition,
 } from './object-store.ts';
 import { Slots } from '../slots.ts';
+import { Receivers } from './receivers.ts';
 import { withRetries } from './retry.ts';
 
 /** A connection stands within 10 seconds or not at all; TCP itself asks three times in that time. */
@@ -54,19 +53,19 @@ export interface AzureStoreOptions {
 export class AzureBlobStore implements ObjectStore {
   readonly mostParts = MOST_PARTS;
   readonly #client: ContainerClient;
-  readonly #requests: StorageRequests;
+  readonly #receivers: Receivers;
   readonly #access: AzureAccess;
   readonly #pageSize: number;
   /** The store has answered once, so it exists. */
   #known = false;
 
   private constructor(
-    { client, requests }: { readonly client: ContainerClient; readonly requests: StorageRequests },
+    { client, receivers }: { readonly client: ContainerClient; readonly receivers: Receivers },
     access: AzureAccess,
     pageSize: number,
   ) {
     this.#client = client;
-    this.#requests = requests;
+    this.#receivers = receivers;
     this.#access = access;
     this.#pageSize = pageSize;
   }
@@ -78,18 +77,22 @@ export class AzureBlobStore implements ObjectStore {
     const sdk = await import('@azure/storage-blob');
     const { endpoint, account, container, credential } = access;
     const { network = {}, connectLimit = CONNECT_LIMIT, idleLimit = IDLE_LIMIT } = options;
-    const requests = requestsTo(endpoint, network, { connect: connectLimit, idle: idleLimit });
+    const limits = { connect: connectLimit, idle: idleLimit };
+    const receivers = new Receivers(createDirectReader(network, process.env, limits));
     const pipeline = sdk.newPipeline(
       credential.kind === 'key'
         ? new sdk.StorageSharedKeyCredential(account, credential.accountKey)
         : new sdk.AnonymousCredential(),
-      { retryOptions: { maxTries: 1 }, httpClient: requests },
+      {
+        retryOptions: { maxTries: 1 },
+        httpClient: new StorageRequests(createDispatcher(network, process.env, limits), receivers),
+      },
     );
     if (credential.kind === 'token') pipeline.factories.push(bearing(credential.token, endpoint));
     const sas = credential.kind === 'sas' ? `?${credential.token}` : '';
     const url = `${endpoint}/${encodeURIComponent(container)}${sas}`;
     const client = new sdk.ContainerClient(url, pipeline);
-    return new AzureBlobStore({ client, requests }, access, options.pageSize ?? LARGEST_PAGE);
+    return new AzureBlobStore({ client, receivers }, access, options.pageSize ?? LARGEST_PAGE);
   }
 
   get container(): string {
@@ -148,32 +151,14 @@ export class AzureBlobStore implements ObjectStore {
     }
   }
 
-  async readRange({ name, offset, size, etag }: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void> {
-    if (into.length === 0) return;
-    let filled = 0;
-    let state = etag;
-    const check = (total: number, found: string): void => {
-      if (total !== size) throw blobChanged(this.#access, name);
-      // What follows a break must come from the same state of the blob.
-      state = found;
-    };
-    const attempt = async (abortSignal: AbortSignal): Promise<void> => {
-      const [begun, rest] = [filled, into.subarray(filled)];
-      this.#requests.receive(abortSignal, {
-        into: rest,
-        began: (headers) => check(totalOf(headers['content-range']), headers.etag ?? ''),
-        reached: (position) => (filled = begun + position),
-      });
-      const from = { offset: offset + begun, length: rest.length, etag: state };
-      const { body, total, etag: found } = await this.#begin(name, from, abortSignal);
-      try {
-        check(total, found);
-        if (filled < into.length) await fill(into, filled, body, (position) => (filled = position));
-      } finally {
-        body.destroy();
-      }
-    };
-    await this.#try(name, signal, attempt, () => filled);
+  async readRange(range: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void> {
+    const { name } = range;
+    await fillFrom(range, into, {
+      begin: (part, abortSignal) => this.#begin(name, part, abortSignal),
+      receivers: this.#receivers,
+      retried: (attempt, progress) => this.#try(name, signal, attempt, progress),
+      changed: () => blobChanged(this.#access, name),
+    });
   }
 
   async write(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean> {
@@ -213,7 +198,7 @@ export class AzureBlobStore implements ObjectStore {
   /** Begins to read a blob. Whoever gets its body reads it to the end or destroys it. */
   async #begin(
     name: string,
-    { offset = 0, length, etag }: { offset?: number; length?: number; etag?: string | undefined },
+    { offset = 0, length, etag }: Partial<ObjectPlace>,
     abortSignal: AbortSignal,
   ): Promise<ObjectAnswer> {
     const conditions = etag === undefined ? {} : { ifMatch: etag };
@@ -267,17 +252,6 @@ export class AzureBlobStore implements ObjectStore {
       throw storeError(error, this.#access, name);
     }
   }
-}
-
-function requestsTo(endpoint: string, network: NetworkSettings, limits: PeerLimits): StorageRequests {
-  const dispatcher = createDispatcher(network, process.env, limits);
-  const straight = proxyFor(new URL(endpoint), network.proxy ?? {}, process.env) === undefined;
-  return new StorageRequests(dispatcher, straight ? new DirectReader({ ...limits, ...trustOf(network) }) : undefined);
-}
-
-/** The size of the whole, of which an answer is a part; NaN where it does not say. */
-function totalOf(contentRange: string | undefined): number {
-  return Number(contentRange?.split('/')[1]);
 }
 
 /** A filter that Azure cannot read is answered with a status of its own. */

@@ -2,12 +2,9 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { HttpHeaders, HttpOperationResponse, IHttpClient, WebResource } from '@azure/storage-blob';
 import type { Dispatcher } from 'undici';
-import type { DirectRead, DirectReader } from '../../http/direct-reader.ts';
 import { type HttpRequest, request as send } from '../../http/request.ts';
 import { sentBody } from '../../http/sent-body.ts';
-
-/** Where the body of an answer is wanted, and who is told how it comes in. */
-export type Receiver = Pick<DirectRead, 'into' | 'began' | 'reached'>;
+import type { Receivers } from './receivers.ts';
 
 /**
  * Sends the storage SDK's requests as all others of this project are sent: through the agent's proxy, trusting the agent's
@@ -15,36 +12,18 @@ export type Receiver = Pick<DirectRead, 'into' | 'began' | 'reached'>;
  */
 export class StorageRequests implements IHttpClient {
   readonly #dispatcher: Dispatcher;
-  readonly #direct: DirectReader | undefined;
-  readonly #receivers = new WeakMap<AbortSignal, Receiver>();
+  readonly #receivers: Receivers;
 
-  /** @param direct reads bodies where they are wanted; undefined where requests have to go another way, such as through a proxy */
-  constructor(dispatcher: Dispatcher, direct: DirectReader | undefined) {
+  constructor(dispatcher: Dispatcher, receivers: Receivers) {
     this.#dispatcher = dispatcher;
-    this.#direct = direct;
-  }
-
-  /**
-   * Has the body of the answer to the request with this signal read straight into memory, if that can be: then the
-   * receiver has been told of all bytes, and the answer that the SDK gives has none. The signal is the one thing of a
-   * caller that the SDK hands through to here.
-   */
-  receive(signal: AbortSignal, receiver: Receiver): void {
-    this.#receivers.set(signal, receiver);
+    this.#receivers = receivers;
   }
 
   async sendRequest(request: WebResource): Promise<HttpOperationResponse> {
     const signal = (request.abortSignal as AbortSignal | undefined) ?? new AbortController().signal;
-    return (await this.#directly(request, signal)) ?? this.#usually(request, signal);
-  }
-
-  async #directly(request: WebResource, signal: AbortSignal): Promise<HttpOperationResponse | undefined> {
-    const receiver = this.#receivers.get(signal);
-    if (receiver === undefined || this.#direct === undefined) return undefined;
-    const [url, sent] = [new URL(request.url), request.headers.toJson()];
-    const headers = await this.#direct.read({ ...receiver, url, headers: sent, signal });
-    if (headers === undefined) return undefined;
-    return { request, status: 206, headers: headersOf(request, headers), readableStreamBody: Readable.from([]) };
+    const received = await this.#receivers.send(new URL(request.url), request.headers.toJson(), signal);
+    if (received === undefined) return this.#usually(request, signal);
+    return { request, status: 206, headers: headersOf(request, received), readableStreamBody: Readable.from([]) };
   }
 
   async #usually(request: WebResource, signal: AbortSignal): Promise<HttpOperationResponse> {

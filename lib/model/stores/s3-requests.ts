@@ -1,7 +1,8 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { request as send } from '../../http/request.ts';
 import { sentBody } from '../../http/sent-body.ts';
+import type { Receivers } from './receivers.ts';
 
 /** A request as the SDK has it: signed, its path and headers as they must be sent. */
 interface SdkRequest {
@@ -17,7 +18,7 @@ interface SdkRequest {
 
 interface SdkResponse {
   readonly statusCode: number;
-  readonly headers: Record<string, string>;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: Readable;
 }
 
@@ -36,12 +37,15 @@ export type RequestHandler = {
  * Sends the AWS SDK's requests as all others of this project are sent: through the agent's proxy, trusting the agent's
  * certificate authorities, with limits on silence in both directions.
  */
-export function requestHandler(dispatcher: Dispatcher): RequestHandler {
+export function requestHandler(dispatcher: Dispatcher, receivers: Receivers): RequestHandler {
   return {
     handle: async (request, { abortSignal = new AbortController().signal }) => {
+      const url = urlOf(request);
+      const received = await receivers.send(url, request.headers, abortSignal);
+      if (received !== undefined) return { response: { statusCode: 206, headers: received, body: Readable.from([]) } };
       const answer = await send(dispatcher, {
         method: request.method as 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE',
-        url: urlOf(request),
+        url,
         headers: request.headers,
         ...sentBody(request.body),
         signal: abortSignal,

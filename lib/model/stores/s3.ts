@@ -2,8 +2,9 @@ import type { Readable } from 'node:stream';
 import type { ListObjectsV2CommandOutput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Dispatcher } from 'undici';
 import { DeliveryError } from '../../errors/delivery-error.ts';
+import type { DirectReader } from '../../http/direct-reader.ts';
 import { MultipartUpload } from './multipart-upload.ts';
-import { fill, type ObjectAnswer, readDocument } from './object-body.ts';
+import { fillFrom, type ObjectAnswer, type ObjectPlace, readDocument, totalOf } from './object-body.ts';
 import type {
   ObjectRange,
   ObjectStore,
@@ -12,6 +13,7 @@ import type {
   StoredObject,
   WriteCondition,
 } from './object-store.ts';
+import { Receivers } from './receivers.ts';
 import { withRetries } from './retry.ts';
 import { asIdentity, assumption, RoleKeys, type SdkConfig } from './role-keys.ts';
 import type { S3Access } from './s3-access.ts';
@@ -34,6 +36,8 @@ const NO_ETAG = '"00000000000000000000000000000000"';
 export interface S3StoreOptions {
   /** Sends the requests. */
   readonly dispatcher: Dispatcher;
+  /** Reads the content of objects. */
+  readonly direct: DirectReader;
   /** Ends the search for keys of a role. */
   readonly signal: AbortSignal;
   /** Objects listed at once. */
@@ -60,6 +64,7 @@ export class S3Store implements ObjectStore {
   readonly mostParts = MOST_PARTS;
   readonly #sdk: Sdk;
   readonly #client: S3Client;
+  readonly #receivers: Receivers;
   readonly #access: S3Access;
   readonly #pageSize: number;
   readonly #forgetKeys: (() => void) | undefined;
@@ -67,9 +72,15 @@ export class S3Store implements ObjectStore {
   #known = false;
   #conditions: Promise<void> | undefined;
 
-  private constructor(sdk: Sdk, client: S3Client, access: S3Access, options: S3StoreOptions, keys: Keys) {
+  private constructor(
+    { sdk, client, receivers }: { readonly sdk: Sdk; readonly client: S3Client; readonly receivers: Receivers },
+    access: S3Access,
+    options: S3StoreOptions,
+    keys: Keys,
+  ) {
     this.#sdk = sdk;
     this.#client = client;
+    this.#receivers = receivers;
     this.#access = access;
     this.#pageSize = options.pageSize ?? LARGEST_PAGE;
     this.#forgetKeys = keys.forget;
@@ -81,9 +92,10 @@ export class S3Store implements ObjectStore {
     process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
     // The SDK takes long to load, and a task with a wrong input never needs it.
     const sdk = await import('./s3-sdk.ts');
+    const receivers = new Receivers(options.direct);
     const config = {
       region: access.region,
-      requestHandler: requestHandler(options.dispatcher),
+      requestHandler: requestHandler(options.dispatcher, receivers),
       maxAttempts: 1,
       // Nothing of the machine's own ~/.aws shall decide how a task works.
       retryMode: 'standard',
@@ -99,7 +111,7 @@ export class S3Store implements ObjectStore {
       responseChecksumValidation: 'WHEN_REQUIRED',
       expectContinueHeader: false,
     });
-    return new S3Store(sdk, client, access, options, keys);
+    return new S3Store({ sdk, client, receivers }, access, options, keys);
   }
 
   get container(): string {
@@ -155,22 +167,14 @@ export class S3Store implements ObjectStore {
     }
   }
 
-  async readRange({ name, offset, size, etag }: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void> {
-    if (into.length === 0) return;
-    let filled = 0;
-    let state = etag;
-    const attempt = async (abortSignal: AbortSignal): Promise<void> => {
-      const range = `bytes=${offset + filled}-${offset + into.length - 1}`;
-      const answer = await this.#begin(name, { range, etag: state }, abortSignal);
-      if (answer.total !== size) {
-        answer.body.destroy();
-        throw objectChanged(this.#access, name);
-      }
-      // What follows a break must come from the same state of the object.
-      state = answer.etag;
-      await fill(into, filled, answer.body, (position) => (filled = position));
-    };
-    await this.#try(name, signal, attempt, () => filled);
+  async readRange(range: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void> {
+    const { name } = range;
+    await fillFrom(range, into, {
+      begin: (part, abortSignal) => this.#begin(name, part, abortSignal),
+      receivers: this.#receivers,
+      retried: (attempt, progress) => this.#try(name, signal, attempt, progress),
+      changed: () => objectChanged(this.#access, name),
+    });
   }
 
   async write(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean> {
@@ -199,11 +203,11 @@ export class S3Store implements ObjectStore {
   /** Begins to read an object. Whoever gets its body reads it to the end or destroys it. */
   async #begin(
     name: string,
-    { range, etag }: { readonly range?: string; readonly etag?: string | undefined },
+    { offset = 0, length, etag }: Partial<ObjectPlace>,
     abortSignal: AbortSignal,
   ): Promise<ObjectAnswer> {
     const conditions = {
-      ...(range === undefined ? {} : { Range: range }),
+      ...(length === undefined ? {} : { Range: `bytes=${offset}-${offset + length - 1}` }),
       ...(etag === undefined ? {} : { IfMatch: etag }),
     };
     const command = new this.#sdk.GetObjectCommand({ ...this.#bucket, Key: name, ...conditions });
@@ -211,7 +215,7 @@ export class S3Store implements ObjectStore {
     return {
       body: answer.Body as Readable,
       length: answer.ContentLength ?? 0,
-      total: Number(answer.ContentRange?.split('/')[1]),
+      total: totalOf(answer.ContentRange),
       etag: answer.ETag ?? '',
     };
   }

@@ -65,6 +65,25 @@ describe('reading a body straight into memory', () => {
     assert.equal(connections, 1);
   });
 
+  it('asks each peer on a connection of its own', async () => {
+    const reader = new DirectReader(limits);
+    for (const name of ['one', 'other', 'one']) {
+      const server = createPlainServer(
+        store((answer) => (answer.writeHead(206, { 'content-length': 1, 'x-name': name }).end('x'), true)),
+      );
+      const { headers } = await read(reader, await listening(server), { length: 1 });
+      assert.equal(headers?.['x-name'], name);
+    }
+  });
+
+  it('leaves peers that cannot be reached without a proxy to a real client', async () => {
+    let asked = 0;
+    const url = await listening(createPlainServer(store(() => (asked++, false))));
+    const reader = new DirectReader({ ...limits, reaches: ({ hostname }) => hostname !== url.hostname });
+    assert.equal((await read(reader, url)).headers, undefined);
+    assert.equal(asked, 0);
+  });
+
   it('does so over TLS, and trusts only whom it is told to', async () => {
     const authority = await makeAuthority('an authority of this test');
     const { certificate, key } = await certifyLoopback(authority);

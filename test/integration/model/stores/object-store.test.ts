@@ -1,5 +1,7 @@
 // What every kind of store promises, held against each.
 import assert from 'node:assert/strict';
+import sinon from 'sinon';
+import { DirectReader } from '../../../../lib/http/direct-reader.ts';
 import type { ObjectStore, StoredObject } from '../../../../lib/model/stores/object-store.ts';
 import { noise } from '../../../support/model-folder.ts';
 import { objectPart, STORE_KINDS, type TestStore } from '../../../support/object-stores.ts';
@@ -155,6 +157,17 @@ for (const kind of STORE_KINDS) {
         ] as const) {
           const found = await bytes('a.bin', offset, length, content.length);
           assert.ok(found.equals(content.subarray(offset, offset + length)), `${offset}+${length}`);
+        }
+      });
+
+      it('has the network write to the memory where the bytes are wanted', async () => {
+        await write('model', 'weights');
+        const reads = sinon.spy(DirectReader.prototype, 'read');
+        try {
+          assert.equal(String(await bytes('model', 0, 7, 7)), 'weights');
+          assert.equal((await reads.firstCall.returnValue)?.['content-length'], '7');
+        } finally {
+          reads.restore();
         }
       });
 

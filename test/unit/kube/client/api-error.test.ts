@@ -67,6 +67,13 @@ describe('what the cluster refuses', () => {
     assert.match(explainRefusal(new ApiError(403, { message }, wide)).remedy, /RBAC Writer" on the cluster;/);
   });
 
+  it('names no more rights than a task takes that only reads', () => {
+    const byAzure = `${FORBIDDEN}: User does not have access to the resource in Azure.`;
+    assert.match(explainRefusal(new ApiError(403, { message: byAzure }, ASKED), 'read').remedy, /RBAC Reader" on/);
+    const own = explainRefusal(new ApiError(403, { message: FORBIDDEN }, ASKED), 'read');
+    assert.match(own.remedy, /^Give it a Role that allows the verb \w+ on [\w.]+\.$/);
+  });
+
   it('because it does not know who asks looks for the reason where it must be', () => {
     const byEntra = explainRefusal(new ApiError(401, {}, ASKED, { byEntra: true }));
     assert.equal(byEntra.code, 'CLUSTER_UNAUTHORIZED');
