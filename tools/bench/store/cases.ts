@@ -72,10 +72,11 @@ async function oneLarge(workbench: Workbench, rounds: number, { name, where }: P
   ];
 }
 
-/** Each upload meets a store that has nothing yet, so that none is slowed down by what those before it have left. */
+/** Each upload meets a store, a disk and memory that are not busy with what those before it have left. */
 function intoEmptyStore(workbench: Workbench, upload: () => Promise<Measure>): () => Promise<Measure> {
   return async () => {
     await workbench.emptyStore();
+    await workbench.makeRoom(GiB);
     return upload();
   };
 }
