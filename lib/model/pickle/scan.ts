@@ -89,13 +89,13 @@ class Scanner {
     const { signal, timeLimit = TIME_LIMIT } = this.#options;
     signal.throwIfAborted();
     const beginning = this.#beginning.subarray(0, readAtOnce(location, this.#beginning).bytes);
-    const looked = { label: path, size, named: isNamedAsPickle(path), beginning, location };
     const limited = AbortSignal.any([signal, AbortSignal.timeout(timeLimit)]);
     // A stream takes all of its buffer for the smallest file as well.
     const highWaterMark = Math.min(1024 * 1024, Math.max(1, size));
-    const openFile = (): Readable => createReadStream(location, { signal: limited, highWaterMark });
+    const open = (): Readable => createReadStream(location, { signal: limited, highWaterMark });
+    const named = isNamedAsPickle(path);
     try {
-      await this.#content({ ...looked, open: openFile, signal: limited });
+      await this.#content({ label: path, size, named, beginning, open, location, signal: limited });
     } catch (error) {
       signal.throwIfAborted();
       if (!limited.aborted) throw error;

@@ -6,7 +6,7 @@ import { type AzureAccess, checkTransport } from './azure-access.ts';
 import { blobChanged, failureOf, judgeFailure, storeError } from './azure-errors.ts';
 import { StorageRequests } from './azure-requests.ts';
 import { BlockUpload } from './block-upload.ts';
-import { fillFrom, type ObjectAnswer, type ObjectPlace, readDocument, totalOf } from './object-body.ts';
+import { type ObjectAnswer, type ObjectPlace, ObjectReader, totalOf } from './object-reader.ts';
 import type {
   ObjectRange,
   ObjectStore,
@@ -53,7 +53,7 @@ export interface AzureStoreOptions {
 export class AzureBlobStore implements ObjectStore {
   readonly mostParts = MOST_PARTS;
   readonly #client: ContainerClient;
-  readonly #receivers: Receivers;
+  readonly #reader: ObjectReader;
   readonly #access: AzureAccess;
   readonly #pageSize: number;
   /** The store has answered once, so it exists. */
@@ -65,9 +65,17 @@ export class AzureBlobStore implements ObjectStore {
     pageSize: number,
   ) {
     this.#client = client;
-    this.#receivers = receivers;
     this.#access = access;
     this.#pageSize = pageSize;
+    this.#reader = new ObjectReader(
+      {
+        uriOf: (name) => this.uriOf(name),
+        begin: (name, place, abortSignal) => this.#begin(name, place, abortSignal),
+        retried: (name, signal, attempt, progress) => this.#try(name, signal, attempt, progress),
+        changed: (name) => blobChanged(this.#access, name),
+      },
+      receivers,
+    );
   }
 
   /** Opens a container. No request is made: what is wrong with it shows at the first use. */
@@ -139,26 +147,12 @@ export class AzureBlobStore implements ObjectStore {
     }
   }
 
-  async read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined> {
-    try {
-      return await this.#try(name, signal, async (abortSignal) => {
-        const answer = await this.#begin(name, {}, abortSignal);
-        return { text: await readDocument(answer, this.uriOf(name)), etag: answer.etag };
-      });
-    } catch (error) {
-      if (error instanceof DeliveryError && error.code === 'BLOB_NOT_FOUND') return undefined;
-      throw error;
-    }
+  read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined> {
+    return this.#reader.read(name, signal);
   }
 
-  async readRange(range: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void> {
-    const { name } = range;
-    await fillFrom(range, into, {
-      begin: (part, abortSignal) => this.#begin(name, part, abortSignal),
-      receivers: this.#receivers,
-      retried: (attempt, progress) => this.#try(name, signal, attempt, progress),
-      changed: () => blobChanged(this.#access, name),
-    });
+  readRange(range: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void> {
+    return this.#reader.readRange(range, into, signal);
   }
 
   async write(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean> {

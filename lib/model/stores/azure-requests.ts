@@ -21,18 +21,20 @@ export class StorageRequests implements IHttpClient {
 
   async sendRequest(request: WebResource): Promise<HttpOperationResponse> {
     const signal = (request.abortSignal as AbortSignal | undefined) ?? new AbortController().signal;
-    const received = await this.#receivers.send(new URL(request.url), request.headers.toJson(), signal);
-    if (received === undefined) return this.#usually(request, signal);
+    const asked = { url: new URL(request.url), headers: request.headers.toJson(), signal };
+    const received = await this.#receivers.send(asked);
+    if (received === undefined) return this.#usually(request, asked);
     return { request, status: 206, headers: headersOf(request, received), readableStreamBody: Readable.from([]) };
   }
 
-  async #usually(request: WebResource, signal: AbortSignal): Promise<HttpOperationResponse> {
+  async #usually(
+    request: WebResource,
+    asked: Pick<HttpRequest, 'url' | 'headers' | 'signal'>,
+  ): Promise<HttpOperationResponse> {
     const { status, headers, body } = await send(this.#dispatcher, {
+      ...asked,
       method: request.method as HttpRequest['method'],
-      url: new URL(request.url),
-      headers: request.headers.toJson(),
       ...sentBody(request.body),
-      signal,
     });
     const head = { request, status, headers: headersOf(request, headers) };
     if (!wantsStream(request, status)) return { ...head, bodyAsText: await text(body) };

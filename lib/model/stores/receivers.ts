@@ -24,12 +24,8 @@ export class Receivers {
   }
 
   /** Sends a request for its receiver. Undefined: there is none, or the answer is one that a real HTTP client must see. */
-  async send(
-    url: URL,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<AnswerHeaders | undefined> {
-    const receiver = this.#receivers.get(signal);
-    return receiver === undefined ? undefined : this.#direct.read({ ...receiver, url, headers, signal });
+  async send(request: Pick<DirectRead, 'url' | 'headers' | 'signal'>): Promise<AnswerHeaders | undefined> {
+    const receiver = this.#receivers.get(request.signal);
+    return receiver === undefined ? undefined : this.#direct.read({ ...receiver, ...request });
   }
 }

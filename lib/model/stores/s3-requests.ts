@@ -40,15 +40,13 @@ export type RequestHandler = {
 export function requestHandler(dispatcher: Dispatcher, receivers: Receivers): RequestHandler {
   return {
     handle: async (request, { abortSignal = new AbortController().signal }) => {
-      const url = urlOf(request);
-      const received = await receivers.send(url, request.headers, abortSignal);
+      const asked = { url: urlOf(request), headers: request.headers, signal: abortSignal };
+      const received = await receivers.send(asked);
       if (received !== undefined) return { response: { statusCode: 206, headers: received, body: Readable.from([]) } };
       const answer = await send(dispatcher, {
+        ...asked,
         method: request.method as 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE',
-        url,
-        headers: request.headers,
         ...sentBody(request.body),
-        signal: abortSignal,
       });
       // It may still break when its reader has gone, which is nobody's concern then.
       answer.body.on('error', () => undefined);

@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici';
 import { DeliveryError } from '../../errors/delivery-error.ts';
 import type { DirectReader } from '../../http/direct-reader.ts';
 import { MultipartUpload } from './multipart-upload.ts';
-import { fillFrom, type ObjectAnswer, type ObjectPlace, readDocument, totalOf } from './object-body.ts';
+import { type ObjectAnswer, type ObjectPlace, ObjectReader, totalOf } from './object-reader.ts';
 import type {
   ObjectRange,
   ObjectStore,
@@ -64,7 +64,7 @@ export class S3Store implements ObjectStore {
   readonly mostParts = MOST_PARTS;
   readonly #sdk: Sdk;
   readonly #client: S3Client;
-  readonly #receivers: Receivers;
+  readonly #reader: ObjectReader;
   readonly #access: S3Access;
   readonly #pageSize: number;
   readonly #forgetKeys: (() => void) | undefined;
@@ -80,10 +80,18 @@ export class S3Store implements ObjectStore {
   ) {
     this.#sdk = sdk;
     this.#client = client;
-    this.#receivers = receivers;
     this.#access = access;
     this.#pageSize = options.pageSize ?? LARGEST_PAGE;
     this.#forgetKeys = keys.forget;
+    this.#reader = new ObjectReader(
+      {
+        uriOf: (name) => this.uriOf(name),
+        begin: (name, place, abortSignal) => this.#begin(name, place, abortSignal),
+        retried: (name, signal, attempt, progress) => this.#try(name, signal, attempt, progress),
+        changed: (name) => objectChanged(this.#access, name),
+      },
+      receivers,
+    );
   }
 
   /** Opens a bucket. No request is made: what is wrong with it shows at the first use. */
@@ -155,26 +163,12 @@ export class S3Store implements ObjectStore {
     });
   }
 
-  async read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined> {
-    try {
-      return await this.#try(name, signal, async (abortSignal) => {
-        const answer = await this.#begin(name, {}, abortSignal);
-        return { text: await readDocument(answer, this.uriOf(name)), etag: answer.etag };
-      });
-    } catch (error) {
-      if (error instanceof DeliveryError && error.code === 'BLOB_NOT_FOUND') return undefined;
-      throw error;
-    }
+  read(name: string, signal: AbortSignal): Promise<StoredDocument | undefined> {
+    return this.#reader.read(name, signal);
   }
 
-  async readRange(range: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void> {
-    const { name } = range;
-    await fillFrom(range, into, {
-      begin: (part, abortSignal) => this.#begin(name, part, abortSignal),
-      receivers: this.#receivers,
-      retried: (attempt, progress) => this.#try(name, signal, attempt, progress),
-      changed: () => objectChanged(this.#access, name),
-    });
+  readRange(range: ObjectRange, into: Buffer, signal: AbortSignal): Promise<void> {
+    return this.#reader.readRange(range, into, signal);
   }
 
   async write(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean> {
