@@ -114,6 +114,7 @@ describe('an application that is autoscaled, with a disruption budget', () => {
     return replicas;
   }
 
+  /** Waits for a size: of pods that have just begun the autoscaler may think for a moment that fewer would do. */
   async function untilSize(name: string, pods: number): Promise<void> {
     await eventually(async () => assert.equal(await sizeOf(name), pods, name));
   }
@@ -238,11 +239,11 @@ describe('an application that is autoscaled, with a disruption budget', () => {
     await withinBudget(async (traffic) => {
       const update = await rollOut(1);
       assert.equal(update.outputs.result, 'deployed', update.log);
-      assert.equal(await sizeOf('web'), 3);
+      await untilSize('web', 3);
       await untilOnly(traffic, TWO);
       const back = await bench.rollOut('', { inputs: { action: 'rollback' } });
       assert.equal(back.outputs.result, 'rolledBack', back.log);
-      assert.equal(await sizeOf('web'), 3);
+      await untilSize('web', 3);
       await untilOnly(traffic, ONE);
     });
   });
@@ -298,15 +299,17 @@ describe('an application that is autoscaled, with a disruption budget', () => {
         {
           kubeconfig,
           onLine: (line) => {
-            if (line.startsWith('Switched:')) requestsFor(5);
-            if (line.includes('HorizontalPodAutoscaler/web →')) void scaled().then((name) => sizes.push(name));
+            if (!line.includes('HorizontalPodAutoscaler/web →')) return;
+            // No sooner, or the autoscaler might still bring pods to the stable version.
+            requestsFor(5);
+            void scaled().then((name) => sizes.push(name));
           },
         },
       );
       assert.equal(run.outputs.result, 'deployed', run.log);
       assert.deepEqual(sizes, ['web-green']);
       assert.match(run.log, BROUGHT_UP);
-      assert.equal(await sizeOf('web'), 5);
+      await untilSize('web', 5);
       await untilOnly(traffic, TWO);
     });
     requestsFor(3);
@@ -328,7 +331,6 @@ describe('an application that is autoscaled, with a disruption budget', () => {
       const promoted = await bench.rollOut('', { kubeconfig, inputs: { action: 'promote' } });
       assert.equal(promoted.outputs.result, 'deployed', promoted.log);
       assert.match(promoted.log, BROUGHT_UP);
-      // Of pods that have just begun the autoscaler may think for a moment that fewer would do.
       await untilSize('web', 5);
       await untilOnly(traffic, TWO);
     });
@@ -350,7 +352,7 @@ describe('an application that is autoscaled, with a disruption budget', () => {
       assert.equal(next.result, 'Succeeded', next.log);
       assert.match(next.log, /Going back[\s\S]*✓ Deployment\/web: 4\/4 updated, 4 available/);
       assert.equal(await scaled(), 'web');
-      assert.equal(await sizeOf('web'), 4);
+      await untilSize('web', 4);
       await untilOnly(traffic, ONE);
     });
   });

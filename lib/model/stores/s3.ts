@@ -29,6 +29,8 @@ const LARGEST_PAGE = 1000;
 /** S3 joins no more parts to an object. */
 const MOST_PARTS = 10_000;
 
+/** So many failed proofs, each by a name of its own, are not because of somebody who removes what a proof rests on. */
+const MOST_PROOFS = 3;
 /** An ETag that no content has. */
 const NO_ETAG = '"00000000000000000000000000000000"';
 
@@ -238,17 +240,29 @@ export class S3Store implements ObjectStore {
    */
   #proveConditions(name: string, signal: AbortSignal): Promise<void> {
     if (this.#access.endpoint === undefined) return Promise.resolve();
-    this.#conditions ??= this.#tryConditions(`${name}.${crypto.randomUUID()}`, signal);
+    this.#conditions ??= this.#tryConditions(name, signal);
     return this.#conditions;
   }
 
-  async #tryConditions(probe: string, signal: AbortSignal): Promise<void> {
+  /**
+   * One proof that fails proves nothing: whoever has just published the same version clears it of what others have written,
+   * and without its object a condition holds rightly. That happens once, before the next proof begins.
+   */
+  async #tryConditions(name: string, signal: AbortSignal): Promise<void> {
+    for (let proof = 1; proof <= MOST_PROOFS; proof++) {
+      if (await this.#keepsConditions(`${name}.${crypto.randomUUID()}`, signal)) return;
+    }
+    throw conditionsUnsupported(this.#access);
+  }
+
+  async #keepsConditions(probe: string, signal: AbortSignal): Promise<boolean> {
     const bytes = Buffer.from('Written to see whether this store keeps to conditions. May be deleted.\n');
     try {
       await this.#put(probe, bytes, 'absent', signal);
       for (const condition of ['absent', { etag: NO_ETAG }] as const) {
-        if (await this.#put(probe, bytes, condition, signal)) throw conditionsUnsupported(this.#access);
+        if (await this.#put(probe, bytes, condition, signal)) return false;
       }
+      return true;
     } finally {
       await this.remove(probe, signal).catch(() => undefined);
     }

@@ -228,6 +228,24 @@ describe('publishing to S3', function () {
     });
   }
 
+  it('while another publisher wins the version, and clears it, is told so, not that the store has no conditions', async () => {
+    const bucket = await freshBucket();
+    const faster = await openBucket(bucket);
+    let writes = 0;
+    // The first write is the object that the proof of the slower one rests on; before the second it is cleared away.
+    const before = async ({ method }: SeenRequest): Promise<undefined> => {
+      if (method !== 'PUT' || ++writes !== 2) return;
+      assert.equal((await objectsIn(bucket)).length, 1);
+      await publish(faster, folder.write('faster', { 'a.bin': 'x' }));
+    };
+    const proxy = await RequestProxy.start(bucket.emulator.endpoint, { before });
+    const slower = await openBucket(bucket, { origin: proxy.origin });
+    await assert.rejects(publish(slower, folder.write('slower', { 'a.bin': 'y' })), { code: 'VERSION_EXISTS' });
+    await proxy.stop();
+    const files = (await objectsIn(bucket)).filter((name) => name.includes('/files/'));
+    assert.equal(files.length, 1, files.join());
+  });
+
   it('that is cut off at any request leaves a whole version or none, and no channel that names what is not there', async () => {
     // What is left in parts is counted by other tests.
     const emulator = await startS3Emulator();
