@@ -112,7 +112,9 @@ describe('the pipelines of examples/digits', function () {
   });
 
   it('publish a model, try it in a pull request, let it be the latest with a commit, release that, and then a better one by a canary', async () => {
-    const training = succeeded(await digits.run('publish-model.yml', { samples: '600' }));
+    const training = succeeded(
+      await digits.run('publish-model.yml', { parameters: { version: '1', samples: '600', hidden: '64' } }),
+    );
     assert.ok(Number(training.outputs['train.accuracy']) > 0.8);
 
     const pullRequest = succeeded(await digits.run('azure-pipelines.pull-request.yml'));
@@ -128,9 +130,9 @@ describe('the pipelines of examples/digits', function () {
     assert.equal(night.outputs['test.failed'], '0');
 
     // A better model, first for some: what the approval of an environment would hold up goes on at once here.
-    succeeded(await digits.run('publish-model.yml', { modelVersion: '2', samples: '1347', hidden: '256,128' }));
+    succeeded(await digits.run('publish-model.yml', { parameters: { version: 'major' } }));
     const better = succeeded(await digits.run('azure-pipelines.yml'));
-    const staged = succeeded(await digits.run('azure-pipelines.staged.yml', { stepMinutes: '0' }));
+    const staged = succeeded(await digits.run('azure-pipelines.staged.yml', { variables: { stepMinutes: '0' } }));
     const rollouts = staged.steps.filter(({ name }) => name === 'rollout');
     assert.deepEqual(
       rollouts.map(({ stage, outputs }) => [stage, outputs.result]),

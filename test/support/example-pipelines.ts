@@ -25,6 +25,9 @@ export type LoggedRun = PipelineResult & { readonly log: string };
 /** What the pipelines of an example are run with. */
 type Supplies = Omit<PipelineOptions, 'file'> & { readonly variables: Readonly<Record<string, string>> };
 
+/** What a run is given besides. */
+type Given = Pick<PipelineOptions, 'parameters' | 'variables'>;
+
 export class ExamplePipelines {
   /** Folder of the example. */
   readonly folder: string;
@@ -81,11 +84,11 @@ export class ExamplePipelines {
   }
 
   /** Runs one of the example's pipelines, named by its file. */
-  async run(file: string, variables: Readonly<Record<string, string>> = {}): Promise<LoggedRun> {
+  async run(file: string, { parameters = {}, variables = {} }: Given = {}): Promise<LoggedRun> {
     const lines: string[] = [];
     const result = await runPipeline({
       ...this.#supplies,
-      file: join(this.folder, file),
+      ...{ file: join(this.folder, file), parameters },
       variables: { ...this.#supplies.variables, ...variables },
       onLine: (line) => lines.push(line),
     });

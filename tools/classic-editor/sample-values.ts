@@ -19,7 +19,7 @@ export const SAMPLE_VALUES: Readonly<Record<string, Readonly<Record<string, stri
   BundleModelImage: {
     registryConnection: 'my-registry',
     repository: 'digits',
-    baseImage: 'my-registry.azurecr.io/python-flask:3.12',
+    baseImage: 'myregistry.azurecr.io/python-flask:3.12',
     appFolder: 'app',
     modelFolder: '$(model.modelPath)',
     model: '$(model.modelName)',

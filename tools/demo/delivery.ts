@@ -11,6 +11,7 @@ import { layersOf, type Layer } from './image-layers.ts';
 import type { Narrator, Step } from './narrator.ts';
 import { megabytes, percent, shortDigest } from './readable.ts';
 import { EXAMPLE, runExample, type ExampleRun } from './example-pipeline.ts';
+import { NAMESPACE } from './namespace.ts';
 import {
   ANSWER,
   BUILD,
@@ -24,8 +25,6 @@ import {
   SCHEDULE,
   TRAIN,
 } from './tutorial-steps.ts';
-
-const NAMESPACE = 'digits';
 
 /** Where a delivery takes place. */
 export interface Surroundings {
@@ -42,6 +41,8 @@ export interface Training {
   readonly samples: number;
   /** Sizes of the hidden layers. */
   readonly hidden: string;
+  /** Of what is random in training. */
+  readonly seed: number;
 }
 
 /** What came of a delivery. */
@@ -98,9 +99,9 @@ export class Delivery {
     };
   }
 
-  #publish({ version, samples, hidden }: Training): Promise<ExampleRun> {
-    const variables = { modelVersion: version, samples: String(samples), hidden };
-    return this.#pipeline([TRAIN, PUBLISH], 'publish-model', variables, (run) => [
+  #publish({ version, samples, hidden, seed }: Training): Promise<ExampleRun> {
+    const parameters = { version, samples: String(samples), hidden, seed: String(seed) };
+    return this.#pipeline([TRAIN, PUBLISH], 'publish-model', parameters, (run) => [
       ['publish', `${percent(Number(run.output('train.accuracy')))} right on unseen digits`],
       [undefined, `version ${version}, which is what latest names now`],
     ]);
@@ -154,14 +155,15 @@ export class Delivery {
   #pipeline(
     steps: readonly Step[],
     file: string,
-    variables: Readonly<Record<string, string>>,
+    parameters: Readonly<Record<string, string>>,
     parts: (run: ExampleRun) => readonly (readonly [string | undefined, string])[],
   ): Promise<ExampleRun> {
-    const { services, connections, narrator, variables: everywhere } = this.#surroundings;
+    const { services, connections, narrator, variables } = this.#surroundings;
     return narrator.steps(steps, async () => {
       const run = await runExample(file, {
         connections,
-        variables: { ...everywhere, registry: services.registry.host, ...variables },
+        parameters,
+        variables: { ...variables, registry: services.registry.host },
         secrets: { storageConnectionString: services.blob.connectionString },
       });
       let begin = 0;

@@ -10,6 +10,7 @@ const SHOWN_LINES = 40;
 /** What a pipeline is run with. */
 export interface Supplies {
   readonly connections: readonly Connection[];
+  readonly parameters?: Readonly<Record<string, string>>;
   readonly variables: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
 }
