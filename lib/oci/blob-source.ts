@@ -58,6 +58,8 @@ export class SourceReader {
   #digest: string | undefined;
   #position = 0;
   #stream: AsyncIterator<Uint8Array> | undefined;
+  /** Where the last piece of a source of known size ends; it was read whole if the position is there. */
+  #pieceEnd = 0;
   /** What is left of a chunk that reached beyond its piece. */
   #rest: Uint8Array = new Uint8Array();
   #failure: Error | undefined;
@@ -97,13 +99,15 @@ export class SourceReader {
   }
 
   /**
-   * The next piece from `start` on, of no more than `most` bytes; an empty one shows that the source ends there. After a
-   * piece that was not sent whole, {@link close} first.
+   * The next piece from `start` on, of no more than `most` bytes; an empty one shows that the source ends there. Pieces
+   * begun before give nothing any more.
    */
   async piece(start: number, most: number): Promise<Piece> {
     if (this.#source.size === undefined) return this.#heldPiece(start, most);
-    const end = Math.min(this.#source.size, start + most);
-    return { end, body: this.#read(start, end) };
+    // Who broke off the last piece may still wait for a chunk, and would take the first of this one.
+    if (this.#position !== this.#pieceEnd) this.close();
+    this.#pieceEnd = Math.min(this.#source.size, start + most);
+    return { end: this.#pieceEnd, body: this.#read(start, this.#pieceEnd) };
   }
 
   async #heldPiece(start: number, most: number): Promise<Piece> {
@@ -123,7 +127,7 @@ export class SourceReader {
     return this.#take(this.#stream, end);
   }
 
-  /** Lets go of the source; the next piece opens it anew. Pieces begun before give nothing any more. */
+  /** Lets go of the source; the next piece opens it anew. */
   close(): void {
     void this.#stream?.return?.().catch(() => undefined);
     this.#stream = undefined;

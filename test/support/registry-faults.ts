@@ -51,8 +51,13 @@ export class RegistryFaults {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  async stop(): Promise<void> {
+  /** Breaks every open connection, also those on which nothing is under way. */
+  cutAll(): void {
     this.#server.closeAllConnections();
+  }
+
+  async stop(): Promise<void> {
+    this.cutAll();
     this.#server.close();
     await once(this.#server, 'close');
   }

@@ -82,6 +82,33 @@ describe('an upload', function () {
     }
   });
 
+  it('arrives whole although its connection broke while its source still looked for the first chunk', async () => {
+    let asked = 0;
+    let askedAgain = (): void => undefined;
+    const again = new Promise<void>((resolve) => (askedAgain = resolve));
+    // What is asked for first comes when the next attempt has asked, too.
+    const slow: BlobSource = {
+      ...source(),
+      brief: true,
+      open: (offset, signal) => {
+        const chunks = source().open(offset, signal)[Symbol.asyncIterator]();
+        const next = async (): Promise<IteratorResult<Uint8Array>> => {
+          asked += 1;
+          if (asked === 1) {
+            faults.cutAll();
+            await again;
+          }
+          if (asked === 2) askedAgain();
+          return chunks.next();
+        };
+        return { [Symbol.asyncIterator]: () => ({ next }) };
+      },
+    };
+    const { digest } = await upload(() => undefined, { source: slow });
+    assert.equal(digest, digestOf(CONTENT));
+    assert.deepEqual(await blob(), CONTENT);
+  });
+
   it('goes on after its session was forgotten', () =>
     arrives(({ method, index }) => (method === 'PATCH' && index === 0 ? unknownUpload(404) : undefined)));
 

@@ -82,6 +82,25 @@ describe('a source that is sent in pieces', () => {
     assert.equal(reader.digest(), digestOf(content));
   });
 
+  it('gives a piece whole although the one that broke off before still waits for its first chunk', async () => {
+    const chunks = [content.subarray(0, 55), content.subarray(55)];
+    let first = (): void => undefined;
+    const slow = {
+      ...source,
+      open: async function* () {
+        await new Promise<void>((resolve) => (first = resolve));
+        yield* chunks;
+      },
+    };
+    const reader = new SourceReader(slow, NEVER);
+    const broken = collect((await reader.piece(0, 100)).body);
+    const [wakeBroken, whole] = [first, collect((await reader.piece(0, 100)).body)];
+    wakeBroken();
+    first();
+    assert.deepEqual([await broken, await whole], [Buffer.alloc(0), content]);
+    assert.equal(reader.digest(), digestOf(content));
+  });
+
   it('may be of a size that nobody knows: pieces are gathered, and an empty one shows the end', async () => {
     let opened = 0;
     const unsized = {
