@@ -20,9 +20,6 @@ export interface NetworkSettings {
   readonly caFile?: string | undefined;
 }
 
-/** A peer that neither takes nor gives a byte for this long has failed. */
-export const IDLE_LIMIT = 60_000;
-
 /** How long a peer may keep us waiting, in milliseconds. */
 export interface PeerLimits {
   /** A connection must stand within this time. */
@@ -31,7 +28,7 @@ export interface PeerLimits {
   readonly idle: number;
 }
 
-const LIMITS: PeerLimits = { connect: 15_000, idle: IDLE_LIMIT };
+const LIMITS: PeerLimits = { connect: 15_000, idle: 60_000 };
 
 /**
  * What sends a task's HTTP requests: connections kept open and shared, through the proxy that the agent or the

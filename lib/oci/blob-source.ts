@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { asError, DeliveryError } from '../errors/delivery-error.ts';
-import { IDLE_LIMIT } from '../http/dispatcher.ts';
 import { readAhead } from './read-ahead.ts';
 
 /** Bytes that can be read from any of them on, as often as an upload needs, and are the same each time. */
@@ -40,6 +39,12 @@ interface Held {
 const READ_AHEAD = 8 * 1024 * 1024;
 /** Less of what is held in pieces anyway. */
 const READ_AHEAD_HELD = 1024 * 1024;
+/**
+ * How long a source may give nothing, in milliseconds. Those in stores and registries see to stalls themselves, by several
+ * attempts and as many waits as a busy peer asks for, and what is compressed once more gives nothing up to where it goes on.
+ * Only what hangs in spite of all that is for this limit.
+ */
+const SILENCE_LIMIT = 30 * 60_000;
 /** A chunk below this may wait in its socket while the next is asked for; sockets take larger ones whole first. */
 const QUEUED = 64 * 1024;
 /** A request must say its length first, so a piece of a source without one is gathered in memory, up to so many bytes. */
@@ -144,7 +149,7 @@ export class SourceReader {
       return;
     }
     const capacity = size === undefined ? READ_AHEAD_HELD : READ_AHEAD;
-    this.#stream = readAhead(opened, { capacity, idleLimit: IDLE_LIMIT, name });
+    this.#stream = readAhead(opened, { capacity, idleLimit: SILENCE_LIMIT, name });
   }
 
   async *#take(stream: AsyncIterator<Uint8Array> | undefined, end: number): AsyncGenerator<Uint8Array> {

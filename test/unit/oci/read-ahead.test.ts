@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SourceReader } from '../../../lib/oci/blob-source.ts';
 import { digestOf } from '../../../lib/oci/digest.ts';
@@ -123,6 +124,33 @@ describe('a source that is sent in pieces', () => {
     assert.equal(reader.digest(), digestOf(content));
     const afresh = await reader.piece(0, 100);
     assert.deepEqual([await collect(afresh.body), opened], [content, 2]);
+  });
+
+  it('may be silent for minutes, as while a busy store is left alone, but not for ever', async () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      for (const [minutes, ends] of [
+        [10, false],
+        [60, true],
+      ] as const) {
+        let come = (): void => undefined;
+        const silent = {
+          ...source,
+          open: async function* () {
+            await new Promise<void>((resolve) => (come = resolve));
+            yield content;
+          },
+        };
+        const reading = collect((await new SourceReader(silent, NEVER).piece(0, 100)).body);
+        await turn();
+        mock.timers.tick(minutes * 60_000);
+        come();
+        if (ends) await assert.rejects(reading, { code: 'SOURCE_STALLED', message: /^it gave no byte/ });
+        else assert.deepEqual(await reading, content);
+      }
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it('remembers why it could not be read', async () => {
