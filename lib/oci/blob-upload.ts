@@ -40,7 +40,10 @@ const COMMIT_LIMIT = 15 * 60_000;
 /** Failures in a row, without a byte more accepted than ever before, after which an upload is given up. */
 const MOST_FAILURES = 6;
 const ERROR_LIMIT = 64 * 1024;
-/** What registries say that do not mount; by specification they would just open an upload. Whether that can be opened shows next. */
+/**
+ * What registries say, and keep saying, that do not mount; by specification they would just open an upload. Whether that can be
+ * opened shows next.
+ */
 const MOUNT_REFUSALS = [400, 401, 403, 404, 405, 409, 422, 429, 500, 501, 502, 503];
 
 /**

@@ -67,46 +67,21 @@ export class RegistryClient {
   /**
    * Sends a request whose body, if any, is at hand, and reads the answer; tries again on passing failures.
    *
+   * @param expected statuses to answer with as well; a passing one only if it stays
    * @throws DeliveryError where no answer comes, or for a status that is neither 2xx nor among `expected`
    */
-  async ask(api: ApiRequest, expected: readonly number[] = []): Promise<ApiAnswer> {
-    for (let attempt = 1; ; attempt += 1) {
-      const last = attempt === PATIENT.attempts;
-      let retryAfter: string | undefined;
-      try {
-        const answer = await this.send(api);
-        const good = isGood(answer.status) || expected.includes(answer.status);
-        if (good || last || !isPassing(answer.status)) {
-          const body = await readBounded(answer.body, ANSWER_LIMIT, `What ${this.registry} answered`);
-          if (good) return { ...answer, body };
-          throw this.refused(api, refusalIn(answer, body));
-        }
-        await readStart(answer.body, ERROR_LIMIT);
-        retryAfter = headerOf(answer, 'retry-after');
-      } catch (error) {
-        this.#throwUnlessPassing(error, api, last);
-      }
-      await wait(waitBefore(attempt, PATIENT, retryAfter), api.signal);
-    }
+  ask(api: ApiRequest, expected: readonly number[] = []): Promise<ApiAnswer> {
+    return this.#patiently(api, expected, async (answer) => {
+      return { ...answer, body: await readBounded(answer.body, ANSWER_LIMIT, `What ${this.registry} answered`) };
+    });
   }
 
   /**
    * Opens a body to be streamed. Only its beginning is tried again; whoever reads it goes on from a broken stream by
    * another call.
    */
-  async open(api: ApiRequest): Promise<HttpAnswer> {
-    for (let attempt = 1; ; attempt += 1) {
-      const last = attempt === PATIENT.attempts;
-      try {
-        const answer = await this.send(api);
-        if (isGood(answer.status)) return answer;
-        const body = await readStart(answer.body, ERROR_LIMIT);
-        if (last || !isPassing(answer.status)) throw this.refused(api, refusalIn(answer, body));
-      } catch (error) {
-        this.#throwUnlessPassing(error, api, last);
-      }
-      await wait(waitBefore(attempt, PATIENT), api.signal);
-    }
+  open(api: ApiRequest): Promise<HttpAnswer> {
+    return this.#patiently(api, [], (answer) => Promise.resolve(answer));
   }
 
   /** The login in the form that docker takes; undefined where there is none. Signs in where that is part of it. */
@@ -152,6 +127,29 @@ export class RegistryClient {
       message: `The registry ${this.registry} sent a request on to ${url?.host ?? 'no valid address'}, where it must not go.`,
       remedy: 'Check the name of the registry; nothing was sent there.',
     });
+  }
+
+  /** Sends a request until its answer is one to take and could be taken, or another attempt is of no use. */
+  async #patiently<Taken>(
+    api: ApiRequest,
+    expected: readonly number[],
+    take: (answer: HttpAnswer) => Promise<Taken>,
+  ): Promise<Taken> {
+    for (let attempt = 1; ; attempt += 1) {
+      const last = attempt === PATIENT.attempts;
+      let retryAfter: string | undefined;
+      try {
+        const answer = await this.send(api);
+        const mayPass = !last && isPassing(answer.status);
+        if (isGood(answer.status) || (!mayPass && expected.includes(answer.status))) return await take(answer);
+        const body = await readStart(answer.body, ERROR_LIMIT);
+        if (!mayPass) throw this.refused(api, refusalIn(answer, body));
+        retryAfter = headerOf(answer, 'retry-after');
+      } catch (error) {
+        this.#throwUnlessPassing(error, api, last);
+      }
+      await wait(waitBefore(attempt, PATIENT, retryAfter), api.signal);
+    }
   }
 
   async #sendTo(url: URL, origin: URL, api: ApiRequest): Promise<HttpAnswer> {

@@ -13,6 +13,7 @@ import { FaultProxy } from '../../support/fault-proxy.ts';
 import { groupOf, newModel, PushBench } from '../../support/push-bench.ts';
 import { RegistryFaults } from '../../support/registry-faults.ts';
 import { RestartableRegistry } from '../../support/restartable-registry.ts';
+import { waitsOf } from '../../support/skipped-waits.ts';
 
 const NEVER = new AbortController().signal;
 const dispatcher = createDispatcher();
@@ -116,6 +117,23 @@ describe('a push', function () {
     await bench.complete(request, digest);
   });
 
+  it('waits as long as the busy registry of its base asks, if that is no more than a minute', async () => {
+    const base = `push/${randomUUID()}`;
+    // A base of its own: a layer that the repository has would not be read.
+    await pushBaseImage(bench.repository(base), '1', { platforms: [{ os: 'linux', architecture: randomUUID() }] });
+    const stored = await bench.repository(base).manifest('1', NEVER);
+    const { layers } = JSON.parse(stored?.bytes.toString() ?? '') as Manifest;
+    const layer = `/blobs/${layers[0]?.digest ?? ''}`;
+    const asked = ['7', '3600'];
+    faults.plan = ({ method, path }) => {
+      const wait = method === 'GET' && path.endsWith(layer) ? asked.shift() : undefined;
+      return wait === undefined ? undefined : { answer: 429, headers: { 'retry-after': wait } };
+    };
+    const request = { ...(await bench.request()), base: bench.base(`${base}:1`, faults.host), groups: [newModel()] };
+    assert.deepEqual(await waitsOf(() => bench.push(request)), [7_000, 60_000]);
+    assert.notEqual(await bench.tagOf(request), undefined);
+  });
+
   it('onto a base whose tag moves meanwhile is of one of the two bases throughout', async () => {
     const base = `push/${randomUUID()}`;
     const first = await pushBaseImage(bench.repository(base), '1');
@@ -198,7 +216,7 @@ describe('a push', function () {
       faults.plan = ({ method, path }) => {
         if (method !== 'POST' || !path.includes('mount=')) return undefined;
         // What the specification has for it is an upload like any other; some registries refuse.
-        return status === 202 ? { as: path.replace(/\?.*/, '') } : { answer: status };
+        return status === 202 ? { as: path.replace(/\?.*/, '') } : { answer: status, headers: { 'retry-after': '0' } };
       };
       const groups = [model];
       const pushed = await bench.push({ ...request, groups, mountFrom: [holder.target.repository] }, faults.host);
@@ -206,6 +224,24 @@ describe('a push', function () {
       await bench.complete(request, pushed.digest);
     });
   }
+
+  it('takes a layer over from a registry that is too busy for that at first', async () => {
+    const model = newModel();
+    const holder = await bench.request();
+    await bench.push({ ...holder, groups: [model] });
+    const request = { ...(await bench.request()), groups: [model], mountFrom: [holder.target.repository] };
+    const answers = [429, 500, 502, 503];
+    faults.plan = ({ method, path }) => {
+      const answer = method === 'POST' && path.includes('from=') ? answers.shift() : undefined;
+      return answer === undefined ? undefined : { answer, headers: { 'retry-after': '7' } };
+    };
+    let fates: readonly string[] = [];
+    const waits = await waitsOf(async () => {
+      const { layers } = await bench.push(request, faults.host);
+      fates = layers.flatMap(({ group, fate }) => (group === 'model' ? [fate] : []));
+    });
+    assert.deepEqual([fates, waits], [['mounted'], [7_000, 7_000, 7_000, 7_000]]);
+  });
 
   it('whose upload is sent on to another host carries no credentials there, and goes nowhere where nobody may be asked', async () => {
     const request = { ...(await bench.request()), groups: [newModel()] };
