@@ -47,7 +47,10 @@ const READ_AHEAD_HELD = 1024 * 1024;
 const SILENCE_LIMIT = 30 * 60_000;
 /** A chunk below this may wait in its socket while the next is asked for; sockets take larger ones whole first. */
 const QUEUED = 64 * 1024;
-/** A request must say its length first, so a piece of a source without one is gathered in memory, up to so many bytes. */
+/**
+ * A request must say its length first, so a piece of a source without one is gathered in memory, up to so many bytes, or more
+ * where the registry takes no less.
+ */
 const LARGEST_HELD = 4 * 1024 * 1024;
 
 /**
@@ -106,21 +109,26 @@ export class SourceReader {
   /**
    * The next piece from `start` on, of no more than `most` bytes; an empty one shows that the source ends there. Pieces
    * begun before give nothing any more.
+   *
+   * @param least no piece but the last is smaller
    */
-  async piece(start: number, most: number): Promise<Piece> {
-    if (this.#source.size === undefined) return this.#heldPiece(start, most);
+  async piece(start: number, most: number, least = 1): Promise<Piece> {
+    if (this.#source.size === undefined) return this.#heldPiece(start, most, least);
     // Who broke off the last piece may still wait for a chunk, and would take the first of this one.
     if (this.#position !== this.#pieceEnd) this.close();
     this.#pieceEnd = Math.min(this.#source.size, start + most);
     return { end: this.#pieceEnd, body: this.#read(start, this.#pieceEnd) };
   }
 
-  async #heldPiece(start: number, most: number): Promise<Piece> {
-    if (start < this.#held.start || start >= this.#held.end) {
-      const chunks: Uint8Array[] = [];
+  async #heldPiece(start: number, most: number, least: number): Promise<Piece> {
+    const isHeld = start >= this.#held.start && start < this.#held.end;
+    const from = isHeld ? this.#held.end : start;
+    if (from - start < least && !(isHeld && from === this.#size)) {
+      const chunks = isHeld ? [...partOf(this.#held, start, from)] : [];
       // Let go of the last piece before the next one takes as much memory.
-      this.#held = { start, end: start, chunks };
-      for await (const chunk of this.#read(start, start + Math.min(most, LARGEST_HELD))) chunks.push(chunk);
+      this.#held = { start, end: from, chunks };
+      const end = start + Math.min(most, Math.max(LARGEST_HELD, least));
+      for await (const chunk of this.#read(from, end)) chunks.push(chunk);
       this.#held = { start, end: this.#position, chunks };
     }
     const end = Math.min(this.#held.end, start + most);

@@ -135,7 +135,7 @@ class UploadSession {
     let refused: Refusal;
     let retryAfter: string | undefined;
     try {
-      const piece = await this.#reader.piece(start, most);
+      const piece = await this.#reader.piece(start, most, this.#smallestPiece);
       ({ end } = piece);
       if (end === start) return;
       const headers = {

@@ -9,6 +9,8 @@ export type RequestFault =
   | { readonly answer: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
   /** Breaks both connections after so many bytes of the request's body. */
   | { readonly cutAfter: number }
+  /** Adds headers to the registry's answer. */
+  | { readonly also: Readonly<Record<string, string>> }
   /** Goes on as a request for this path. */
   | { readonly as: string }
   /** Lets the registry do its work, then breaks the connection instead of telling. */
@@ -88,7 +90,8 @@ export class RegistryFaults {
         answer.on('end', () => incoming.socket.destroy());
         return;
       }
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      const also = fault !== undefined && 'also' in fault ? fault.also : {};
+      outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, ...also });
       answer.pipe(outgoing);
     });
     // What breaks here is broken on purpose.

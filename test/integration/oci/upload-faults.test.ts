@@ -4,9 +4,12 @@ import { createDispatcher } from '../../../lib/http/dispatcher.ts';
 import type { BlobSource } from '../../../lib/oci/blob-source.ts';
 import { type Uploaded, uploadBlob } from '../../../lib/oci/blob-upload.ts';
 import { digestOf } from '../../../lib/oci/digest.ts';
+import { layerSource } from '../../../lib/oci/layer-source.ts';
 import { RegistryClient } from '../../../lib/oci/registry-client.ts';
 import { Repository } from '../../../lib/oci/repository.ts';
+import { planLayers } from '../../../lib/packing/layer-plan.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
+import { memoryFile } from '../../support/memory-file.ts';
 import { RegistryFaults, type RequestPlan } from '../../support/registry-faults.ts';
 import { startHtpasswdRegistry } from '../../support/test-registry.ts';
 
@@ -107,6 +110,29 @@ describe('an upload', function () {
     const { digest } = await upload(() => undefined, { source: slow });
     assert.equal(digest, digestOf(CONTENT));
     assert.deepEqual(await blob(), CONTENT);
+  });
+
+  it('of a size that nobody knows beforehand has no piece but its last below what the registry takes', async () => {
+    const least = 5 * 2 ** 20;
+    const [layer] = planLayers([memoryFile('weights.bin', randomBytes(12_000_000))], '/model');
+    assert.ok(layer !== undefined);
+    const source = layerSource({ name: 'compressed', layer, compression: 'gzip', diffId: undefined });
+    const sizes: number[] = [];
+    let cut = false;
+    const plan: RequestPlan = ({ method, size }) => {
+      if (method === 'POST') return { also: { 'oci-chunk-min-length': String(least) } };
+      if (method !== 'PATCH') return undefined;
+      sizes.push(size);
+      if (cut) return undefined;
+      cut = true;
+      return { cutAfter: 3_000_000 };
+    };
+    const { size } = await upload(plan, { source });
+    assert.ok(size > 2 * least, String(size));
+    assert.ok(
+      sizes.slice(0, -1).every((piece) => piece >= least),
+      String(sizes),
+    );
   });
 
   it('goes on after its session was forgotten', () =>

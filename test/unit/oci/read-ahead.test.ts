@@ -126,6 +126,28 @@ describe('a source that is sent in pieces', () => {
     assert.deepEqual([await collect(afresh.body), opened], [content, 2]);
   });
 
+  it('of unknown size gives no piece below the least but the last, also where some of a piece is wanted again', async () => {
+    let opened = 0;
+    const unsized = {
+      ...{ name: 'it', size: undefined },
+      open: (offset: number) => {
+        opened += 1;
+        return streamOf([content.subarray(offset, 55), content.subarray(Math.max(offset, 55))]);
+      },
+    };
+    const reader = new SourceReader(unsized, NEVER);
+    assert.equal((await reader.piece(0, 40, 30)).end, 40);
+    // What is at hand is enough, then too little.
+    const some = await reader.piece(5, 40, 30);
+    assert.deepEqual([some.end, await collect(some.body)], [40, content.subarray(5, 40)]);
+    const more = await reader.piece(25, 40, 30);
+    assert.deepEqual([more.end, await collect(more.body)], [65, content.subarray(25, 65)]);
+    assert.equal((await reader.piece(65, 40, 30)).end, 100);
+    const last = await reader.piece(90, 40, 30);
+    assert.deepEqual([last.end, await collect(last.body), opened], [100, content.subarray(90), 1]);
+    assert.equal(reader.digest(), digestOf(content));
+  });
+
   it('may be silent for minutes, as while a busy store is left alone, but not for ever', async () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     try {
