@@ -128,7 +128,7 @@ export function highestTags(tags: readonly string[]): readonly string[] {
   return images.sort((a, b) => Number(b === 'latest') - Number(a === 'latest') || compare(b, a));
 }
 
-/** The image of a tag; none where it has none, or one that is not of our making. */
+/** The image of a tag; none where it has none, one that is not of our making, or one that is damaged: it will be replaced. */
 async function imagesOf(repository: Repository, tag: string, signal: AbortSignal): Promise<readonly EarlierImage[]> {
   const stored = await repository.manifest(tag, signal);
   if (stored === undefined) return [];
@@ -136,9 +136,15 @@ async function imagesOf(repository: Repository, tag: string, signal: AbortSignal
     const single = kindOf(stored.mediaType)?.isIndex === true ? await firstOf(repository, stored, signal) : stored;
     return single === undefined ? [] : [await readImage(repository, single, signal)];
   } catch (error) {
-    if (error instanceof DocumentError) return [];
+    if (error instanceof DocumentError || isDamage(error)) return [];
     throw error;
   }
+}
+
+/** Whether a registry that gave an image's manifest has lost what that names, or has other bytes in its place. */
+function isDamage(error: unknown): boolean {
+  const codes = ['REGISTRY_REFUSED', 'REGISTRY_FAILED', 'MANIFEST_DIGEST_MISMATCH'];
+  return error instanceof DeliveryError && codes.includes(error.code);
 }
 
 /** The first image of an index: what we add is the same on all of them. */

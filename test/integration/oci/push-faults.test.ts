@@ -10,6 +10,7 @@ import { Repository } from '../../../lib/oci/repository.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { pushBaseImage } from '../../support/base-images.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
+import { memoryFile } from '../../support/memory-file.ts';
 import { groupOf, newModel, PushBench } from '../../support/push-bench.ts';
 import { RegistryFaults } from '../../support/registry-faults.ts';
 import { RestartableRegistry } from '../../support/restartable-registry.ts';
@@ -242,6 +243,31 @@ describe('a push', function () {
     });
     assert.deepEqual([fates, waits], [['mounted'], [7_000, 7_000, 7_000, 7_000]]);
   });
+
+  for (const [answer, code] of [
+    [404, undefined],
+    [500, undefined],
+    [200, undefined],
+    [401, 'REGISTRY_UNAUTHORIZED'],
+    [403, 'REGISTRY_FORBIDDEN'],
+  ] as const) {
+    const outcome = code === undefined ? 'replaces the image that it cannot read' : 'ends';
+    it(`that looks for its model in an image whose configuration is answered by ${answer} ${outcome}`, async () => {
+      const content = { labels: { 'model.digest': 'abc' }, layersLabel: 'model.layers' };
+      const model = groupOf([memoryFile('weights.bin', randomBytes(1000))], { local: false, content });
+      const request = { ...(await bench.request()), groups: [model] };
+      const before = await bench.push(request);
+      const { config } = await bench.complete(request, before.digest);
+      faults.plan = ({ method, path }) =>
+        method === 'GET' && path.endsWith(config.digest)
+          ? { answer, headers: { 'retry-after': '0' }, body: 'not it' }
+          : undefined;
+      const pushing = bench.push({ ...request, settings: { env: { NEW: '1' } } }, faults.host);
+      if (code !== undefined) return assert.rejects(pushing, { code });
+      const { digest, layers } = await pushing;
+      assert.deepEqual([await bench.tagOf(request), layers.at(-1)?.fate], [digest, 'sent']);
+    });
+  }
 
   it('whose upload is sent on to another host carries no credentials there, and goes nowhere where nobody may be asked', async () => {
     const request = { ...(await bench.request()), groups: [newModel()] };
