@@ -27,6 +27,8 @@ export interface Step extends Footprint {
   readonly preview?: KubeObject;
   /** It has to be deleted and made anew, because a field changes that cannot be changed. */
   readonly recreates?: boolean;
+  /** Written with the number of replicas that it has at that moment, though the manifest names none. */
+  readonly keepsReplicas?: boolean;
 }
 
 /**

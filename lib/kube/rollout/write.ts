@@ -14,6 +14,7 @@ import { isSameContent } from './content.ts';
 import { each } from './each.ts';
 import type { Step } from './plan.ts';
 import { immutableFieldOf, isAnotherPod, mayRecreate, removeAndWait } from './recreate.ts';
+import { ownsReplicas } from './ours.ts';
 import { explainApply } from './refusal.ts';
 
 /** So many objects are judged or written at once: what takes long is the way to the cluster and back. */
@@ -38,7 +39,7 @@ export interface Written {
  * Asks the server whether it would accept the objects, without writing any: validation, admission and field
  * ownership all take part. All refusals are told; the first one is thrown.
  *
- * @returns the steps as they are to be written, see {@link keepingReplicas}
+ * @returns the steps as they are to be written, see {@link resetsReplicas}
  * @throws DeliveryError `APPLY_REFUSED`, `APPLY_CONFLICT`, `WORKLOAD_PAUSED`, `WORKLOAD_SCALED_TO_ZERO`, …
  */
 export async function dryRun(
@@ -91,24 +92,34 @@ async function judge(
 
 /** A step whose object only changes: what of it stays, stays as it is. */
 function settled(step: Step, preview: KubeObject): Step {
-  const kept = keepingReplicas(step, preview);
   const { before } = step;
-  if (before === undefined) return { ...kept, preview, recreates: false };
-  const keeping = (object: KubeObject): KubeObject => keepingLineage(object, before, preview, isSameContent);
-  return { ...kept, desired: keeping(kept.desired), preview: keeping(preview), recreates: false };
+  if (before === undefined) return { ...step, preview, recreates: false };
+  const keepsReplicas = resetsReplicas(step, before, preview);
+  const next = keepsReplicas ? withReplicas(preview, replicasOf(before)) : preview;
+  const keeping = (object: KubeObject): KubeObject => keepingLineage(object, before, next, isSameContent);
+  return { ...step, desired: keeping(step.desired), preview: keeping(next), recreates: false, keepsReplicas };
 }
 
 /**
- * A manifest that no longer says how many replicas leaves that to whoever scales the workload. But if nobody has taken
- * the field over yet, giving it up would reset it to 1 (kubernetes.io/docs/reference/using-api/server-side-apply,
- * "Transferring ownership"); so the number of now is written once more.
+ * A manifest that no longer says how many replicas leaves that to whoever scales the workload. But if this task has written
+ * the number and nobody has taken the field over yet, giving it up would reset it to 1
+ * (kubernetes.io/docs/reference/using-api/server-side-apply, "Transferring ownership"); so the number of the moment is
+ * written once more. Where the task has never written it, a number that differs is the work of an autoscaler meanwhile.
  */
-function keepingReplicas(step: Step, preview: KubeObject): Step {
-  const now = replicasOf(step.before);
-  const { spec } = step.desired;
-  if (typeof spec !== 'object' || now === undefined || replicasOf(step.desired) !== undefined) return step;
-  if (replicasOf(preview) === now) return step;
-  return { ...step, desired: { ...step.desired, spec: { ...spec, replicas: now } } };
+function resetsReplicas({ desired }: Step, before: KubeObject, preview: KubeObject): boolean {
+  const now = replicasOf(before);
+  if (now === undefined || replicasOf(desired) !== undefined || replicasOf(preview) === now) return false;
+  return ownsReplicas(before);
+}
+
+/** An object to be written, with the replicas that it has at this moment if they are to be kept. */
+async function toBeWritten(client: KubeClient, step: Step, signal: AbortSignal): Promise<KubeObject> {
+  if (step.keepsReplicas !== true) return step.desired;
+  return withReplicas(step.desired, replicasOf((await client.get(step.ref, signal)) ?? step.before));
+}
+
+function withReplicas(object: KubeObject, replicas: number | undefined): KubeObject {
+  return { ...object, spec: { ...(object.spec as object), replicas } };
 }
 
 function replicasOf(object: KubeObject | undefined): number | undefined {
@@ -168,8 +179,9 @@ async function writeOne(client: KubeClient, step: Step, { force, signal }: Write
   if (step.recreates === true && step.before !== undefined) {
     await removeAndWait(client, step.ref, step.before, signal);
   }
+  const desired = await toBeWritten(client, step, signal);
   const object = await finishing(signal, FINISH, (end) =>
-    whenServed(() => client.apply(step.ref, step.desired, { dryRun: false, force }, end), step),
+    whenServed(() => client.apply(step.ref, desired, { dryRun: false, force }, end), step),
   );
   return { step, object, change: changeOf(step, object) };
 }
