@@ -86,19 +86,19 @@ describe('an application on a real cluster', () => {
   });
 
   it('stops a run that has lost it, which then changes nothing any more', async () => {
-    let taken = false;
+    let taking: Promise<void> | undefined;
     const run = await bench.rollOut(SLOW, {
       inputs: { applicationName: 'shop' },
       onLine: (line) => {
-        if (taken || !line.includes('… Deployment/slow')) return;
-        taken = true;
+        if (taking !== undefined || !line.includes('… Deployment/slow')) return;
         const other = { holderIdentity: 'a later run #11111111' };
-        void bench.change(KINDS.lease, APPLICATION, (live) => ({
+        taking = bench.change(KINDS.lease, APPLICATION, (live) => ({
           ...live,
           spec: { ...(live.spec as object), ...other },
         }));
       },
     });
+    await taking;
     assert.match(errorOf(run), /^LEASE_LOST: .*taken over by a later run/, run.log);
     assert.equal(run.outputs.result, 'notRestored');
     assert.notEqual(await bench.get(KINDS.deployment, 'slow'), undefined);

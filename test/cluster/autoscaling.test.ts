@@ -30,7 +30,7 @@ ${replicas}  strategy: {rollingUpdate: {maxSurge: 100%, maxUnavailable: 0}}
   template:
     metadata: {labels: {app: web}, annotations: {greeting: ${greeting}}}
     spec:
-      terminationGracePeriodSeconds: 9
+      terminationGracePeriodSeconds: 12
       automountServiceAccountToken: false
       containers:
         - name: app
@@ -38,8 +38,8 @@ ${replicas}  strategy: {rollingUpdate: {maxSurge: 100%, maxUnavailable: 0}}
           command: [/bin/busybox, httpd, -f, -p, '8080', -h, /www]
           resources: {requests: {cpu: ${EACH * 2}m}}
           ports: [{name: http, containerPort: 8080}]
-          readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}
-          lifecycle: {preStop: {exec: {command: [sleep, '7']}}}
+          readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1, timeoutSeconds: 5}
+          lifecycle: {preStop: {exec: {command: [sleep, '10']}}}
 ---
 apiVersion: autoscaling/v2beta2
 kind: HorizontalPodAutoscaler
@@ -215,10 +215,10 @@ describe('an application that is autoscaled, with a disruption budget', () => {
     return answer.statusCode === 201;
   }
 
-  /** Asks to evict all pods that serve, one after the other, and tells which requests were granted. */
+  /** Asks to evict all pods that serve, at once, so that none is replaced meanwhile, and tells which requests were granted. */
   async function evicted(): Promise<readonly boolean[]> {
-    const granted: boolean[] = [];
-    for (const pod of (await podsNow()).filter(isServing)) granted.push(await isEvicted(pod));
+    const serving = (await podsNow()).filter(isServing);
+    const granted = await Promise.all(serving.map((pod) => isEvicted(pod)));
     return granted.sort().reverse();
   }
 

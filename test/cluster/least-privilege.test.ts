@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { readKubeconfig } from '../../lib/kube/kubeconfig.ts';
 import { parseManifest } from '../../lib/kube/manifests/parse.ts';
@@ -33,6 +34,11 @@ const NO_PART: readonly UsedRight[] = [
   'create selfsubjectaccessreviews.authorization.k8s.io',
   'create selfsubjectrulesreviews.authorization.k8s.io',
 ];
+/** Asks the authorizer what somebody may do. */
+const REVIEWS = {
+  ...{ apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview' },
+  ...{ plural: 'subjectaccessreviews', namespaced: false },
+};
 const SETTINGS = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {greeting: hello}\n';
 
 /** A Job, whose pod runs a command. */
@@ -82,7 +88,18 @@ describe('the rights of a rollout', () => {
   /** A kubeconfig of somebody who may do what `rules` allow in the namespace. */
   async function userWith(name: string, rules: readonly Rule[]): Promise<string> {
     await bench.allow(name, rules, { kind: 'User', name });
+    while (!(await isAllowed(name, rules[0]))) await sleep(50);
     return kubeconfigOf(name);
+  }
+
+  /** Whether the API server has heard of a new Role yet. */
+  async function isAllowed(user: string, rule: Rule | undefined): Promise<boolean> {
+    const { apiGroups: [group] = [], resources: [all = ''] = [], verbs: [verb] = [], resourceNames } = rule ?? {};
+    const [resource, subresource] = all.split('/');
+    const name = resourceNames?.[0];
+    const resourceAttributes = { namespace: bench.namespace, group, resource, subresource, verb, name };
+    const review = await bench.create(REVIEWS, { metadata: { name: '' }, spec: { user, resourceAttributes } });
+    return (review.status as { readonly allowed: boolean }).allowed;
   }
 
   function kubeconfigOf(user: string): string {

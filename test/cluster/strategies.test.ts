@@ -17,15 +17,15 @@ spec:
   template:
     metadata: {labels: {app: web}}
     spec:
-      terminationGracePeriodSeconds: 8
+      terminationGracePeriodSeconds: 12
       containers:
         - name: app
           image: app
           command: [sh, -c, ${JSON.stringify(command)}]
           ports: [{name: http, containerPort: 8080}]
           envFrom: [{configMapRef: {name: settings}}]
-          readinessProbe: {httpGet: {path: /, port: http}, periodSeconds: 1}
-          lifecycle: {preStop: {exec: {command: [sleep, '5']}}}
+          readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1, timeoutSeconds: 5}
+          lifecycle: {preStop: {exec: {command: [sleep, '10']}}}
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -176,7 +176,7 @@ describe('a strategy under traffic', () => {
       );
       assert.equal(run.result, 'Canceled', run.log);
       assert.equal(run.outputs.result, 'restored', run.log);
-      assert.ok(Date.now() - cancelled < 7_000, run.log);
+      assert.ok(Date.now() - cancelled < 10_000, run.log);
       await untilOnly(traffic, ONE);
       assert.deepEqual(await bench.state(), start);
     });
@@ -187,7 +187,8 @@ describe('a strategy under traffic', () => {
       let early: Seen | undefined;
       const run = await rollOut(BLUE_GREEN, {
         onLine: (line) => {
-          if (line.startsWith('Switched:')) early = traffic.seen();
+          // The last line before the switch; once that is told, requests may have followed it.
+          if (line.includes('✓ checks and score cases')) early ??= traffic.seen();
         },
       });
       // While the new version came up and was checked, nobody reached it.
@@ -243,7 +244,9 @@ describe('a strategy under traffic', () => {
   it('canary replaces a stable version that is broken, and that somebody else has deployed', async () => {
     await bench.begin();
     const labels = { app: 'web' };
-    const container = { name: 'app', image: bench.images[0], command: ['sh', '-c', 'exit 1'] };
+    // Or it would be ready for a moment each time that it begins.
+    const readinessProbe = { httpGet: { path: '/', port: 8080 } };
+    const container = { name: 'app', image: bench.images[0], command: ['sh', '-c', 'exit 1'], readinessProbe };
     await bench.create(KINDS.deployment, {
       metadata: { name: 'web' },
       spec: {

@@ -51,7 +51,7 @@ export const FATAL_STATES: readonly FatalState[] = [
         web({
           path: '/broken',
           extra:
-            '          livenessProbe: {httpGet: {path: /broken, port: 8080}, periodSeconds: 1, failureThreshold: 1}\n',
+            '          livenessProbe: {httpGet: {path: /broken, port: 8080}, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 1}\n',
         }),
       ),
     code: 'CONTAINER_CRASHED',

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
+import { ApiError } from '../../lib/kube/client/api-error.ts';
 import { KubeClient } from '../../lib/kube/client/kube-client.ts';
 import { LEASES, NAMESPACES } from '../../lib/kube/client/resource.ts';
 import type { Resource } from '../../lib/kube/client/resource.ts';
@@ -190,6 +191,8 @@ export class RolloutBench {
           namespace: this.namespace,
           manifests: file,
           images: parts.images ?? `app=${this.images[0]}`,
+          // A run that hangs ends with its log, before the limit of the tests.
+          timeoutMinutes: '4',
           ...parts.inputs,
         },
         connections: [
@@ -246,20 +249,30 @@ export class RolloutBench {
     );
   }
 
-  /** Writes a live object back with some fields changed. */
-  async change(resource: Resource, name: string, edit: (live: KubeObject) => KubeObject): Promise<void> {
-    const live = await this.get(resource, name);
-    if (live === undefined) throw new Error(`there is no ${name}`);
-    await this.client.replace({ resource, namespace: this.#home(resource), name }, edit(live), this.#signal);
+  /** Writes a live object back with some fields changed; once more where a controller was faster. */
+  async change(
+    resource: Resource,
+    name: string,
+    edit: (live: KubeObject) => KubeObject,
+    client = this.client,
+  ): Promise<void> {
+    for (;;) {
+      const live = await this.get(resource, name);
+      if (live === undefined) throw new Error(`there is no ${name}`);
+      try {
+        await client.replace({ resource, namespace: this.#home(resource), name }, edit(live), this.#signal);
+        return;
+      } catch (error) {
+        if (!(error instanceof ApiError && error.status === 409)) throw error;
+      }
+    }
   }
 
   /** Changes the spec of an object as another field manager, such as an autoscaler, would. */
   async changeAs(fieldManager: string, resource: Resource, name: string, spec: object): Promise<void> {
     const client = new KubeClient(readKubeconfig(this.kubeconfig), { fieldManager });
-    const live = await this.get(resource, name);
-    if (live === undefined) throw new Error(`there is no ${name}`);
-    const ref = { resource, namespace: this.#home(resource), name };
-    await client.replace(ref, { ...live, spec: { ...(live.spec as object), ...spec } }, this.#signal);
+    const edit = (live: KubeObject): KubeObject => ({ ...live, spec: { ...(live.spec as object), ...spec } });
+    await this.change(resource, name, edit, client);
     await client.close();
   }
 

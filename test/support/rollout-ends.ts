@@ -153,7 +153,8 @@ export class EndedRollouts {
         return end === 'kill' ? 503 : undefined;
       },
       after: ({ index }) => {
-        if (index === call && when === 'after') void act();
+        // One that has ended by itself by then cannot be ended.
+        if (index === call && when === 'after') act().catch(() => undefined);
       },
     });
     try {

@@ -42,7 +42,7 @@ ${pod}      containers:
           image: ${image}
           command: [sh, -c, ${JSON.stringify(command)}]
           ports: [{containerPort: 8080}]
-          readinessProbe: {httpGet: {path: ${path}, port: 8080}, periodSeconds: 1}
+          readinessProbe: {httpGet: {path: ${path}, port: 8080}, periodSeconds: 1, timeoutSeconds: 5}
 ${extra}`;
 }
 

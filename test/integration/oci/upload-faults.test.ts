@@ -19,7 +19,7 @@ const CONTENT = randomBytes(3_000_000);
 const SIZE = CONTENT.length;
 
 describe('an upload', function () {
-  this.timeout('60s');
+  this.timeout('3m');
   let faults: RegistryFaults;
   let repository = '';
   before(async () => {

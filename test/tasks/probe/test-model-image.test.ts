@@ -198,7 +198,7 @@ describe('TestModelImage', function () {
   });
 
   it('finds out why a service is never healthy', async () => {
-    const inputs = { startTimeoutSeconds: '5' };
+    const inputs = { startTimeoutSeconds: '10' };
     const [closed, elsewhere, unknown] = await Promise.all(
       [{ env: 'BIND=127.0.0.1' }, { env: 'PORT=9000' }, { healthPath: '/ready' }].map((each) =>
         run({ ...inputs, ...each }),

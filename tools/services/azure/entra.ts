@@ -44,9 +44,10 @@ export function accessToken(
   audience: string,
 ): { readonly token: string; readonly life: number; readonly expires: number } {
   const { tenantId } = directory();
+  // The second that has begun counts: clients take it that a token lives as long as they are told from the answer on.
   const [now, life] = [seconds(), tokenLife()];
   const claims = {
-    ...{ aud: audience, iss: issuerOf(tenantId), iat: now, nbf: now, exp: now + life },
+    ...{ aud: audience, iss: issuerOf(tenantId), iat: now, nbf: now, exp: now + life + 1 },
     ...{ appid: clientId, oid: objectId, sub: objectId, tid: tenantId, idtyp: 'app', ver: '1.0', jti: randomUUID() },
   };
   return { token: issueToken(claims, signingKey, 'entra'), life, expires: now + life };
