@@ -11,6 +11,8 @@ import { isServing } from './version-pods.ts';
 
 /** A pod that was ready may be unready for this long, in milliseconds, before the new version counts as unhealthy. */
 const UNREADY_GRACE = 10_000;
+/** The news of one object may come so much later than that of another, in milliseconds. */
+const NEWS_LIMIT = 5_000;
 /** Rules that go by time are looked at again this often, in milliseconds. */
 const TICK = 1_000;
 
@@ -37,25 +39,25 @@ export interface Trial {
 export async function tryOut(trial: Trial, view: LiveView, signal: AbortSignal): Promise<readonly string[]> {
   const end = Date.now() + trial.holdMs;
   const health = new Health(trial.twins, view);
-  let seen = await runChecks(trial, signal);
+  let seen = await runChecks(trial, view, signal);
   for (let last = Date.now(); Date.now() < end;) {
     signal.throwIfAborted();
     await view.changed(Math.min(TICK, Math.max(1, end - Date.now())));
     const complaint = health.complaint();
     if (complaint !== undefined) throw rejected(trial, complaint);
     if (Date.now() - last < trial.everyMs) continue;
-    seen = await runChecks(trial, signal);
+    seen = await runChecks(trial, view, signal);
     last = Date.now();
   }
-  if (trial.holdMs > 0) seen = await runChecks(trial, signal);
+  if (trial.holdMs > 0) seen = await runChecks(trial, view, signal);
   const complaint = health.complaint();
   if (complaint !== undefined) throw rejected(trial, complaint);
   return seen;
 }
 
-async function runChecks(trial: Trial, signal: AbortSignal): Promise<readonly string[]> {
+async function runChecks(trial: Trial, view: LiveView, signal: AbortSignal): Promise<readonly string[]> {
   if (trial.checks.length === 0) return [];
-  const versions = await trial.versions();
+  const versions = await reachable(trial, view, signal);
   const seen: string[] = [];
   for (const { title, run } of trial.checks) {
     signal.throwIfAborted();
@@ -69,6 +71,16 @@ async function runChecks(trial: Trial, signal: AbortSignal): Promise<readonly st
     }
   }
   return seen;
+}
+
+/** Both versions as they can be reached: the news of a pod that is ready may come after that of its Deployment. */
+async function reachable({ versions }: Trial, view: LiveView, signal: AbortSignal): Promise<Versions> {
+  for (const end = Date.now() + NEWS_LIMIT; ;) {
+    const found = await versions();
+    if (found.next.length > 0 || Date.now() >= end) return found;
+    signal.throwIfAborted();
+    await view.changed(TICK);
+  }
 }
 
 /**

@@ -3,6 +3,7 @@ import sinon from 'sinon';
 import type { KubeObject, Pod } from '../../../../lib/kube/objects.ts';
 import type { LiveView } from '../../../../lib/kube/readiness/live-view.ts';
 import { DEPLOYMENTS } from '../../../../lib/kube/strategies/deployment.ts';
+import type { PodAddress, VersionCheck, Versions } from '../../../../lib/kube/strategies/check.ts';
 import { tryOut } from '../../../../lib/kube/strategies/trial.ts';
 import { webDeployment } from './deployments.ts';
 
@@ -36,7 +37,10 @@ describe('a new version on trial', () => {
   afterEach(() => clock.restore());
 
   /** How a trial of a minute ends, when `pods` tells the pods that there are at a second. */
-  async function endOf(pods: (second: number) => readonly Pod[]): Promise<string> {
+  async function endOf(
+    pods: (second: number) => readonly Pod[],
+    checks: readonly VersionCheck[] = [],
+  ): Promise<string> {
     const now = (): readonly Pod[] => pods(Math.round(Date.now() / 1000));
     const live = (): KubeObject => {
       const [replicas, availableReplicas] = [now().length, now().filter(isReady).length];
@@ -56,8 +60,8 @@ describe('a new version on trial', () => {
     };
     const end = tryOut(
       {
-        ...{ title: 'serving', twins: [target], checks: [], holdMs: 60_000, everyMs: 15_000 },
-        versions: () => Promise.resolve({ next: [], stable: [] }),
+        ...{ title: 'serving', twins: [target], checks, holdMs: 60_000, everyMs: 15_000 },
+        versions: () => Promise.resolve({ next: now().filter(isReady).map(addressOf), stable: [] }),
       },
       view as unknown as LiveView,
       new AbortController().signal,
@@ -90,7 +94,20 @@ describe('a new version on trial', () => {
       'passed',
     );
   });
+
+  it('is asked once a pod of it is known to be ready, which may come after the news of its Deployment', async () => {
+    const check = {
+      title: 'GET /',
+      run: ({ next }: Versions) => (next.length > 0 ? Promise.resolve('fine') : Promise.reject(new Error('no pod'))),
+    };
+    assert.equal(await endOf((second) => [pod('one', second >= 2)], [check]), 'passed');
+    assert.match(await endOf((second) => [pod('one', second >= 70)], [check]), /could not be found out/);
+  });
 });
+
+function addressOf({ metadata: { name } }: Pod): PodAddress {
+  return { pod: name, origin: 'https://cluster', path: `/pods/${name}/proxy` } as unknown as PodAddress;
+}
 
 function isReady({ status }: Pod): boolean {
   return status?.conditions?.some(({ status: value }) => value === 'True') === true;
