@@ -1,5 +1,5 @@
 import type { Agent } from '../../lib/agent/agent.ts';
-import { commitTime } from '../../lib/agent/commit-time.ts';
+import { imageTime } from '../../lib/agent/commit-time.ts';
 import { deadline } from '../../lib/agent/deadline.ts';
 import { networkOf } from '../../lib/agent/network.ts';
 import { imageRoute } from '../../lib/agent/registry.ts';
@@ -30,7 +30,7 @@ export async function bundle(agent: Agent): Promise<Report> {
   const app = await appToBundle(agent);
   const model = await modelToBundle(agent, signal);
   const groups = groupsToAdd(agent, model, app);
-  const created = await commitTime(agent);
+  const created = await imageTime(agent);
   const tags = imageTags(agent, model, created);
   const about = aboutImage(agent, model, tags, created);
 

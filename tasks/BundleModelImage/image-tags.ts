@@ -10,10 +10,10 @@ type Values = Readonly<Record<string, string | undefined>>;
  * The tags that shall point at the image, each once. A tag is text with names in braces: `{model.version}-{commit:7}` is the
  * model's version and the first seven digits of the commit.
  *
- * @param created the time of the commit
+ * @param created the time of the commit; undefined or 1970: not known
  * @throws DeliveryError `TAG_TEMPLATE_INVALID`, `TAG_INVALID`, `INPUT_MISSING`
  */
-export function imageTags(agent: Agent, model: BundledModel | undefined, created: Date): readonly string[] {
+export function imageTags(agent: Agent, model: BundledModel | undefined, created: Date | undefined): readonly string[] {
   const templates = agent.inputs.lines('tags').flatMap((line) => line.split(',').map((tag) => tag.trim()));
   const values: Values = {
     'model.name': model?.name,
@@ -22,7 +22,7 @@ export function imageTags(agent: Agent, model: BundledModel | undefined, created
     commit: agent.variable('Build.SourceVersion'),
     'build.id': agent.variable('Build.BuildId'),
     'build.number': agent.variable('Build.BuildNumber'),
-    date: created.getTime() === 0 ? undefined : created.toISOString().slice(0, 10),
+    date: created?.getTime() === 0 ? undefined : created?.toISOString().slice(0, 10),
   };
   const tags = [...new Set(templates.filter((tag) => tag !== '').map((tag) => checkTag(filled(tag, values))))];
   if (tags.length > 0) return tags;
