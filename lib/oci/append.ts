@@ -9,6 +9,7 @@ import {
   type Index,
   type Manifest,
 } from './image.ts';
+import { type AddedLabels, relabelled } from './labels.ts';
 import { layerType, type MediaFamily } from './media-types.ts';
 import { type RunSettings, withSettings } from './run-settings.ts';
 
@@ -30,7 +31,7 @@ export interface Addition {
   readonly layers: readonly AddedLayer[];
   readonly settings: RunSettings;
   /** Facts about the image as a whole, for manifests and indexes that can carry them. */
-  readonly annotations: Readonly<Record<string, string>>;
+  readonly annotations: AddedLabels;
   /** When the image's content came to be; never the clock. */
   readonly created: Date;
 }
@@ -82,7 +83,7 @@ function appendTo(
     mediaType: family.manifest,
     config: { ...manifest.config, size: newConfig.bytes.length, digest: newConfig.digest },
     layers: [...manifest.layers, ...layers],
-    ...(family.annotated ? { annotations: { ...manifest.annotations, ...addition.annotations } } : {}),
+    ...(family.annotated ? { annotations: relabelled(manifest.annotations, addition.annotations) } : {}),
   };
   return { manifest: document(family.manifest, newManifest), config: newConfig };
 }
@@ -118,7 +119,7 @@ function indexOf(
     schemaVersion: 2,
     mediaType: family.index,
     manifests: entries,
-    ...(family.annotated ? { annotations: { ...index?.annotations, ...annotations } } : {}),
+    ...(family.annotated ? { annotations: relabelled(index?.annotations, annotations) } : {}),
   };
   return document(family.index, newIndex);
 }

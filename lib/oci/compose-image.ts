@@ -5,6 +5,7 @@ import type { BaseImage } from './base-image.ts';
 import type { BaseSource } from './base-source.ts';
 import type { Descriptor } from './image.ts';
 import type { RepositoryName } from './image-name.ts';
+import type { AddedLabels } from './labels.ts';
 import type { LayerGroup } from './layer-group.ts';
 import { compressionOf, isForeign, layerType } from './media-types.ts';
 import type { RunSettings } from './run-settings.ts';
@@ -19,7 +20,7 @@ export interface ImageRequest {
   readonly groups: readonly LayerGroup[];
   readonly settings: RunSettings;
   /** What to say about the image, in labels and annotations, once its base is known. */
-  readonly about: (base: BaseImage) => Readonly<Record<string, string>>;
+  readonly about: (base: BaseImage) => AddedLabels;
   /** More annotations. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly created: Date;

@@ -1,4 +1,5 @@
 import type { HealthCheck, RunConfig } from './image.ts';
+import { type AddedLabels, relabelled } from './labels.ts';
 
 /** How containers of the new image run, where it differs from the base. */
 export interface RunSettings {
@@ -14,7 +15,7 @@ export interface RunSettings {
   readonly stopSignal?: string | undefined;
   readonly healthCheck?: HealthCheck | undefined;
   /** Added to the base's; one of the same name replaces it. */
-  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly labels?: AddedLabels | undefined;
 }
 
 /** The base's settings with the new ones on top; fields that nobody named stay as they are. */
@@ -33,7 +34,7 @@ export function withSettings(base: RunConfig, settings: RunSettings): RunConfig 
     ...(workingDirectory === undefined ? {} : { WorkingDir: workingDirectory }),
     ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
     ...(healthCheck === undefined ? {} : { Healthcheck: healthCheck }),
-    ...(labels === undefined ? {} : { Labels: { ...base.Labels, ...labels } }),
+    ...(labels === undefined ? {} : { Labels: relabelled(base.Labels, labels) }),
   };
 }
 

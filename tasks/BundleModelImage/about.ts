@@ -1,38 +1,44 @@
 import type { Agent } from '../../lib/agent/agent.ts';
 import { timestamp } from '../../lib/oci/append.ts';
 import type { BaseImage } from '../../lib/oci/base-image.ts';
+import type { AddedLabels } from '../../lib/oci/labels.ts';
 import type { BundledModel } from './model-source.ts';
 
 /**
  * What an image says about itself, in labels and annotations: the standard keys of the OCI image specification
- * ("Pre-Defined Annotation Keys"), and the model's own.
+ * ("Pre-Defined Annotation Keys"), and the model's own. What of these is not known is not what the base says, either: its
+ * version and sources, its own base, and a model that is no longer the one in the image.
  */
 export function aboutImage(
   agent: Agent,
   model: BundledModel | undefined,
   tags: readonly string[],
   created: Date,
-): (base: BaseImage) => Readonly<Record<string, string>> {
-  return (base) =>
-    present({
-      'org.opencontainers.image.created': timestamp(created),
-      'org.opencontainers.image.revision': agent.variable('Build.SourceVersion'),
-      'org.opencontainers.image.source': withoutCredentials(agent.variable('Build.Repository.Uri')),
-      'org.opencontainers.image.version': tags[0],
-      'org.opencontainers.image.base.name': base.source.publicName,
-      // A digest without a name is of no use to anybody, and may be that of an archive made a moment ago.
-      'org.opencontainers.image.base.digest': base.source.publicName && base.digest,
-      'model-delivery.model.name': model?.name,
-      'model-delivery.model.version': model?.version,
-      'model-delivery.model.digest': model?.digest,
-      'model-delivery.model.uri': model?.uri,
-    });
+): (base: BaseImage) => AddedLabels {
+  return (base) => ({
+    'org.opencontainers.image.created': timestamp(created),
+    'org.opencontainers.image.revision': agent.variable('Build.SourceVersion'),
+    'org.opencontainers.image.source': withoutCredentials(agent.variable('Build.Repository.Uri')),
+    'org.opencontainers.image.version': tags[0],
+    'org.opencontainers.image.base.name': base.source.publicName,
+    // A digest without a name is of no use to anybody, and may be that of an archive made a moment ago.
+    'org.opencontainers.image.base.digest': base.source.publicName && base.digest,
+    'org.opencontainers.image.ref.name': undefined,
+    ...(model === undefined ? {} : aboutModel(model)),
+  });
 }
 
-function present(values: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, value]])),
-  );
+/** Where a Dockerfile has copied the model, nothing is known of its layers; else their labels come with them. */
+function aboutModel({ name, version, digest, uri }: BundledModel): AddedLabels {
+  return {
+    'model-delivery.model.name': name,
+    'model-delivery.model.version': version,
+    'model-delivery.model.digest': digest,
+    'model-delivery.model.uri': uri,
+    'model-delivery.model.content': undefined,
+    'model-delivery.model.packing': undefined,
+    'model-delivery.model.layers': undefined,
+  };
 }
 
 /** Repository addresses may carry a user name and token, and labels are for everybody to read. */

@@ -236,6 +236,39 @@ describe('BundleModelImage', function () {
     failed(await run({ mountFrom: 'elsewhere.example.com/app' }), 'INPUT_INVALID', /mountFrom.*elsewhere/);
   });
 
+  it('says of itself nothing that is true of its base alone, and keeps what else the base says', async () => {
+    const name = `bundle/${randomUUID()}/labelled`;
+    const ofBase = { version: '22.04', revision: 'b', source: 'https://example.com/base', 'ref.name': 'ubuntu' };
+    const standard = { ...ofBase, 'base.name': 'example.com/below:1', 'base.digest': `sha256:${'1'.repeat(64)}` };
+    const Labels = {
+      ...Object.fromEntries(Object.entries(standard).map(([key, value]) => [`org.opencontainers.image.${key}`, value])),
+      ...{ 'org.opencontainers.image.vendor': 'us', team: 'base' },
+      ...{ 'model-delivery.model.name': 'old', 'model-delivery.model.version': '1', 'model-delivery.model.uri': 'x:' },
+    };
+    await pushBaseImage(repository(name), '1', { config: { config: { Labels } } });
+    // In a folder under no name: nobody can say which image it is.
+    const baseImage = `oci:${join(folder, 'labelled')}`;
+    execFileSync('skopeo', ['copy', '--src-tls-verify=false', `docker://${host}/${name}:1`, baseImage]);
+    const labelsWith = async (inputs: Readonly<Record<string, string>>): Promise<Record<string, string>> => {
+      const target = newRepository();
+      succeeded(await run({ repository: target, baseImage, ...inputs }, { variables: { SOURCE_DATE_EPOCH: '0' } }));
+      const source = `docker://${target}:latest`;
+      const inspected = execFileSync('skopeo', ['inspect', '--config', '--tls-verify=false', source]).toString();
+      return (JSON.parse(inspected) as { config: { Labels: Record<string, string> } }).config.Labels;
+    };
+    const kept = {
+      ...{ 'org.opencontainers.image.vendor': 'us', team: 'base' },
+      'org.opencontainers.image.created': '1970-01-01T00:00:00Z',
+      'org.opencontainers.image.version': 'latest',
+    };
+    const model = Object.fromEntries(Object.entries(Labels).filter(([key]) => key.startsWith('model-delivery.')));
+    assert.deepEqual(await labelsWith({ modelSource: 'none' }), { ...kept, ...model }, 'the model of the base stays');
+    const { 'model-delivery.model.digest': digest = '', ...labels } = await labelsWith({ model: 'digits' });
+    assert.match(digest, /^sha256:/);
+    const described = Object.entries(labels).filter(([key]) => !/\.model\.(?:content|packing|layers)$/.test(key));
+    assert.deepEqual(Object.fromEntries(described), { ...kept, 'model-delivery.model.name': 'digits' });
+  });
+
   it('takes names without a registry as those of the connection, and its credentials', async () => {
     const secured = await startHtpasswdRegistry();
     try {

@@ -100,6 +100,17 @@ describe('appending to a base image', () => {
     assert.equal(docker.mediaType, DOCKER.manifest);
   });
 
+  it('drops what its base says and is true no more, and leaves the rest', () => {
+    const annotations = { 'org.opencontainers.image.created': undefined };
+    const labelled = base(OCI, [AMD64], { config: { Labels: { a: 'old', b: 'kept' } } });
+    const { top, configs } = append(labelled, { ...addition, annotations, settings: { labels: { a: undefined } } });
+    assert.deepEqual((parsed(top) as Manifest).annotations, { kept: 'yes' });
+    assert.deepEqual(
+      configs.map((each) => (parsed(each) as ImageConfig).config?.Labels),
+      [{ b: 'kept' }],
+    );
+  });
+
   it('does so for each platform of an index, whose entries keep their platforms and nothing that spoke of the base', () => {
     const { top, manifests, configs } = append(base(OCI, [AMD64, ARM64]), addition);
     const index = parsed(top) as Index;
