@@ -18,6 +18,7 @@ import { makeImage, wantedOutput } from './output.ts';
 import { bundleOutputs, type Report } from './report.ts';
 import { factsOf, summaryOf } from './summary.ts';
 import { attachSupplyChain, supplyWishes } from './supply-chain.ts';
+import { warnOfTarget } from './target-warning.ts';
 
 /** Makes an image of app and model, and brings it to where the inputs want it. */
 export async function bundle(agent: Agent): Promise<Report> {
@@ -30,6 +31,7 @@ export async function bundle(agent: Agent): Promise<Report> {
   const app = await appToBundle(agent);
   const model = await modelToBundle(agent, signal);
   const groups = groupsToAdd(agent, model, app);
+  for (const group of groups) warnOfTarget(agent, group);
   const created = await imageTime(agent);
   const tags = imageTags(agent, model, created);
   const about = aboutImage(agent, model, tags, created);

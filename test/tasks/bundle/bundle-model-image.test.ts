@@ -269,6 +269,19 @@ describe('BundleModelImage', function () {
     assert.deepEqual(Object.fromEntries(described), { ...kept, 'model-delivery.model.name': 'digits' });
   });
 
+  it('warns of a target that takes a folder of the base away from its users', async () => {
+    const told = async (inputs: Readonly<Record<string, string>>): Promise<readonly string[]> =>
+      succeeded(await run(inputs)).issues.map(({ message }) => message);
+    const warnings = await told({ modelTarget: '/home/app/model', appTarget: '/opt/app' });
+    assert.equal(warnings.length, 1);
+    assert.match(
+      warnings[0] ?? '',
+      /modelTarget is \/home\/app\/model: in the image \/home\/app becomes.*\/opt\/model/,
+    );
+    assert.match((await told({ appTarget: '/tmp/app' })).join(), /appTarget.* \/tmp becomes/);
+    assert.deepEqual(await told({ appTarget: '/home/app', modelTarget: '/homes/app/model', owner: '1000' }), []);
+  });
+
   it('takes names without a registry as those of the connection, and its credentials', async () => {
     const secured = await startHtpasswdRegistry();
     try {
