@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as taskLib from 'azure-pipelines-task-lib/task.js';
-import { DeliveryError } from '../errors/delivery-error.ts';
+import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { Inputs } from './inputs.ts';
 import { masked, SHORTEST_SECRET } from './masking.ts';
 import { neutralise } from './neutralise.ts';
@@ -94,15 +94,16 @@ export class Agent {
     this.#hidden.add(secret);
   }
 
-  /** Shows a Markdown page on the run's summary tab. */
+  /** Shows a Markdown page on the run's summary tab; where it cannot be kept, that is a warning. */
   uploadSummary(markdown: string): void {
-    taskLib.uploadSummary(this.#keep(`${this.taskName}.md`, neutralise(markdown)));
+    const file = this.#keepIfPossible('summary', `${this.taskName}.md`, neutralise(markdown));
+    if (file !== undefined) taskLib.uploadSummary(file);
   }
 
-  /** Keeps the run's facts as a JSON attachment of type `model-delivery.<task>`. */
+  /** Keeps the run's facts as a JSON attachment of type `model-delivery.<task>`; where that fails, it is a warning. */
   attachFacts(facts: Facts): void {
-    const file = this.#keep(`${this.taskName}.json`, `${JSON.stringify(facts, null, 2)}\n`);
-    taskLib.addAttachment(`model-delivery.${this.taskName}`, this.taskName, file);
+    const file = this.#keepIfPossible('facts', `${this.taskName}.json`, `${JSON.stringify(facts, null, 2)}\n`);
+    if (file !== undefined) taskLib.addAttachment(`model-delivery.${this.taskName}`, this.taskName, file);
   }
 
   /** Puts results on the run's Tests tab, from a file in JUnit's format. */
@@ -130,6 +131,18 @@ export class Agent {
       `UNEXPECTED: ${this.taskName} met an error it does not know: ${message} ` +
       'Run the pipeline with System.Debug set to true and report the log.'
     );
+  }
+
+  /** What only tells of the work must not fail it: an image may be pushed, and its outputs are set. */
+  #keepIfPossible(what: string, name: string, content: string): string | undefined {
+    try {
+      return this.#keep(name, content);
+    } catch (error) {
+      this.warn(
+        `The ${what} of ${this.taskName} could not be written, and the run goes on without: ${messageOf(error)}. Make room in the temp folder of the agent.`,
+      );
+      return undefined;
+    }
   }
 
   /** Writes a file for the agent to take up after the task has ended; the agent empties its temp folder itself. */

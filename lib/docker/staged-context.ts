@@ -1,6 +1,8 @@
 import { copyFile, link, mkdir, readdir, readlink, realpath, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../errors/delivery-error.ts';
+import { diskFull, isDiskFull } from '../errors/disk-full.ts';
+import { sourceUnreadable } from '../errors/source-unreadable.ts';
 
 /** Folder of the build context that a model from elsewhere is put into. */
 export const MODEL_FOLDER = 'model';
@@ -10,7 +12,7 @@ export const MODEL_FOLDER = 'model';
  * files are linked, so nothing is copied where the folders are on one disk.
  *
  * @param staged the folder to make
- * @throws DeliveryError `MODEL_FOLDER_TAKEN`
+ * @throws DeliveryError `MODEL_FOLDER_TAKEN`, `DISK_FULL`, `SOURCE_UNREADABLE`
  */
 export async function stageContext(context: string, model: string, staged: string, signal: AbortSignal): Promise<void> {
   if ((await readdir(context)).includes(MODEL_FOLDER)) {
@@ -19,9 +21,14 @@ export async function stageContext(context: string, model: string, staged: strin
       remedy: 'Rename it, or fetch the model to a folder of the build context and give that as modelFolder.',
     });
   }
-  await linkTree(context, staged, { followLinks: false, signal });
-  // Download caches make a model's files links to a store elsewhere, where the build could not follow them.
-  await linkTree(model, join(staged, MODEL_FOLDER), { followLinks: true, signal });
+  try {
+    await linkTree(context, staged, { followLinks: false, signal });
+    // Download caches make a model's files links to a store elsewhere, where the build could not follow them.
+    await linkTree(model, join(staged, MODEL_FOLDER), { followLinks: true, signal });
+  } catch (error) {
+    if (isDiskFull(error)) throw diskFull(staged, 'the build context with the model', error);
+    throw sourceUnreadable((error as NodeJS.ErrnoException).path ?? context, error);
+  }
 }
 
 interface LinkOptions {

@@ -3,6 +3,7 @@ import { type Stats } from 'node:fs';
 import { lstat, mkdir, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
+import { diskFull, isDiskFull } from '../errors/disk-full.ts';
 import { codeOf } from '../http/retry.ts';
 import { DestinationRecord, type RecordedModel } from './destination-record.ts';
 import { FolderLock, type Holder } from './folder-lock.ts';
@@ -99,7 +100,7 @@ export class Destination {
     const { bavail, bsize } = await statfs(dirname(this.path));
     if (bavail * bsize >= size - staging.left) return staging;
     await staging.discard();
-    throw diskFull(this.path, size);
+    throw diskFull(this.path, `the model of ${size} bytes`);
   }
 
   /**
@@ -127,7 +128,7 @@ export class Destination {
   explain(error: unknown): unknown {
     const code = codeOf(error);
     if (error instanceof DeliveryError || code === undefined) return error;
-    if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(this.path, undefined, error);
+    if (isDiskFull(error)) return diskFull(this.path, 'the model', error);
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return notWritable(this.path, error);
     if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EBUSY') return busy(this.path, messageOf(error), error);
     // All that a fetch works with it has made itself.
@@ -234,14 +235,6 @@ function busy(path: string, why: string, cause?: unknown): DeliveryError {
   return new DeliveryError('DESTINATION_BUSY', {
     message: `The destination ${path} is in use by somebody else: ${why}.`,
     remedy: 'Give each fetch that may run at the same time a folder of its own.',
-    cause,
-  });
-}
-
-function diskFull(path: string, size: number | undefined, cause?: unknown): DeliveryError {
-  return new DeliveryError('DISK_FULL', {
-    message: `The disk of ${path} has no room for the model${size === undefined ? '' : ` of ${size} bytes`}.`,
-    remedy: 'Make room or choose another destination. What was there is unchanged.',
     cause,
   });
 }

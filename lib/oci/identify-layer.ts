@@ -19,7 +19,7 @@ export async function identifyLayer(
   for (const file of layer.files) {
     let position = 0;
     const hash = createHash('sha256');
-    const stream = file.size === 0 ? [] : ((await file.open(0, signal)) as AsyncIterable<Uint8Array>);
+    const stream = file.size === 0 ? [] : await file.open(0, signal);
     for await (const chunk of stream) {
       position += chunk.length;
       if (position > file.size) break;

@@ -2,6 +2,8 @@ import { createReadStream, type Dirent } from 'node:fs';
 import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../errors/delivery-error.ts';
+import { sourceUnreadable } from '../errors/source-unreadable.ts';
+import { codeOf } from '../http/retry.ts';
 import type { Entry } from '../packing/entry.ts';
 import { checkRelativePath, targetPath } from '../packing/entry-path.ts';
 import type { LayerFile } from '../packing/read-layer.ts';
@@ -18,12 +20,12 @@ const CHUNK = 1024 * 1024;
  * links as links, empty folders too; without what its `.dockerignore` names.
  *
  * @param target folder of the image that it becomes, such as `/app`
- * @throws DeliveryError `APP_FOLDER_NOT_FOUND`, `APP_FOLDER_EMPTY`, `PATH_UNSAFE`, `TARGET_INVALID`
+ * @throws DeliveryError `APP_FOLDER_NOT_FOUND`, `APP_FOLDER_EMPTY`, `PATH_UNSAFE`, `TARGET_INVALID`, `SOURCE_UNREADABLE`
  */
 export async function appEntries(folder: string, target: string): Promise<readonly Entry<LayerFile>[]> {
   await checkFolder(folder, 'APP_FOLDER_NOT_FOUND', 'app');
   const root = targetPath(target);
-  const rules = ignoreRules(await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => ''));
+  const rules = ignoreRules(await ignoreFile(join(folder, '.dockerignore')));
   const found: Found[] = [];
   for await (const each of walk(folder, '', rules)) found.push(each);
   const firstNames = namesOfFirstLinks(found);
@@ -50,7 +52,7 @@ export async function appEntries(folder: string, target: string): Promise<readon
  * The files in a folder on this machine, such as those of a model, by paths relative to it. Links to files count as the files, as
  * download caches make them.
  *
- * @throws DeliveryError `MODEL_FOLDER_NOT_FOUND`, `MODEL_EMPTY`, `PATH_UNSAFE`
+ * @throws DeliveryError `MODEL_FOLDER_NOT_FOUND`, `MODEL_EMPTY`, `PATH_UNSAFE`, `SOURCE_UNREADABLE`
  */
 export async function modelFiles(folder: string): Promise<readonly LayerFile[]> {
   await checkFolder(folder, 'MODEL_FOLDER_NOT_FOUND', 'model');
@@ -96,7 +98,8 @@ function namesOfFirstLinks(found: readonly Found[]): ReadonlyMap<string, string>
 }
 
 async function* walk(root: string, below: string, rules: IgnoreRules): AsyncGenerator<Found> {
-  const children = await readdir(join(root, below), { withFileTypes: true });
+  const folder = join(root, below);
+  const children = await readdir(folder, { withFileTypes: true }).catch(thrower(folder));
   const named = children.map((child) => ({ child, path: below === '' ? child.name : `${below}/${child.name}` }));
   const staying = named.filter(({ child, path }) => !child.isDirectory() && !rules.leavesOut(path));
   yield* await Promise.all(staying.map(({ child, path }) => leafOf(root, path, child)));
@@ -109,10 +112,13 @@ async function* walk(root: string, below: string, rules: IgnoreRules): AsyncGene
 
 async function leafOf(root: string, path: string, child: Dirent): Promise<Found> {
   checkRelativePath(path);
-  if (child.isSymbolicLink()) return { type: 'symlink', path, linkTarget: await readlink(join(root, path)) };
-  if (!child.isFile()) throw special(join(root, path));
+  const location = join(root, path);
+  if (child.isSymbolicLink()) {
+    return { type: 'symlink', path, linkTarget: await readlink(location).catch(thrower(location)) };
+  }
+  if (!child.isFile()) throw special(location);
   // Some file systems number their files beyond what a double holds: two would look like one.
-  const { size, mode, nlink, dev, ino } = await lstat(join(root, path), { bigint: true });
+  const { size, mode, nlink, dev, ino } = await lstat(location, { bigint: true }).catch(thrower(location));
   const file = localFile(root, path, Number(size), Number(mode));
   return { type: 'file', path, file, inode: nlink > 1n ? `${dev}:${ino}` : undefined };
 }
@@ -128,14 +134,38 @@ function localFile(root: string, path: string, size: number, mode: number): Laye
     path,
     size,
     mode,
-    open: (offset, signal) =>
-      Promise.resolve(
-        createReadStream(join(root, path), {
-          start: offset,
-          signal,
-          highWaterMark: Math.min(CHUNK, Math.max(1, size)),
-        }),
-      ),
+    open: (offset, signal) => Promise.resolve(contentOf(join(root, path), size, offset, signal)),
+  };
+}
+
+async function* contentOf(
+  location: string,
+  size: number,
+  start: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const highWaterMark = Math.min(CHUNK, Math.max(1, size));
+  try {
+    yield* createReadStream(location, { start, signal, highWaterMark }) as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw sourceUnreadable(location, error);
+  }
+}
+
+/** The rules in a `.dockerignore`. One that is there but cannot be read may keep secrets out, so it is not passed over. */
+async function ignoreFile(location: string): Promise<string> {
+  try {
+    return await readFile(location, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return '';
+    throw sourceUnreadable(location, error);
+  }
+}
+
+/** Throws what a failed read of a place means to the user. */
+function thrower(location: string): (error: unknown) => never {
+  return (error) => {
+    throw sourceUnreadable(location, error);
   };
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../errors/delivery-error.ts';
+import { diskFull, isDiskFull } from '../errors/disk-full.ts';
 import type { LayerIdentity } from '../packing/layer-digest.ts';
 import type { NewDocument, NewImage } from './append.ts';
 import { type BaseImage, readBaseImage } from './base-image.ts';
@@ -48,12 +49,17 @@ const PIECE = 64 * 1024 * 1024;
  * Layout Specification"), with the `manifest.json` by which Docker before 25 knows an image as well. Its documents are the
  * ones that pushing would store, so it has the digest that it will have in a registry.
  *
- * @throws DeliveryError `FOLDER_NOT_EMPTY`, and as the base and the files give reason to
+ * @throws DeliveryError `FOLDER_NOT_EMPTY`, `DISK_FULL`, and as the base and the files give reason to
  */
-export async function writeImage(
-  request: WriteRequest,
-  { folder, onProgress, signal }: WriteContext,
-): Promise<WrittenImage> {
+export async function writeImage(request: WriteRequest, context: WriteContext): Promise<WrittenImage> {
+  try {
+    return await write(request, context);
+  } catch (error) {
+    throw isDiskFull(error) ? diskFull(context.folder, 'the image', error) : error;
+  }
+}
+
+async function write(request: WriteRequest, { folder, onProgress, signal }: WriteContext): Promise<WrittenImage> {
   const blobs = await openFolder(folder);
   const plan = { earlier: undefined, mountFrom: [], signal };
   const [base, ...groups] = await Promise.all([
@@ -132,7 +138,8 @@ async function copyTo(
     for (let position = 0; reader.size !== position;) {
       const { end, body } = await reader.piece(position, PIECE);
       for await (const chunk of body) {
-        await file.write(chunk, 0, chunk.length, position);
+        // Unlike `write`, it goes on after a short write, which is how a disk that gets full begins.
+        await file.writeFile(chunk);
         position += chunk.length;
         onBytes(chunk.length);
       }
@@ -153,7 +160,10 @@ async function writeIndex(folder: string, image: NewImage, names: readonly strin
   const index = { schemaVersion: 2, mediaType: OCI.index, manifests };
   await writeFile(join(folder, 'manifest.json'), JSON.stringify(dockerArchive(image, names)));
   await writeFile(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-  await writeFile(join(folder, 'index.json'), JSON.stringify(index));
+  // Whoever finds an index takes the image for whole.
+  const partial = join(folder, 'index.json.partial');
+  await writeFile(partial, JSON.stringify(index));
+  await rename(partial, join(folder, 'index.json'));
 }
 
 /** What `docker load` before 25 reads; it knows one platform only. */

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import type { FileEntry } from './entry.ts';
 import { type Layer, sizeOf } from './layer.ts';
@@ -12,7 +11,7 @@ export interface LayerFile {
   /** Permissions, of which only the owner's right to execute counts. Left out: not executable. */
   readonly mode?: number;
   /** The content from `offset` on. */
-  open(offset: number, signal: AbortSignal): Promise<Readable>;
+  open(offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /**
    * The same in memory that is used again: what it gives is good only until the next is asked for. Left out: there is no
    * such way.

@@ -23,6 +23,7 @@ import { stageContext } from '../../../lib/docker/staged-context.ts';
 import { DeliveryError } from '../../../lib/errors/delivery-error.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { ensureBusyboxImage } from '../../support/busybox-image.ts';
+import { SmallDisk } from '../../support/small-disk.ts';
 
 const NEVER = new AbortController().signal;
 
@@ -243,5 +244,23 @@ describe('docker', function () {
     assert.equal(statSync(join(staged, 'model', 'weights.bin')).ino, statSync(join(folder, 'weights')).ino);
     assert.equal(statSync(join(staged, 'src', 'link.py')).ino, statSync(join(context, 'src', 'app.py')).ino);
     await assert.rejects(stageContext(staged, model, join(folder, 'again'), NEVER), { code: 'MODEL_FOLDER_TAKEN' });
+  });
+
+  it('gets no context with a model that is gone, or that its disk has no room for', async function () {
+    const [context, model, small] = ['plain', 'large', 'small'].map((name) => join(folder, name));
+    assert.ok(context !== undefined && model !== undefined && small !== undefined);
+    for (const path of [context, model, small]) mkdirSync(path);
+    writeFileSync(join(model, 'weights.bin'), Buffer.alloc(2 * 1024 * 1024));
+    const gone = join(folder, 'gone');
+    const missing = stageContext(context, gone, join(folder, 'no-model'), NEVER);
+    await assert.rejects(missing, { code: 'SOURCE_UNREADABLE', message: new RegExp(`^${gone} cannot go into`) });
+    const disk = SmallDisk.mount(small, 1);
+    if (disk === undefined) this.skip();
+    try {
+      const staged = join(small, 'staged');
+      await assert.rejects(stageContext(context, model, staged, NEVER), { code: 'DISK_FULL', message: /model/ });
+    } finally {
+      disk.unmount();
+    }
   });
 });

@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { createDispatcher } from '../../../lib/http/dispatcher.ts';
 import type { Index, Manifest } from '../../../lib/oci/image.ts';
 import { registryBase } from '../../../lib/oci/base-source.ts';
@@ -465,5 +466,5 @@ function unreadable(): never {
 }
 
 async function contentOf(file: LayerFile): Promise<Buffer> {
-  return Buffer.concat((await (await file.open(0, NEVER)).toArray()) as Buffer[]);
+  return buffer(await file.open(0, NEVER));
 }

@@ -7,6 +7,7 @@ import { readlinkSync, rmSync, symlinkSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { appEntries } from '../../../lib/oci/local-folder.ts';
 import { layerOf } from '../../../lib/packing/layer.ts';
@@ -66,6 +67,31 @@ describe('an app folder', function () {
     }
     const out = await unpacked(app);
     assert.deepEqual(treeOf(join(out, 'app')), treeOf(app));
+  });
+
+  it('of which something is closed to us, or gone by the time it is read, is told by its path', async function () {
+    const app = newFolder();
+    writeFileSync(join(app, 'main.py'), 'print()');
+    const [entry] = await appEntries(app, '/app');
+    assert.ok(entry?.type === 'file');
+    rmSync(join(app, 'main.py'));
+    const gone = buffer(readLayer(layerOf([entry]), 0, new AbortController().signal));
+    await assert.rejects(gone, { code: 'SOURCE_UNREADABLE', message: /main\.py cannot go into the image: ENOENT/ });
+    mkdirSync(join(app, '.dockerignore'));
+    const rules = { code: 'SOURCE_UNREADABLE', message: /\.dockerignore cannot go into the image: EISDIR/ };
+    await assert.rejects(appEntries(app, '/app'), rules, 'rules that keep things out are not passed over');
+    rmSync(join(app, '.dockerignore'), { recursive: true });
+    mkdirSync(join(app, 'closed'), { mode: 0 });
+    // The system refuses nothing to root.
+    if (process.getuid?.() !== 0 || process.seteuid === undefined) this.skip();
+    chmodSync(folder, 0o755);
+    chmodSync(app, 0o755);
+    process.seteuid(65_534);
+    try {
+      await assert.rejects(appEntries(app, '/app'), { code: 'SOURCE_UNREADABLE', message: /closed cannot.*EACCES/ });
+    } finally {
+      process.seteuid(0);
+    }
   });
 
   it('belongs to whom it shall, and the folders above it to the system', async () => {

@@ -11,6 +11,7 @@ import { freshContainer, put } from '../../support/blob-container.ts';
 import { ensureBusyboxImage } from '../../support/busybox-image.ts';
 import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
 import { RegistryFaults } from '../../support/registry-faults.ts';
+import { SmallDisk } from '../../support/small-disk.ts';
 import { RequestProxy } from '../../support/request-proxy.ts';
 
 const VARIABLES = { SOURCE_DATE_EPOCH: '1764000000', 'Build.SourceVersion': 'a'.repeat(40) };
@@ -116,6 +117,30 @@ describe('BundleModelImage, when something goes wrong or is large', function () 
     } finally {
       await proxy.stop();
       await container.client.delete();
+    }
+  });
+
+  it('succeeds where only the summary of what was pushed finds no room on the agent, and warns', async function () {
+    const temp = mkdtempSync(join(folder, 'temp-'));
+    const disk = SmallDisk.mount(temp, 1);
+    if (disk === undefined) this.skip();
+    try {
+      // One page is left for the key with which the task library keeps its secrets.
+      writeFileSync(join(temp, 'ballast'), Buffer.alloc(MiB - 4096));
+      const repository = newTarget();
+      const inputs = { repository, modelSource: 'none' };
+      const result = succeeded(await run(inputs, { variables: { ...VARIABLES, 'Agent.TempDirectory': temp } }));
+      assert.equal(result.outputs.imageDigest, tagOf(repository));
+      assert.deepEqual([result.summary, result.attachments], [undefined, []]);
+      assert.deepEqual(
+        result.issues.map(({ type, message }) => [type, /^The (\w+) of BundleModelImage .*ENOSPC/.exec(message)?.[1]]),
+        [
+          ['warning', 'summary'],
+          ['warning', 'facts'],
+        ],
+      );
+    } finally {
+      disk.unmount();
     }
   });
 
