@@ -37,7 +37,7 @@ export async function storeDocuments(
  *
  * @returns how many pointed elsewhere before
  * @throws DeliveryError `TAG_REFUSED` where the registry does not let a tag move, `TAG_EXISTS` where we were told not to,
- *   `TAG_MOVED` where somebody else moved it at the same time
+ *   `TAG_MOVED` where somebody else moved it at the same time; it names the tags that moved before
  */
 export async function moveTags(
   repository: Repository,
@@ -45,17 +45,27 @@ export async function moveTags(
   tagging: Tagging,
   signal: AbortSignal,
 ): Promise<number> {
-  let moved = 0;
+  const moved: string[] = [];
   for (const tag of tagging.tags) {
-    signal.throwIfAborted();
-    const before = await repository.digestOfTag(tag, signal);
-    if (before === top.digest) continue;
-    checkUnmoved({ ...tagging, tags: [tag] }, [before], top.digest);
-    await moveTag(repository, tag, top, signal);
-    await confirmTag(repository, { tag, before, after: top.digest }, signal);
-    moved += 1;
+    try {
+      signal.throwIfAborted();
+      const before = await repository.digestOfTag(tag, signal);
+      if (before === top.digest) continue;
+      checkUnmoved({ ...tagging, tags: [tag] }, [before], top.digest);
+      await moveTag(repository, tag, top, signal);
+      await confirmTag(repository, { tag, before, after: top.digest }, signal);
+    } catch (error) {
+      throw afterMoving(moved, error);
+    }
+    moved.push(tag);
   }
-  return moved;
+  return moved.length;
+}
+
+function afterMoving(moved: readonly string[], error: unknown): unknown {
+  if (!(error instanceof DeliveryError) || moved.length === 0) return error;
+  const { code, message, remedy, cause } = error;
+  return new DeliveryError(code, { message: `${message} Moved before that: ${moved.join(', ')}.`, remedy, cause });
 }
 
 /**

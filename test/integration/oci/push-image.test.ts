@@ -350,6 +350,27 @@ describe('an image pushed to a registry', function () {
     }
   });
 
+  it('says which of its tags have moved when the registry refuses one, and leaves that and those after it', async () => {
+    const request = { ...(await given()), groups: [modelGroup(someModel())], tags: ['1.0', '1', 'stable', 'latest'] };
+    const faults = await RegistryFaults.start(host);
+    try {
+      faults.plan = ({ method, path }) =>
+        method === 'PUT' && path.endsWith('/manifests/stable') ? { answer: 409 } : undefined;
+      const target = { ...request.target, registry: faults.host };
+      const client = new RegistryClient({ registry: faults.host, dispatcher });
+      await assert.rejects(pushImage({ ...request, target }, { client, onProgress: () => undefined, signal: NEVER }), {
+        code: 'TAG_REFUSED',
+        message: /tag stable of .* Moved before that: 1\.0, 1\.$/,
+      });
+      const now = request.tags.map((tag) => repository(request.target.repository).digestOfTag(tag, NEVER));
+      const [first, second, ...rest] = await Promise.all(now);
+      assert.ok(first !== undefined && first === second);
+      assert.deepEqual(rest, [undefined, undefined]);
+    } finally {
+      await faults.stop();
+    }
+  });
+
   it('is sent afresh where the registry says it has a layer and then refuses the manifest for it', async () => {
     const request = await given();
     const faults = await RegistryFaults.start(host);
