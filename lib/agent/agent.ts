@@ -46,6 +46,11 @@ export class Agent {
     return secretVariables().some((value) => value.length >= SHORTEST_SECRET && text.includes(value));
   }
 
+  /** A text with `***` in place of every secret, for where the agent does not see to that itself. */
+  masked(text: string): string {
+    return masked(text, [...secretVariables(), ...this.#hidden]);
+  }
+
   /** One line, or several, for the log. */
   log(text: string): void {
     process.stdout.write(`${neutralise(text)}\n`);
@@ -148,7 +153,7 @@ export class Agent {
   /** Writes a file for the agent to take up after the task has ended; the agent empties its temp folder itself. */
   #keep(name: string, content: string): string {
     const file = join(mkdtempSync(join(this.variable('Agent.TempDirectory') ?? tmpdir(), 'model-delivery-')), name);
-    writeFileSync(file, masked(content, [...secretVariables(), ...this.#hidden]));
+    writeFileSync(file, this.masked(content));
     return file;
   }
 }

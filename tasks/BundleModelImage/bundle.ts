@@ -15,6 +15,7 @@ import { imageSettings } from './image-inputs.ts';
 import { imageTags } from './image-tags.ts';
 import { groupsToAdd, modelToBundle } from './model-source.ts';
 import { makeImage, wantedOutput } from './output.ts';
+import { warnOfPublicSecrets } from './public-inputs.ts';
 import { bundleOutputs, type Report } from './report.ts';
 import { factsOf, summaryOf } from './summary.ts';
 import { attachSupplyChain, supplyWishes } from './supply-chain.ts';
@@ -27,6 +28,7 @@ export async function bundle(agent: Agent): Promise<Report> {
   const { target, client } = route;
   const output = wantedOutput(agent);
   const settings = imageSettings(agent, target);
+  warnOfPublicSecrets(agent);
   const wishes = await supplyWishes(agent);
   const app = await appToBundle(agent);
   const model = await modelToBundle(agent, signal);

@@ -11,11 +11,13 @@ import type { ModelSubject } from '../../lib/supply/subject.ts';
 import { attachDocuments, type Attached, NOTHING_ATTACHED, type SupplyDocuments } from './attachments.ts';
 import { lockedPackages } from './lock-files.ts';
 import type { BundledModel } from './model-source.ts';
+import { recordedInputs } from './recorded-inputs.ts';
 
 /** What shall be attached to the image. */
 export interface SupplyWishes {
   readonly sbom: boolean;
-  readonly provenance: boolean;
+  /** The inputs that provenance tells; undefined: none is wanted. */
+  readonly provenance: Readonly<Record<string, string>> | undefined;
   /** Signs the image and what is attached to it. */
   readonly key: SigningKey | undefined;
 }
@@ -34,7 +36,7 @@ export async function supplyWishes(agent: Agent): Promise<SupplyWishes> {
   for (const line of [...(key ?? '').split(/\s+/), password ?? '']) if (isTelling(line)) agent.hide(line);
   return {
     sbom: inputs.flag('sbom'),
-    provenance: inputs.flag('provenance'),
+    provenance: inputs.flag('provenance') ? recordedInputs(agent) : undefined,
     key: key === undefined ? undefined : await readSigningKey(key, password),
   };
 }
@@ -56,7 +58,7 @@ export async function attachSupplyChain(
   stored: StoredImage,
   signal: AbortSignal,
 ): Promise<Attached> {
-  if (!wishes.sbom && !wishes.provenance && wishes.key === undefined) return NOTHING_ATTACHED;
+  if (!wishes.sbom && wishes.provenance === undefined && wishes.key === undefined) return NOTHING_ATTACHED;
   const documents = await documentsAbout(agent, wishes, ingredients, stored, signal);
   return attachDocuments(agent, documents, stored, signal);
 }
@@ -79,18 +81,18 @@ async function documentsAbout(
     created,
     key,
     sbom: sbom ? softwareBill({ image, base, model, packages, created }) : undefined,
-    provenance: provenance
-      ? provenanceOf({
-          ...{ image, base, model },
-          source: { repository: source, ref, commit },
-          inputs: tellingInputs(agent),
-          run: {
-            collection: agent.variable('System.CollectionUri'),
-            url: runUrl,
-            details: present({ task: agent.taskName, run, agent: agent.variable('Agent.Name') }),
-          },
-        })
-      : undefined,
+    provenance:
+      provenance &&
+      provenanceOf({
+        ...{ image, base, model },
+        source: { repository: source, ref, commit },
+        inputs: provenance,
+        run: {
+          collection: agent.variable('System.CollectionUri'),
+          url: runUrl,
+          details: present({ task: agent.taskName, run, agent: agent.variable('Agent.Name') }),
+        },
+      }),
   };
 }
 
@@ -98,25 +100,6 @@ async function documentsAbout(
 function localName({ inputs }: Agent): string {
   const builds = inputs.choice('builder', ['append', 'dockerfile']) === 'dockerfile';
   return builds ? `built from ${basename(inputs.optionalText('dockerfile') ?? 'Dockerfile')}` : 'a base on the agent';
-}
-
-/** Inputs that say what goes into the image and how it runs; not `env`, `labels` and `buildArguments`, which some fill with what is nobody's business. */
-const TELLING = [
-  'builder',
-  'baseImage',
-  'dockerfile',
-  'buildTarget',
-  'platforms',
-  'appFolder',
-  'appTarget',
-  'modelSource',
-  'entrypoint',
-  'command',
-  'user',
-];
-
-function tellingInputs({ inputs }: Agent): Readonly<Record<string, string>> {
-  return present(Object.fromEntries(TELLING.map((name) => [name, inputs.optionalText(name)])));
 }
 
 function present(values: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createDispatcher } from '../../../lib/http/dispatcher.ts';
 import type { Descriptor, Manifest } from '../../../lib/oci/image.ts';
 import { listReferrers } from '../../../lib/oci/referrers.ts';
@@ -23,6 +23,15 @@ import { ReferrersRegistry } from '../../support/referrers-registry.ts';
 const NEVER = new AbortController().signal;
 const dispatcher = createDispatcher();
 const COMMIT = 'a'.repeat(40);
+const VARIABLES = {
+  SOURCE_DATE_EPOCH: '1764000000',
+  'Build.SourceVersion': COMMIT,
+  'Build.Repository.Uri': 'https://user:token@example.com/app',
+  'Build.SourceBranch': 'refs/heads/main',
+  'Build.BuildId': '7',
+  'System.CollectionUri': 'https://dev.azure.com/shop/',
+  'System.TeamProject': 'ml shop',
+};
 const SIGNED = { signingKey: COSIGN_KEY, signingKeyPassword: COSIGN_PASSWORD };
 
 describe('the supply chain of a bundled image', function () {
@@ -79,15 +88,7 @@ describe('the supply chain of a bundled image', function () {
         ...{ modelFolder: join(folder, 'model'), model: 'digits', version: '7' },
         ...inputs,
       },
-      variables: {
-        SOURCE_DATE_EPOCH: '1764000000',
-        'Build.SourceVersion': COMMIT,
-        'Build.Repository.Uri': 'https://user:token@example.com/app',
-        'Build.SourceBranch': 'refs/heads/main',
-        'Build.BuildId': '7',
-        'System.CollectionUri': 'https://dev.azure.com/shop/',
-        'System.TeamProject': 'ml shop',
-      },
+      variables: VARIABLES,
       ...rest,
     });
   const succeeded = (result: TaskProcessResult): TaskProcessResult => {
@@ -200,6 +201,72 @@ describe('the supply chain of a bundled image', function () {
       assert.ok(text.includes(part), `${part} is not in ${text}`);
     }
     assert.ok(!text.includes('token'));
+  });
+
+  const recordedIn = async (name: string, digest = ''): Promise<Readonly<Record<string, string>>> => {
+    const { predicate } = await documentOf<{
+      predicate: { buildDefinition: { externalParameters: { inputs: Readonly<Record<string, string>> } } };
+    }>(name, digest);
+    return predicate.buildDefinition.externalParameters.inputs;
+  };
+
+  it('tells the inputs of which the digest depends: run again with them, it comes out the same', async () => {
+    const name = newName();
+    const variables = { ...VARIABLES, 'System.DefaultWorkingDirectory': folder };
+    const given = {
+      ...{ tags: '7', platforms: 'linux/amd64', owner: '1000:1000', annotations: 'team=ml' },
+      ...{ appFolder: join(folder, 'app'), appTarget: '/srv', appCompression: 'none' },
+      ...{ modelTarget: '/opt/model', modelCompression: 'gzip', model: 'digits', version: '7' },
+      ...{ entrypoint: 'python3', command: 'main.py', workingDirectory: '/srv', ports: '8000', user: '1000' },
+      ...{ stopSignal: 'SIGINT', healthCheck: 'CMD true' },
+    };
+    const { outputs } = succeeded(await run({ ...given, repository: `${host}/${name}` }, { variables }));
+    const recorded = await recordedIn(name, outputs.provenanceDigest);
+    assert.deepEqual(recorded, {
+      ...{ ...given, appFolder: 'app', builder: 'append', baseImage: `${host}/${base}:1`, modelSource: 'folder' },
+      ...{ dockerfile: 'Dockerfile', buildContext: '.', modelInContext: 'false' },
+    });
+    const baseImage = `${host}/${base}:1@${outputs.baseDigest ?? ''}`;
+    const again = succeeded(await run({ ...recorded, repository: `${host}/${newName()}`, baseImage }, { variables }));
+    assert.equal(again.outputs.imageDigest, outputs.imageDigest);
+  });
+
+  it('names folders of the agent by their last names only', async () => {
+    const name = newName();
+    const layout = mkdtempSync(join(folder, 'layout-'));
+    execFileSync('skopeo', ['copy', '--src-tls-verify=false', `docker://${host}/${base}:1`, `oci:${layout}:1`]);
+    const { outputs } = succeeded(await run({ repository: `${host}/${name}`, baseImage: `oci:${layout}:1` }));
+    const { baseImage, appFolder } = await recordedIn(name, outputs.provenanceDigest);
+    assert.deepEqual([baseImage, appFolder], [`oci:${basename(layout)}:1`, 'app']);
+  });
+
+  it('holds no value of a secret variable, and where one goes into the image itself, a warning names the input', async () => {
+    const name = newName();
+    const secret = 'correct horse battery';
+    const variables = { ...VARIABLES, dbPassword: { value: secret, secret: true } } as const;
+    const quoted = `serve "--password=${secret}"`;
+    const inputs = {
+      env: `A=1\nDB=${secret}`,
+      labels: `a=${secret}`,
+      annotations: `a=${secret}`,
+      healthCheck: `CMD ${quoted}`,
+    };
+    const { outputs, issues } = succeeded(
+      await run({ repository: `${host}/${name}`, entrypoint: quoted, command: quoted, ...inputs }, { variables }),
+    );
+    assert.deepEqual(
+      issues.map(
+        ({ message }) => /^The input (\w+) holds the value of a secret variable: everybody/.exec(message)?.[1],
+      ),
+      ['env', 'labels', 'annotations', 'entrypoint', 'command', 'healthCheck'],
+    );
+    const recorded = await recordedIn(name, outputs.provenanceDigest);
+    assert.ok(!JSON.stringify(recorded).includes(secret), JSON.stringify(recorded));
+    assert.equal(recorded.command, 'serve "--password=***"');
+    const none = succeeded(
+      await run({ repository: `${host}/${newName()}`, env: 'A=1', command: 'serve' }, { variables }),
+    );
+    assert.deepEqual(none.issues, []);
   });
 
   it('is signed as cosign signs: skopeo finds the signatures, OpenSSL verifies them and the attestations', async () => {
