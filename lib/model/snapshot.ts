@@ -1,18 +1,23 @@
+import { isDeepStrictEqual } from 'node:util';
 import picomatch from 'picomatch';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { inPathOrder } from './model-digest.ts';
 import { nearestNames } from '../naming/nearest-names.ts';
+import { wait } from '../http/retry.ts';
 import { versionOfText } from './names.ts';
 import { highestFirst, semanticVersion, versionInPath } from '../naming/semantic-version.ts';
 import type { PlainChoice, PlainSelection } from './selection.ts';
 import type { ObjectStore, StoredObject } from './stores/object-store.ts';
+
+/** Waits before each try to find a container at rest, in milliseconds: whatever writes there may be done by then. */
+const WAITS: readonly number[] = [0, 500, 1000, 2000, 4000];
 
 /** A blob that belongs to the model, and the path that it has in it. */
 export interface SelectedObject extends StoredObject {
   readonly path: string;
 }
 
-/** The blobs that make up a model, as one listing saw them. */
+/** The blobs that make up a model, as they all were at one moment. */
 export interface Snapshot {
   /** In byte order of their paths. */
   readonly objects: readonly SelectedObject[];
@@ -30,15 +35,33 @@ interface Selected {
 }
 
 /**
- * The blobs of a plain container that a selection means. Reading them under the ETags of this listing makes them one snapshot.
+ * The blobs of a plain container that a selection means, in a state that it was in. Reading them under their ETags makes them one snapshot.
+ *
+ * Each line is listed by itself, and a long listing comes in pages: what changes between two of these requests gives a mixture that
+ * never was. So all is listed twice, and where both agree, it was so from the end of the first to the beginning of the second. A
+ * single blob, which most selections mean, cannot be a mixture and is listed once.
  *
  * A blob's path in the model is its name without the folders that its pattern spells out: `prod/v3/model.pkl` becomes
  * `model.pkl`, and what `prod/**` finds keeps its folders below `prod`. With `newestFolder` the folder itself is left out as well.
  *
  * @throws DeliveryError `BLOB_NOT_FOUND` where a pattern matches nothing, `VERSION_NOT_FOUND` where no name holds a version,
- *   `TAGS_UNSUPPORTED`, `TAG_FILTER_INVALID`
+ *   `CONTAINER_BUSY` where no two listings agree, `TAGS_UNSUPPORTED`, `TAG_FILTER_INVALID`
  */
 export async function takeSnapshot(
+  store: ObjectStore,
+  selection: PlainSelection,
+  signal: AbortSignal,
+): Promise<Snapshot> {
+  for (const milliseconds of WAITS) {
+    await wait(milliseconds, signal);
+    const seen = await listOnce(store, selection, signal);
+    if (seen.objects.length === 1 || isDeepStrictEqual(seen, await listOnce(store, selection, signal))) return seen;
+  }
+  throw neverAtRest(store, selection);
+}
+
+/** What the selection means by one listing of each line. */
+async function listOnce(
   store: ObjectStore,
   { patterns, select }: PlainSelection,
   signal: AbortSignal,
@@ -189,6 +212,14 @@ function noFolder({ text, folder }: Pattern): DeliveryError {
     message: `What matches ${JSON.stringify(text)} is not in folders of its own below ${JSON.stringify(folder)}.`,
     remedy:
       'Name the folder above the folders of the versions, such as models/digits for models/digits/2.1.0/model.onnx.',
+  });
+}
+
+function neverAtRest(store: ObjectStore, { patterns }: PlainSelection): DeliveryError {
+  const lines = patterns.map((text) => JSON.stringify(text)).join(', ');
+  return new DeliveryError('CONTAINER_BUSY', {
+    message: `What ${lines} finds in ${store.uriOf('')} changed from one listing to the next, ${WAITS.length} times.`,
+    remedy: 'Run again once nothing writes there, or publish with PublishModel, whose versions appear all at once.',
   });
 }
 
