@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import os
 import pickle
 import struct
@@ -140,5 +141,37 @@ np.save(bad / "objects.npy", np.array([Evil(os.system, "true")], dtype=object), 
 np.savez_compressed(bad / "objects.npz", o=np.array([Evil(os.system, "true")], dtype=object))
 (bad / "packed.pkl.gz").write_bytes(gzip.compress(pickle.dumps(Evil(os.system, "true"))))
 (bad / "twice.pkl").write_bytes(gzip.compress(gzip.compress(pickle.dumps(1))))
-(bad / "packed.joblib").write_bytes(bz2.compress(pickle.dumps(1)))
+for ending in ("joblib", "pk", "sav", "ckpt"):
+    (bad / f"packed.{ending}").write_bytes(bz2.compress(pickle.dumps(1)))
 (bad / "halfzlib.joblib").write_bytes(zlib.compress(pickle.dumps(list(range(1000))))[:-30])
+
+# Pickles that begin as another format does: the name of the format is a float, or the beginning of a byte string.
+attack = b"0cos\nsystem\n(S'true'\ntR."
+disguises = {
+    "gguf": b"GGUF" + bytes(5) + attack,
+    "gguf1": b"GGUF\x03\x00\x00\x00\x01" + attack,
+    "bzip2": b"BZh\x00\x00" + bytes(0x685A) + attack,
+    "bzip2long": b"BZh9\x00" + bytes(0x39685A) + attack,
+    "safetensors": b'C\x10\0\0\0\0\0\0{"' + bytes(8) + attack + bytes(0x1100),
+    # Half of a name is escaped, and it breaks behind the call.
+    "escaped": b"GGUF" + bytes(5) + b"0S'o\\x73'\nS'system'\n\x93(S'true'\ntR\xff",
+}
+for name, content in disguises.items():
+    (bad / f"{name}.bin").write_bytes(content)
+# The same without a beginning of another format.
+(bad / "escaped.weights").write_bytes(b"S'o\\x73'\nS'system'\n\x93(S'true'\ntR\xff")
+
+# Beginnings of real files that an unpickler would read some way.
+(clean / "corpus.txt.bz2").write_bytes(bz2.compress(rng.bytes(300_000)))
+for tensors in (291, 1025, 0x2E2E, 0x52):
+    values = struct.pack("<Q", 20) + b"general.architecture" + struct.pack("<IQ", 8, 5) + b"llama"
+    (clean / f"{tensors}.gguf").write_bytes(b"GGUF" + struct.pack("<IQQ", 3, tensors, 24) + values + rng.bytes(100_000))
+for padding in range(0, 512):
+    shapes = {f"model.layers.{i}.self_attn.k_proj.weight": {"dtype": "F32", "shape": [2], "data_offsets": [8 * i, 8 * i + 8]} for i in range(4)}
+    header = json.dumps({"__metadata__": {"format": "pt"}, **shapes}, separators=(",", ":")).encode()
+    (clean / f"{padding}.safetensors").write_bytes(struct.pack("<Q", len(header) + padding) + header + b" " * padding + rng.bytes(32))
+(clean / "ignored.txt").write_text(".cache/\n*.log\n")
+# Whatever the first byte means to an unpickler, numbers are none.
+weights = rng.rand(20_000).astype("f4").tobytes()
+for first in range(256):
+    (clean / f"weights{first}.bin").write_bytes(bytes([first]) + weights[1:])

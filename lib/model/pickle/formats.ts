@@ -8,7 +8,7 @@ export const HEAD = 64;
 
 /** Names under which Python's tools write pickles: such a file that cannot be read as one is told of. */
 export function isNamedAsPickle(path: string): boolean {
-  return /\.(?:pkl|pickle|joblib|pt|pth|dill|cloudpickle)(?:\.(?:gz|z|bz2|xz|lzma|lz4))?$/i.test(path);
+  return /\.(?:pkl?|pickle|joblib|sav|pt|pth|ckpt|dill|cloudpickle)(?:\.(?:gz|z|bz2|xz|lzma|lz4))?$/i.test(path);
 }
 
 const MAGIC: readonly (readonly [bytes: string, format: Format])[] = [

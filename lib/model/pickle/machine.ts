@@ -180,7 +180,8 @@ const pairs = (machine: PickleMachine, items: readonly Value[]): void => {
 const isNames = (argument: ArgumentValue): argument is readonly [string, string] => Array.isArray(argument);
 
 const EFFECTS: Readonly<Record<string, Effect>> = {
-  ...{ PROTO: nothing, FRAME: nothing, STOP: nothing, READONLY_BUFFER: nothing },
+  ...{ PROTO: nothing, FRAME: nothing, READONLY_BUFFER: nothing },
+  STOP: (machine) => void machine.pop(),
   ...{ NONE: other, NEWTRUE: other, NEWFALSE: other, BINFLOAT: other, LONG1: other, LONG4: other, NEXT_BUFFER: other },
   ...{ BINBYTES: other, SHORT_BINBYTES: other, BINBYTES8: other, BYTEARRAY8: other },
   ...{ EMPTY_LIST: other, EMPTY_SET: other, PERSID: other },

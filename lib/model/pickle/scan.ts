@@ -35,7 +35,7 @@ export interface ScanOptions {
 }
 
 const TIME_LIMIT = 10 * 60_000;
-/** Of a file that is not known to be a pickle, so much is tried. */
+/** So much of each file is read at once; few are looked at any further. */
 const TRIED = 64 * 1024;
 /** More of one file says nothing more. */
 const MOST_FINDINGS = 50;
@@ -59,8 +59,8 @@ interface Content {
 }
 
 /**
- * Looks into the files of a model for what would run when they are loaded. Formats that hold numbers alone are known by their first
- * bytes and read no further. Nothing is executed.
+ * Looks into the files of a model for what would run when they are loaded. What no unpickler could read breaks within its first bytes
+ * and is read no further. Nothing is executed.
  *
  * @throws DeliveryError `SOURCE_UNREADABLE`, and what aborted the signal
  */
@@ -112,7 +112,7 @@ class Scanner {
     else if (format === 'zlib' || format === 'gzip') await this.#compressed(content, format);
     else if (format === 'unreadable' && named) {
       this.#add(label, 'unreadable', 'is compressed in a way that cannot be looked into');
-    } else if (named || format === 'pickle' || (format === 'unknown' && isPickle(beginning))) {
+    } else if (named || format === 'pickle' || (await isPickle(content, format))) {
       await this.#pickle(content);
     }
   }
@@ -238,11 +238,26 @@ class Scanner {
   }
 }
 
-/** Whether the beginning of a file reads as a pickle that does something or ends: protocols 0 and 1 have no signature. */
-function isPickle(beginning: Buffer): boolean {
-  const stream = new PickleStream(() => undefined);
+/**
+ * Whether content of another name is a pickle all the same: protocols 0 and 1 have no signature, and the first bytes of other formats
+ * mean something to an unpickler as well (`GGUF` begins a float, `BZh` a byte string). It is one if it calls something, or has an
+ * end; where it begins as another format, numbers may look like an end, so that it must import something as well. Nearly all that is
+ * none breaks within its first bytes.
+ */
+async function isPickle({ beginning, size, open: reopen }: Content, format: Format): Promise<boolean> {
+  const acts = new Set<Act['act']>();
+  const stream = new PickleStream(({ act }) => acts.add(act));
+  const calls = (): boolean => stream.calls > 0 || acts.has('computed call');
+  const isSettled = (): boolean => stream.state !== 'reading' || calls();
   stream.feed(beginning);
-  return stream.calls > 0 || stream.state === 'stopped' || (stream.state === 'reading' && beginning.length >= TRIED);
+  // A value that would end behind the file's end is one that no unpickler can read.
+  if (!isSettled() && size - beginning.length > stream.missing) {
+    for await (const piece of skipping(reopen(), beginning.length)) {
+      stream.feed(piece);
+      if (isSettled()) break;
+    }
+  }
+  return calls() || (stream.state === 'stopped' && (format === 'unknown' || acts.size > 0));
 }
 
 async function firstBytes(stream: Readable, count: number): Promise<Buffer> {

@@ -57,6 +57,11 @@ export class PickleStream {
     return this.#machine.calls;
   }
 
+  /** Bytes that are still to come, at the least, of the value that it is in the middle of. */
+  get missing(): number {
+    return this.#passage?.missing ?? 0;
+  }
+
   /** Takes the next piece. Returns what is left of it once the pickle has ended. */
   feed(piece: Buffer): Buffer {
     let bytes = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
@@ -168,6 +173,10 @@ class Passage {
 
   get done(): boolean {
     return this.left === 0;
+  }
+
+  get missing(): number {
+    return this.left;
   }
 
   /** Takes what belongs to it and returns how much that was. */

@@ -20,13 +20,20 @@ const EXPECTED: Readonly<Record<string, Partial<PickleFinding>>> = {
   'computed.pkl': { severity: 'dangerous', what: 'imports something whose name is made while loading' },
   'cut.pt': { severity: 'unreadable' },
   'dotted.pkl': { severity: 'dangerous' },
+  'escaped.bin': { severity: 'dangerous', what: 'imports something whose name is made while loading' },
+  'escaped.weights': { severity: 'dangerous', what: 'imports something whose name is made while loading' },
   'extension.pkl': { severity: 'suspicious', what: 'uses the extension registry' },
   'garbage.pkl': { severity: 'suspicious', what: 'goes on behind the end of its pickle' },
   'halfzlib.joblib': { severity: 'unreadable' },
   'memo.pkl': { severity: 'dangerous', what: 'imports os.system' },
   'newobj.pkl': { severity: 'dangerous', what: 'imports subprocess.Popen' },
   'notpickle.pkl': { severity: 'unreadable' },
-  'packed.joblib': { severity: 'unreadable', what: 'is compressed in a way that cannot be looked into' },
+  ...Object.fromEntries(
+    ['joblib', 'pk', 'sav', 'ckpt'].map((ending) => [
+      `packed.${ending}`,
+      { severity: 'unreadable', what: 'is compressed in a way that cannot be looked into' },
+    ]),
+  ),
   'short.pkl': { severity: 'unreadable' },
   'twice.pkl': { severity: 'unreadable' },
   'unknown.pkl': { severity: 'suspicious', what: 'imports mylib.models.Net' },
@@ -46,7 +53,7 @@ describe('the scan of pickles', function () {
   const scan = async (name: string, allowed: readonly string[] = []): Promise<PickleScan> =>
     scanPickles(await sourceFiles({ path: folder.at(name), exclude: [] }), { allowed, signal: NEVER });
 
-  it('finds nothing in what scikit-learn, numpy, joblib and PyTorch write, in any protocol', async () => {
+  it('finds nothing in what scikit-learn, numpy, joblib and PyTorch write, in any protocol, nor in numbers, texts and other formats', async () => {
     const { pickles, findings } = await scan('clean');
     assert.deepEqual(findings, []);
     assert.ok(pickles >= 55, `${pickles} pickles`);
