@@ -2,13 +2,17 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { createDispatcher } from '../../../lib/http/dispatcher.ts';
 import { parseRepositoryName } from '../../../lib/oci/image-name.ts';
 import { RegistryClient } from '../../../lib/oci/registry-client.ts';
 import { Repository } from '../../../lib/oci/repository.ts';
 import { connectionId } from '../../../tools/agent/endpoint-environment.ts';
+import { certifyLoopback, makeAuthority, PROXIED_DOMAIN } from '../../../tools/services/azure/certificates.ts';
+import { type S3Emulator, startS3Emulator } from '../../../tools/services/s3/emulator.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { pushBaseImage } from '../../support/base-images.ts';
+import { ConnectProxy } from '../../support/connect-proxy.ts';
 import { contentOf, TestFolder } from '../../support/model-folder.ts';
 import {
   type Connection,
@@ -223,6 +227,60 @@ describe('the model tasks on S3', function () {
     assert.equal(runs.filter(({ result }) => result === 'Succeeded').length, 1);
     for (const { result, log } of runs) if (result === 'Failed') assert.match(log, /VERSION_EXISTS: /);
     assert.equal((await objectsIn(bucket)).filter((name) => name.includes('/files/')).length, 1);
+  });
+
+  describe('over TLS', () => {
+    let emulator: S3Emulator;
+    let authority: string;
+
+    before(async () => {
+      const issuer = await makeAuthority("the company's own authority");
+      authority = issuer.certificate;
+      emulator = await startS3Emulator({ certified: await certifyLoopback(issuer) });
+    });
+    after(() => emulator.stop());
+    beforeEach(async () => {
+      bucket = await freshBucket(emulator);
+    });
+
+    const trusting = (): Values => ({
+      'Agent.CAInfo': join(folder.write('trusted', { 'ca.pem': authority }), 'ca.pem'),
+    });
+    const publishAndFetch = async (given: Access, inputs: Values, variables: Values): Promise<void> => {
+      const source = folder.write('m', { 'model.pkl': 'weights' });
+      const destination = folder.at('out/model');
+      succeeded(await run('PublishModel', given, { model: 'digits', source, version: '1', ...inputs }, { variables }));
+      succeeded(await run('FetchLatestModel', given, { model: 'digits', destination, ...inputs }, { variables }));
+      assert.deepEqual(contentOf(destination), { 'model.pkl': 'weights' });
+    };
+
+    it("trust the agent's own authorities, and tell what they do not trust", async () => {
+      const given = accesses['keys of a connection']?.() ?? assert.fail();
+      await publishAndFetch(given, {}, trusting());
+      const { result, issues, log } = await run('FetchLatestModel', given, { model: 'digits' });
+      assert.equal(result, 'Failed', log);
+      assert.equal(issues.length, 1, log);
+      assert.match(issues[0]?.message ?? '', /^STORE_UNREACHABLE: .*certificate/);
+    });
+
+    it("go through the agent's proxy to the token service and to the bucket", async () => {
+      const proxy = await ConnectProxy.start({ username: 'agent', password: 'p@ss/word' });
+      const { port } = new URL(emulator.endpoint);
+      const [store, tokens] = ['models', 'sts'].map((name) => `${name}.${PROXIED_DOMAIN}:${port}`);
+      const variables = {
+        ...trusting(),
+        'Agent.ProxyUrl': proxy.origin,
+        ...{ 'Agent.ProxyUsername': 'agent', 'Agent.ProxyPassword': 'p@ss/word', 'Agent.ProxyBypassList': '[]' },
+        AWS_ENDPOINT_URL_STS: `https://${tokens ?? ''}`,
+      };
+      try {
+        const given = accesses['a role that a connection assumes']?.() ?? assert.fail();
+        await publishAndFetch(given, { s3Endpoint: `https://${store ?? ''}` }, variables);
+        assert.deepEqual([...new Set(proxy.targets)].sort(), [store, tokens]);
+      } finally {
+        await proxy.stop();
+      }
+    });
   });
 
   it('end with one error that names the thing and the remedy', async () => {

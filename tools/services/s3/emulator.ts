@@ -1,10 +1,12 @@
 // S3: fauxqs, an emulator, behind a guard that makes it as strict as S3 is. By itself it takes any signature and ignores
 // the conditions of a PUT; with the guard, keys, sessions and regions are checked and of racing writers one wins.
 import { createServer, type IncomingMessage, request as sendRequest, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { startFauxqs } from 'fauxqs';
+import type { CertifiedKey } from '../azure/certificates.ts';
 import { type ArrivedRequest, type CallerKeys, Callers } from './callers.ts';
 import { Refusal } from './refusal.ts';
 import { TokenService } from './token-service.ts';
@@ -19,6 +21,8 @@ export interface S3EmulatorOptions {
   readonly folder?: string;
   /** How it takes conditional writes: as S3 does, as stores do that have none, or as those that know If-None-Match alone. */
   readonly conditions?: Conditions;
+  /** With a certificate it speaks TLS. */
+  readonly certified?: CertifiedKey;
 }
 
 /** A running emulator, with all that a client needs. */
@@ -53,11 +57,16 @@ export async function startS3Emulator(options: S3EmulatorOptions = {}): Promise<
   const tokenService = new TokenService(callers);
   const open = new Set<string>();
   const guard = new Guard({ port: fauxqs.port, callers, tokenService, open, conditions: options.conditions ?? 'kept' });
-  const server = createServer((message, response) => void guard.serve(message, response));
+  const listener = (message: IncomingMessage, response: ServerResponse): void => void guard.serve(message, response);
+  const { certified } = options;
+  const server =
+    certified === undefined
+      ? createServer(listener)
+      : createSecureServer({ cert: certified.certificate, key: certified.key }, listener);
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint: `${certified === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     region: S3_REGION,
     ...{ keys: S3_KEYS, callers, tokenService },
     openUploads: () => guard.openUploads,
@@ -166,8 +175,11 @@ class Guard {
   }
 
   async #forward({ message, body }: ArrivedRequest, response: ServerResponse): Promise<void> {
-    const { method, url, headers } = message;
-    const upstream = sendRequest({ host: '127.0.0.1', port: this.#parts.port, method, path: url, headers });
+    const { method, url } = message;
+    const { port } = this.#parts;
+    // It would take the first part of a name for that of a bucket.
+    const headers = { ...message.headers, host: `127.0.0.1:${port}` };
+    const upstream = sendRequest({ host: '127.0.0.1', port, method, path: url, headers });
     upstream.end(body);
     const [reply] = (await once(upstream, 'response')) as [IncomingMessage];
     // It answers what is too large for it before it has read it all, and closes.
