@@ -35,6 +35,8 @@ export interface Publication {
   readonly path: string;
   /** Patterns of files to leave out. */
   readonly exclude?: readonly string[];
+  /** Files may all have 0 bytes, as those of a placeholder. */
+  readonly allowEmpty?: boolean;
   readonly prefix: string;
   readonly model: string;
   /** Its name, or how it is made. */
@@ -107,16 +109,19 @@ export async function publishModel(
   };
 }
 
-async function filesOf({ path, exclude = [] }: Publication): Promise<readonly SourceFile[]> {
+async function filesOf({ path, exclude = [], allowEmpty = false }: Publication): Promise<readonly SourceFile[]> {
   const files = await sourceFiles({ path, exclude });
-  if (totalSize(files) === 0) {
-    throw new DeliveryError('MODEL_EMPTY', {
-      message: `${path} holds no model: ${files.length === 0 ? 'there are no files in it' : 'its files have 0 bytes'}.`,
-      remedy: 'Check source and exclude, and the step that writes the model.',
-    });
-  }
+  if (files.length === 0) throw empty(path, 'there are no files in it');
+  if (totalSize(files) === 0 && !allowEmpty) throw empty(path, 'its files have 0 bytes, and allowEmpty is not set');
   checkFilePaths(files.map((file) => file.path));
   return files;
+}
+
+function empty(path: string, why: string): DeliveryError {
+  return new DeliveryError('MODEL_EMPTY', {
+    message: `${path} holds no model: ${why}.`,
+    remedy: 'Check source and exclude, and the step that writes the model.',
+  });
 }
 
 /** Publishes under the version that was chosen, or the one that comes out of the content or of what the store has. */

@@ -35,6 +35,7 @@ async function publicationOf(agent: Agent): Promise<Publication> {
   return {
     path: fullPath(agent, inputs.text('source')),
     exclude: inputs.lines('exclude'),
+    allowEmpty: inputs.flag('allowEmpty'),
     prefix: inputs.optionalText('prefix') ?? '',
     model: inputs.text('model'),
     version: versionChoice(inputs.optionalText('version'), agent.variable('Build.BuildNumber')),

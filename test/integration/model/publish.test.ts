@@ -223,6 +223,22 @@ describe('publishing a model', () => {
     assert.deepEqual(await namesIn(container), []);
   });
 
+  it('takes a model of 0 bytes where that is allowed, but none without files', async () => {
+    const path = folder.write('placeholder', { 'model.onnx': '', 'meta/labels.txt': '' });
+    const { manifest } = await publish(path, { allowEmpty: true });
+    assert.deepEqual(
+      manifest.files.map(({ path, size }) => [path, size]),
+      [
+        ['meta/labels.txt', 0],
+        ['model.onnx', 0],
+      ],
+    );
+    await assert.rejects(publish(path, { allowEmpty: true, exclude: ['**'], version: '2' }), {
+      code: 'MODEL_EMPTY',
+      message: /no files in it/,
+    });
+  });
+
   it('refuses names that some disk cannot tell apart', async () => {
     const source = folder.write('m', { 'Model.bin': 'a', 'model.bin': 'b' });
     await assert.rejects(publish(source), { code: 'PATH_UNSAFE', message: /odel\.bin/ });

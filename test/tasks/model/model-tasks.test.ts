@@ -138,6 +138,16 @@ describe('PublishModel and FetchLatestModel', () => {
     }
   });
 
+  it('publish and fetch a placeholder of 0 bytes where that is allowed', async () => {
+    const published = await publish({ 'model.pkl': '' }, { version: '1', allowEmpty: 'true' });
+    assert.equal(published.result, 'Succeeded', published.log);
+    const fetched = await fetch();
+    assert.equal(fetched.result, 'Succeeded', fetched.log);
+    assert.deepEqual(contentOf(folder.at('out/model')), { 'model.pkl': '' });
+    assert.deepEqual([fetched.outputs.modelSize, fetched.outputs.modelVersion], ['0', '1']);
+    assert.equal((await fetch()).outputs.result, 'unchanged');
+  });
+
   it('fetch from any container, the newest or all', async () => {
     await put(container, 'prod/model-1.pkl', 'old');
     await new Promise((resolve) => setTimeout(resolve, 1100));
