@@ -18,6 +18,28 @@ function targetsOf(page: string): readonly string[] {
     .filter((target) => !/^[a-z]+:/.test(target));
 }
 
+interface Input {
+  readonly label: string;
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+function inputsOf(task: string): readonly Input[] {
+  return (JSON.parse(textOf(task)) as { readonly inputs: readonly Input[] }).inputs;
+}
+
+/** What a page's tables say to fill in. */
+function fieldsOf(page: string): readonly { readonly page: string; readonly field: string; readonly value: string }[] {
+  return [...textOf(page).matchAll(/^\| field +\| value +\|\n.*\n((?:\|.*\n)+)/gm)].flatMap(([, body = '']) =>
+    body
+      .trim()
+      .split('\n')
+      .map((row) => {
+        const [, field = '', value = ''] = row.split('|').map((cell) => cell.trim());
+        return { page, field, value };
+      }),
+  );
+}
+
 describe('the pages', () => {
   for (const page of PAGES) {
     it(`${page} links to what is there`, () => {
@@ -35,6 +57,18 @@ describe('the pages', () => {
       for (const first of ['README.md', 'overview.md']) assert.ok(textOf(first).includes(task), first);
     });
   }
+
+  it('call the fields and choices of the classic editor as the tasks do', () => {
+    const inputs = globSync('tasks/*/task.json', { cwd: ROOT }).flatMap((file) => inputsOf(file));
+    const rows = PAGES.flatMap((page) => fieldsOf(page));
+    assert.ok(rows.length > 40, `found only ${rows.length} fields`);
+    const wrong = rows.filter(({ field, value }) => {
+      const named = inputs.filter(({ label }) => label === field);
+      const choices = named.flatMap(({ options }) => Object.values(options ?? {}));
+      return field !== 'Reference name' && (named.length === 0 || (choices.length > 0 && !choices.includes(value)));
+    });
+    assert.deepEqual(wrong, []);
+  });
 
   it('explain every error code in docs/troubleshooting.md', () => {
     const codes = new Set(
