@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { createDirectReader, createDispatcher } from '../http/dispatcher.ts';
 import type { ObjectStore } from '../model/stores/object-store.ts';
+import { STORE_LIMITS } from '../model/stores/peer-limits.ts';
 import {
   type AssumedRole,
   checkBucket,
@@ -34,10 +35,11 @@ const USUAL_REGION = 'us-east-1';
  */
 export async function openS3Store(agent: Agent): Promise<ObjectStore> {
   const network = networkOf(agent);
-  const surroundings = { dispatcher: createDispatcher(network), signal: agent.signal };
+  const dispatcher = createDispatcher(network, process.env, STORE_LIMITS);
+  const surroundings = { dispatcher, signal: agent.signal };
   const access = s3Access(agent, surroundings);
   for (const secret of secretsOf(access.credential)) agent.hide(secret);
-  return S3Store.open(access, { ...surroundings, direct: createDirectReader(network) });
+  return S3Store.open(access, { ...surroundings, direct: createDirectReader(network, process.env, STORE_LIMITS) });
 }
 
 function s3Access(agent: Agent, surroundings: Surroundings): S3Access {

@@ -1,4 +1,5 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
+import { type RetryPolicy, wait, waitBefore } from '../http/retry.ts';
 import { DocumentReader } from './document.ts';
 import type { ManagedStore, VersionName } from './managed-store.ts';
 
@@ -32,7 +33,14 @@ export async function readDeprecation(
 /** What became of a call to deprecate or to reinstate. */
 export type DeprecationResult = 'deprecated' | 'reinstated' | 'unchanged';
 
-/** Deprecates a version, or gives a deprecated one another reason. The version must be there. */
+/** Whoever writes at the same moment is through within the first of these rounds. */
+const ROUNDS: RetryPolicy = { attempts: 7, firstWait: 20, longestWait: 1_000 };
+
+/**
+ * Deprecates a version, or gives a deprecated one another reason. The version must be there.
+ *
+ * @throws DeliveryError `DEPRECATION_BUSY` where it was changed by others, or the store says so, each time
+ */
 export async function writeDeprecation(
   managed: ManagedStore,
   version: VersionName,
@@ -41,14 +49,19 @@ export async function writeDeprecation(
 ): Promise<DeprecationResult> {
   const name = managed.layout.deprecation(version.model, version.version);
   const bytes = Buffer.from(textOf(deprecation));
-  for (;;) {
+  for (let round = 1; round <= ROUNDS.attempts; round++) {
     const found = await findDeprecation(managed, version, signal);
     if (found?.deprecation.reason === deprecation.reason && found.deprecation.pruned === deprecation.pruned) {
       return 'unchanged';
     }
     const condition = found === undefined ? 'absent' : { etag: found.etag };
     if (await managed.store.write(name, bytes, condition, signal)) return 'deprecated';
+    await wait(waitBefore(round, ROUNDS), signal);
   }
+  throw new DeliveryError('DEPRECATION_BUSY', {
+    message: `${managed.store.uriOf(name)} was changed by others each time this task tried to.`,
+    remedy: 'Run again; if it stays so, the store does not keep to If-Match, or something writes to that name.',
+  });
 }
 
 /** Takes back what was said against a version. */
@@ -70,8 +83,9 @@ export function versionDeprecated({ model, version }: VersionName, { reason, pru
         remedy: 'Use another version; the action reinstate of PublishModel lifts the deprecation.',
       })
     : new DeliveryError('VERSION_PRUNED', {
-        message: `The version ${version} of ${model} was removed by prune.`,
-        remedy: 'Use another version; this name can only be published with the content that it had.',
+        message: `The version ${version} of ${model} was removed by prune, or is about to be.`,
+        remedy:
+          'Use another version; this name can only be published with the content that it had. If a prune was interrupted, another one (action prune of PublishModel) removes the rest first.',
       });
 }
 

@@ -83,6 +83,7 @@ export function delegating(store: ObjectStore): ObjectStore {
     write: (name, bytes, condition, signal) => store.write(name, bytes, condition, signal),
     startUpload: (name) => store.startUpload(name),
     remove: (name, signal) => store.remove(name, signal),
+    removeState: (name, etag, signal) => store.removeState(name, etag, signal),
   };
 }
 

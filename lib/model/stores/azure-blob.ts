@@ -16,13 +16,10 @@ import type {
   WriteCondition,
 } from './object-store.ts';
 import { Slots } from '../slots.ts';
+import { STORE_LIMITS } from './peer-limits.ts';
 import { Receivers } from './receivers.ts';
 import { withRetries } from './retry.ts';
 
-/** A connection stands within 10 seconds or not at all; TCP itself asks three times in that time. */
-const CONNECT_LIMIT = 10_000;
-/** A store that is silent for this long has stalled. */
-const IDLE_LIMIT = 30_000;
 /** One request carries at most a few MiB; even over a slow line it is through by then. */
 const REQUEST_LIMIT = 10 * 60_000;
 /** Blobs of which the properties are asked for at once. */
@@ -31,6 +28,10 @@ const LOOKUPS_AT_ONCE = 16;
 const MOST_PARTS = 50_000;
 /** Azure lists no more at once. */
 const LARGEST_PAGE = 5000;
+/** How Azure says that the condition of a request did not hold. Its status alone, 412, may also speak of a lease. */
+const NOT_MET = ['ConditionNotMet', 'BlobAlreadyExists'];
+/** Azure removes no blob of which somebody has made a snapshot, unless its snapshots go with it. */
+const WHOLE = { deleteSnapshots: 'include' } as const;
 
 interface PageSettings {
   readonly maxPageSize: number;
@@ -84,7 +85,7 @@ export class AzureBlobStore implements ObjectStore {
     // The SDK takes longer to load than all the rest together, and a task with a wrong input never needs it.
     const sdk = await import('@azure/storage-blob');
     const { endpoint, account, container, credential } = access;
-    const { network = {}, connectLimit = CONNECT_LIMIT, idleLimit = IDLE_LIMIT } = options;
+    const { network = {}, connectLimit = STORE_LIMITS.connect, idleLimit = STORE_LIMITS.idle } = options;
     const limits = { connect: connectLimit, idle: idleLimit };
     const receivers = new Receivers(createDirectReader(network, process.env, limits));
     const pipeline = sdk.newPipeline(
@@ -162,8 +163,7 @@ export class AzureBlobStore implements ObjectStore {
         await this.#blob(name).upload(bytes, bytes.length, { conditions, abortSignal });
         return true;
       } catch (error) {
-        const { status, code } = failureOf(error);
-        if (status === 412 || (status === 409 && code === 'BlobAlreadyExists')) return false;
+        if (NOT_MET.includes(failureOf(error).code ?? '')) return false;
         throw error;
       }
     });
@@ -174,7 +174,19 @@ export class AzureBlobStore implements ObjectStore {
   }
 
   async remove(name: string, signal: AbortSignal): Promise<void> {
-    await this.#try(name, signal, (abortSignal) => this.#blob(name).deleteIfExists({ abortSignal }));
+    await this.#try(name, signal, (abortSignal) => this.#blob(name).deleteIfExists({ ...WHOLE, abortSignal }));
+  }
+
+  async removeState(name: string, etag: string, signal: AbortSignal): Promise<boolean> {
+    return this.#try(name, signal, async (abortSignal) => {
+      try {
+        const conditions = { ifMatch: etag };
+        return (await this.#blob(name).deleteIfExists({ ...WHOLE, conditions, abortSignal })).succeeded;
+      } catch (error) {
+        if (NOT_MET.includes(failureOf(error).code ?? '')) return false;
+        throw error;
+      }
+    });
   }
 
   /** A blob as it is now, or undefined where it is gone. */

@@ -59,6 +59,7 @@ export function storeError(cause: unknown, access: AzureAccess, name: string): D
   if (status === undefined) return unreachable(failure, access.endpoint, 'storageAccount');
   if (code === 'ContainerNotFound' || code === 'ResourceNotFound') return containerNotFound(access, cause);
   if (status === 404) return blobNotFound(access, name, cause);
+  if (code === 'LeaseIdMissing') return blobLeased(access, name, cause);
   // A range beyond the end: it has become shorter.
   if (status === 412 || status === 416) return blobChanged(access, name, cause);
   if (code === 'BlobArchived') return blobArchived(name, cause);
@@ -95,6 +96,14 @@ export function blobChanged({ account, container }: AzureAccess, name: string, c
     message: `The blob ${JSON.stringify(name)} in the container ${container} of ${account} changed while it was read.`,
     remedy:
       'Run again once nothing writes to it any more, or publish models with PublishModel, whose versions never change.',
+    cause,
+  });
+}
+
+function blobLeased({ account, container }: AzureAccess, name: string, cause: unknown): DeliveryError {
+  return new DeliveryError('BLOB_LEASED', {
+    message: `The blob ${JSON.stringify(name)} in the container ${container} of ${account} is leased, so it can neither be changed nor removed.`,
+    remedy: 'Break its lease (in the portal: the blob → Break lease), and look for what leases blobs there.',
     cause,
   });
 }

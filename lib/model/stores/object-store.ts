@@ -56,8 +56,8 @@ export interface PartUpload {
  * A container or bucket. Everything this project knows of models is written against this interface, so that each
  * kind of store behaves the same. Implementations retry what is worth retrying, give up on a peer that stalls, and
  * throw only DeliveryErrors: `STORE_UNREACHABLE`, `STORE_UNAUTHORIZED`, `STORE_FORBIDDEN`, `STORE_FAILED`,
- * `CONTAINER_NOT_FOUND`, `BLOB_NOT_FOUND`, `BLOB_CHANGED`, `BLOB_ARCHIVED`, of writes `CONDITIONS_UNSUPPORTED`, of roles
- * `ROLE_NOT_ASSUMED`, and what aborted the signal.
+ * `CONTAINER_NOT_FOUND`, `BLOB_NOT_FOUND`, `BLOB_CHANGED`, `BLOB_ARCHIVED`, of writes and removals
+ * `CONDITIONS_UNSUPPORTED`, `BLOB_LEASED`, of roles `ROLE_NOT_ASSUMED`, and what aborted the signal.
  */
 export interface ObjectStore {
   /** Name of the container or bucket. */
@@ -85,4 +85,9 @@ export interface ObjectStore {
   startUpload(name: string): PartUpload;
   /** Removes an object; one that is not there is as good as removed. */
   remove(name: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes this state of an object alone. False: that state is not there any more, and what is there stays. Some compatible stores
+   * know no condition of a removal and remove whatever is there: what must be right there as well is written over, not removed.
+   */
+  removeState(name: string, etag: string, signal: AbortSignal): Promise<boolean>;
 }

@@ -192,6 +192,22 @@ export class S3Store implements ObjectStore {
     await this.#try(name, signal, (abortSignal) => this.#client.send(command, { abortSignal }));
   }
 
+  async removeState(name: string, etag: string, signal: AbortSignal): Promise<boolean> {
+    const command = new this.#sdk.DeleteObjectCommand({ ...this.#bucket, Key: name, IfMatch: etag });
+    return this.#try(name, signal, async (abortSignal) => {
+      try {
+        await this.#client.send(command, { abortSignal });
+        return true;
+      } catch (error) {
+        if (isNotMet(error)) return false;
+        if (failureOf(error).status !== 501) throw error;
+        // A compatible store that knows no such condition, and says so.
+        await this.remove(name, signal);
+        return true;
+      }
+    });
+  }
+
   get #bucket(): { readonly Bucket: string } {
     return { Bucket: this.#access.bucket };
   }
@@ -224,10 +240,8 @@ export class S3Store implements ObjectStore {
         await this.#client.send(command, { abortSignal });
         return true;
       } catch (error) {
-        const { status, code } = failureOf(error);
-        // An object that is gone cannot have the ETag either.
-        if (status === 412 || code === 'NoSuchKey') return false;
-        if (status === 501) throw conditionsUnsupported(this.#access, error);
+        if (isNotMet(error)) return false;
+        if (failureOf(error).status === 501) throw conditionsUnsupported(this.#access, error);
         throw error;
       }
     });
@@ -235,7 +249,7 @@ export class S3Store implements ObjectStore {
 
   /**
    * Makes sure once that a store which is not AWS keeps to both conditions: that it creates nothing twice, and replaces
-   * no state but the one that is named. The name is new and beside the first object to be written, so that whoever
+   * the state that is named and no other. The name is new and beside the first object to be written, so that whoever
    * may write the one may write the other.
    */
   #proveConditions(name: string, signal: AbortSignal): Promise<void> {
@@ -262,7 +276,8 @@ export class S3Store implements ObjectStore {
       for (const condition of ['absent', { etag: NO_ETAG }] as const) {
         if (await this.#put(probe, bytes, condition, signal)) return false;
       }
-      return true;
+      const there = await this.read(probe, signal);
+      return there !== undefined && (await this.#put(probe, bytes, { etag: there.etag }, signal));
     } finally {
       await this.remove(probe, signal).catch(() => undefined);
     }
@@ -310,6 +325,12 @@ export class S3Store implements ObjectStore {
       throw storeError(error, this.#access, name);
     }
   }
+}
+
+/** Whether a condition did not hold. An object that is gone cannot have the ETag either. */
+function isNotMet(error: unknown): boolean {
+  const { status, code } = failureOf(error);
+  return status === 412 || code === 'NoSuchKey';
 }
 
 /** The SDK signs by default and asks for keys it does not need. */

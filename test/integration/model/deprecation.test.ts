@@ -9,6 +9,7 @@ import {
 import { ManagedLayout } from '../../../lib/model/layout.ts';
 import type { ManagedStore } from '../../../lib/model/managed-store.ts';
 import { type BlobContainer, freshContainer, namesIn, openContainer, put } from '../../support/blob-container.ts';
+import { delegating } from '../../support/object-stores.ts';
 
 const NEVER = new AbortController().signal;
 const SEVEN = { model: 'digits', version: '7' };
@@ -40,6 +41,27 @@ describe('a deprecation', () => {
     assert.equal(await writeDeprecation(managed, SEVEN, later, NEVER), 'unchanged');
     assert.equal(await writeDeprecation(managed, SEVEN, { ...later, reason: 'slow' }, NEVER), 'deprecated');
     assert.equal((await readDeprecation(managed, SEVEN, NEVER))?.reason, 'slow');
+  });
+
+  it('gives up on a store in which no change is ever the expected one', async () => {
+    await writeDeprecation(managed, SEVEN, BIASED, NEVER);
+    const { store, layout } = managed;
+    const never = { ...delegating(store), write: () => Promise.resolve(false) };
+    await assert.rejects(writeDeprecation({ store: never, layout }, SEVEN, { ...BIASED, reason: 'slow' }, NEVER), {
+      code: 'DEPRECATION_BUSY',
+      message: /versions\/7\/deprecated\.json was changed by others/,
+    });
+  });
+
+  it('whose blob somebody leases can neither be changed nor lifted, and says so', async () => {
+    await writeDeprecation(managed, SEVEN, BIASED, NEVER);
+    const lease = container.client.getBlobClient('models/digits/versions/7/deprecated.json').getBlobLeaseClient();
+    await lease.acquireLease(-1);
+    const leased = { code: 'BLOB_LEASED', message: /deprecated\.json" .* is leased/, remedy: /^Break its lease/ };
+    await assert.rejects(writeDeprecation(managed, SEVEN, { ...BIASED, reason: 'slow' }, NEVER), leased);
+    await assert.rejects(removeDeprecation(managed, SEVEN, NEVER), leased);
+    await lease.breakLease(0);
+    assert.equal(await removeDeprecation(managed, SEVEN, NEVER), 'reinstated');
   });
 
   it('that cannot be read is no permission', async () => {

@@ -84,6 +84,7 @@ describe('a failed request to Azure Blob Storage', () => {
     ['a missing container', answered(404, 'ContainerNotFound'), KEY, 'CONTAINER_NOT_FOUND', /container models/],
     ['a missing blob', answered(404, 'BlobNotFound'), KEY, 'BLOB_NOT_FOUND', /"a\/b"/],
     ['a blob that changed', answered(412, 'ConditionNotMet'), KEY, 'BLOB_CHANGED', /"a\/b"/],
+    ['a blob that somebody leases', answered(412, 'LeaseIdMissing'), KEY, 'BLOB_LEASED', /"a\/b" .*is leased/],
     ['an archived blob', answered(409, 'BlobArchived'), KEY, 'BLOB_ARCHIVED', /archive/],
     ['anything else', answered(500, 'InternalError'), KEY, 'STORE_FAILED', /500 \(InternalError\)/],
   ];

@@ -11,7 +11,7 @@ import { type ArrivedRequest, type CallerKeys, Callers } from './callers.ts';
 import { Refusal } from './refusal.ts';
 import { TokenService } from './token-service.ts';
 
-export type Conditions = 'kept' | 'refused' | 'ignored' | 'halfKept';
+export type Conditions = 'kept' | 'refused' | 'ignored' | 'halfKept' | 'neverMet' | 'writesOnly';
 
 /** What kind of store the emulator plays. */
 export interface S3EmulatorOptions {
@@ -19,7 +19,10 @@ export interface S3EmulatorOptions {
   readonly port?: number;
   /** Where it keeps what it holds; in memory unless given, and gone with it. */
   readonly folder?: string;
-  /** How it takes conditional writes: as S3 does, as stores do that have none, or as those that know If-None-Match alone. */
+  /**
+   * How it takes conditional writes: as S3 does, as stores do that have none, as those that know If-None-Match alone,
+   * by which no ETag is ever the one that is named, or that know no condition of a removal.
+   */
   readonly conditions?: Conditions;
   /** With a certificate it speaks TLS. */
   readonly certified?: CertifiedKey;
@@ -129,13 +132,18 @@ class Guard {
     this.#authorise(request);
     const { headers } = request.message;
     const [path = ''] = request.message.url?.split('?') ?? [];
-    if (!putsObject(request.message)) return this.#forward(request, response);
+    const removes = removesObject(request.message);
+    if (!removes && !putsObject(request.message)) return this.#forward(request, response);
     const conditional = headers['if-none-match'] !== undefined || headers['if-match'] !== undefined;
     const { conditions } = this.#parts;
     if (conditional && conditions === 'refused') {
       throw new Refusal(501, 'NotImplemented', 'A header you provided implies functionality that is not implemented');
     }
-    const known = conditions === 'halfKept' ? headers['if-none-match'] !== undefined : conditions === 'kept';
+    if (conditions === 'neverMet' && headers['if-match'] !== undefined) throw preconditionFailed();
+    const known =
+      conditions === 'halfKept'
+        ? headers['if-none-match'] !== undefined
+        : conditions !== 'ignored' && !(removes && conditions === 'writesOnly');
     await this.#inTurn(path, async () => {
       if (conditional && known) await this.#checkConditions(path, request.message);
       await this.#forward(request, response);
@@ -165,7 +173,7 @@ class Guard {
     const wanted = headers['if-match'];
     if (wanted !== undefined && etag === undefined) throw new Refusal(404, 'NoSuchKey', 'The key does not exist.');
     if (wanted === undefined ? etag === undefined : etag === wanted) return;
-    throw new Refusal(412, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
+    throw preconditionFailed();
   }
 
   #countUploads({ method = '', url = '' }: IncomingMessage): void {
@@ -195,6 +203,14 @@ class Guard {
 function putsObject({ method = '', url = '' }: IncomingMessage): boolean {
   const query = new URLSearchParams(url.split('?')[1]);
   return query.has('uploadId') ? method === 'POST' : method === 'PUT';
+}
+
+function removesObject({ method = '', url = '' }: IncomingMessage): boolean {
+  return method === 'DELETE' && !new URLSearchParams(url.split('?')[1]).has('uploadId');
+}
+
+function preconditionFailed(): Refusal {
+  return new Refusal(412, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
 }
 
 function answer(response: ServerResponse, status: number, xml: string): void {

@@ -245,6 +245,18 @@ for (const kind of STORE_KINDS) {
       });
     });
 
+    it('removes the state that was seen, and no other', async () => {
+      await write('model.json', 'one');
+      const seen = await etagOf('model.json');
+      await store.write('model.json', Buffer.from('two'), { etag: seen }, NEVER);
+      assert.equal(await store.removeState('model.json', seen, NEVER), false);
+      assert.equal((await store.read('model.json', NEVER))?.text, 'two');
+      const [{ etag } = assert.fail()] = await listed('model.json');
+      assert.equal(await store.removeState('model.json', etag, NEVER), true);
+      assert.equal(await store.removeState('model.json', etag, NEVER), false);
+      assert.deepEqual(await behind.names(), []);
+    });
+
     it('removes what is there, and minds not what is not', async () => {
       await behind.put('a', 'x');
       await store.remove('a', NEVER);

@@ -213,6 +213,7 @@ describe('publishing to S3', function () {
     refused: 'refused',
     ignored: 'ignored',
     halfKept: 'kept by half',
+    neverMet: 'taken for never met',
   })) {
     it(`that has its conditional writes ${what} is refused before anything is sent; fetching works`, async () => {
       const emulator: S3Emulator = await startS3Emulator({ conditions: conditions as Conditions });
@@ -247,6 +248,17 @@ describe('publishing to S3', function () {
     const files = (await objectsIn(bucket)).filter((name) => name.includes('/files/'));
     assert.equal(files.length, 1, files.join());
   });
+
+  for (const [conditions, what] of Object.entries({ writesOnly: 'ignores', refused: 'refuses' })) {
+    it(`that ${what} the condition of a removal has the object removed, whatever it is`, async () => {
+      const emulator = await startS3Emulator({ conditions: conditions as Conditions });
+      const bucket = await freshBucket(emulator);
+      await putObject(bucket, 'a', 'x');
+      assert.equal(await (await openBucket(bucket)).removeState('a', '"0"', NEVER), true);
+      assert.deepEqual(await objectsIn(bucket), []);
+      await emulator.stop();
+    });
+  }
 
   it('that is cut off at any request leaves a whole version or none, and no channel that names what is not there', async () => {
     // What is left in parts is counted by other tests.
