@@ -1,9 +1,12 @@
-import { DeliveryError } from '../errors/delivery-error.ts';
+import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { readDeprecation, versionDeprecated } from './deprecation.ts';
 import { DocumentReader } from './document.ts';
+import { findVersion } from './find-version.ts';
 import { Hold } from './hold.ts';
 import type { ManagedStore, VersionName } from './managed-store.ts';
 import type { ObjectStore } from './stores/object-store.ts';
+import { STORE_LIMITS } from './stores/peer-limits.ts';
+import { storeLimit } from './time-limit.ts';
 
 /** What a channel says: the version that it names, and how it came to. */
 export interface Channel {
@@ -14,8 +17,10 @@ export interface Channel {
   readonly previous?: string | undefined;
 }
 
-/** A channel as it was found, with the ETag by which to move it from just there. */
-export interface FoundChannel extends Channel {
+/** What stands where a channel is kept, with the ETag by which to move it from just there. */
+interface ChannelState {
+  /** Undefined where it names nothing. */
+  readonly channel: Channel | undefined;
   readonly etag: string;
 }
 
@@ -24,33 +29,38 @@ export interface NamedChannel extends Channel {
   readonly name: string;
 }
 
-/** Whom a channel named before and whether this call changed that. */
+/** Whether a call moved a channel, and from where. */
 export interface ChannelMove {
   readonly moved: boolean;
+  /** The version that it named before; undefined where it named none, and where nothing was moved. */
   readonly previous: string | undefined;
+  /** A version that was created later, which the channel names and goes on to name. */
+  readonly newer?: string;
 }
 
 /** Racing publishers wait for each other at most this often; each round, one of them gets through. */
 const ROUNDS = 50;
-/** Longest that a move which must not be may take to undo, in milliseconds. */
-const PUT_BACK_LIMIT = 10_000;
+/** Longest that a move which must not be may take to undo, in milliseconds: several silences of the store. */
+const PUT_BACK_LIMIT = 4 * STORE_LIMITS.idle;
 
 /** The channel of a model, or undefined where there is none. Throws `MANIFEST_INVALID` where it cannot be read. */
-export async function readChannel(
-  store: ObjectStore,
-  name: string,
-  signal: AbortSignal,
-): Promise<FoundChannel | undefined> {
+export async function readChannel(store: ObjectStore, name: string, signal: AbortSignal): Promise<Channel | undefined> {
+  return (await findChannel(store, name, signal))?.channel;
+}
+
+async function findChannel(store: ObjectStore, name: string, signal: AbortSignal): Promise<ChannelState | undefined> {
   const found = await store.read(name, signal);
   if (found === undefined) return undefined;
-  const document = DocumentReader.parse(found.text, store.uriOf(name));
-  return {
+  const { text, etag } = found;
+  const document = DocumentReader.parse(text, store.uriOf(name));
+  if (document.has('empty')) return { channel: undefined, etag };
+  const channel = {
     version: document.text('version'),
     digest: document.text('digest'),
     moved: new Date(document.text('moved')),
     previous: document.optionalText('previous'),
-    etag: found.etag,
   };
+  return { channel, etag };
 }
 
 /** Where a channel is to point. */
@@ -59,6 +69,8 @@ export interface ChannelTarget extends VersionName {
   readonly digest: string;
   /** The version that the channel must name now; undefined: whatever it names. */
   readonly expected?: string | undefined;
+  /** A channel stays with a version that was created later than this; undefined: it is moved from any. */
+  readonly unlessAfter?: Date | undefined;
 }
 
 /**
@@ -92,28 +104,62 @@ async function moveHeld(
   const { store, layout } = managed;
   const name = layout.channel(target.model, target.channel);
   const moved = new Date();
+  let before: Channel | undefined;
   for (let round = 0; round < ROUNDS; round++) {
-    const current = await readChannel(store, name, signal);
-    if (current?.version === target.version && current.digest === target.digest) {
-      // Of this very moment: it is our own write, whose answer got lost.
-      const ours = round > 0 && current.moved.getTime() === moved.getTime();
-      return { moved: ours, previous: current.previous };
+    const state = await findChannel(store, name, signal);
+    const current = state?.channel;
+    // Of this very moment: it is our own write, whose answer got lost.
+    const isOurs = round > 0 && names(current, target) && current?.moved.getTime() === moved.getTime();
+    if (!isOurs) {
+      if (target.expected !== undefined && current?.version !== target.expected) throw channelMoved(target, current);
+      const unmoved = await leftAlone(managed, target, current, signal);
+      if (unmoved !== undefined) return unmoved;
+      await hold.take(signal);
+      await refuseDeprecated(managed, target, signal);
+      before = current;
+      const next = { version: target.version, digest: target.digest, moved, previous: current?.version };
+      if (!(await writeChannel(store, name, next, state, signal))) continue;
     }
-    if (target.expected !== undefined && current?.version !== target.expected) throw channelMoved(target, current);
-    await hold.take(signal);
-    await refuseDeprecated(managed, target, signal);
-    const next = { version: target.version, digest: target.digest, moved, previous: current?.version };
-    if (!(await writeChannel(store, name, next, current, signal))) continue;
     await refuseDeprecated(managed, target, signal).catch(async (refusal: unknown) => {
-      await putBack(store, name, next, current);
-      throw refusal;
+      throw await undone(managed, target, { moved, before }, refusal);
     });
-    return { moved: true, previous: current?.version };
+    return { moved: true, previous: before?.version };
   }
   throw new DeliveryError('CHANNEL_BUSY', {
     message: `The channel ${target.channel} of ${target.model} was moved by others each time this task tried to.`,
     remedy: `Run again; the version ${target.version} itself is published.`,
   });
+}
+
+function names(channel: Channel | undefined, { version, digest }: ChannelTarget): boolean {
+  return channel?.version === version && channel.digest === digest;
+}
+
+/** What became of a channel that need not be moved, as it names the version already, or must not be; undefined of others. */
+async function leftAlone(
+  managed: ManagedStore,
+  target: ChannelTarget,
+  current: Channel | undefined,
+  signal: AbortSignal,
+): Promise<ChannelMove | undefined> {
+  if (names(current, target)) {
+    await refuseDeprecated(managed, target, signal);
+    return { moved: false, previous: undefined };
+  }
+  const newer = await newerThan(managed, target, current, signal);
+  return newer === undefined ? undefined : { moved: false, previous: undefined, newer };
+}
+
+/** The version that a channel names, where it was created too late for the channel to leave it. One that is gone keeps nothing. */
+async function newerThan(
+  { store, layout }: ManagedStore,
+  { model, unlessAfter }: ChannelTarget,
+  current: Channel | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (unlessAfter === undefined || current === undefined) return undefined;
+  const named = await findVersion(store, layout, { model, version: current.version }, signal);
+  return named !== undefined && named.created > unlessAfter ? named.version : undefined;
 }
 
 /** The channels of a model with what they say, in order of name. */
@@ -136,25 +182,54 @@ async function refuseDeprecated(managed: ManagedStore, version: VersionName, sig
   if (said !== undefined) throw versionDeprecated(version, said);
 }
 
-/** Lets a channel say again what it said before a move that must not be. Does not wait for a cancellation: it is one short request. */
-async function putBack(store: ObjectStore, name: string, moved: Channel, before: Channel | undefined): Promise<void> {
-  const signal = AbortSignal.timeout(PUT_BACK_LIMIT);
-  const current = await readChannel(store, name, signal);
-  if (current?.version !== moved.version || current.moved.getTime() !== moved.moved.getTime()) return;
-  if (before === undefined) await store.remove(name, signal);
-  else await writeChannel(store, name, before, current, signal);
+/** A move that must not be: when it was made, and what the channel said before it. */
+interface WrongMove {
+  readonly moved: Date;
+  readonly before: Channel | undefined;
+}
+
+/** Undoes a move that was refused after it was made, and says in the refusal where it could not. */
+async function undone(
+  managed: ManagedStore,
+  target: ChannelTarget,
+  move: WrongMove,
+  refusal: unknown,
+): Promise<unknown> {
+  try {
+    await putBack(managed, target, move);
+    return refusal;
+  } catch (cause) {
+    if (!(refusal instanceof DeliveryError)) return refusal;
+    return new DeliveryError(refusal.code, {
+      message: `${refusal.message} The channel ${target.channel} names it all the same, because it could not be moved back: ${messageOf(cause)}`,
+      remedy: `Let the channel name another version (action promote of PublishModel). ${refusal.remedy}`,
+      cause,
+    });
+  }
+}
+
+/**
+ * Lets a channel say again what it said before. Does not wait for a cancellation: these are two short requests. What named nothing before is
+ * not removed but told to name nothing, since not every store can remove just the state that was seen.
+ */
+async function putBack({ store, layout }: ManagedStore, target: ChannelTarget, move: WrongMove): Promise<void> {
+  const name = layout.channel(target.model, target.channel);
+  const signal = storeLimit(store, `the channel ${target.channel} of ${target.model}`, PUT_BACK_LIMIT);
+  const state = await findChannel(store, name, signal);
+  if (state?.channel?.version !== target.version || state.channel.moved.getTime() !== move.moved.getTime()) return;
+  await writeChannel(store, name, move.before, state, signal);
 }
 
 function writeChannel(
   store: ObjectStore,
   name: string,
-  { version, digest, moved, previous }: Channel,
-  current: FoundChannel | undefined,
+  channel: Channel | undefined,
+  state: ChannelState | undefined,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const document = { schemaVersion: 1, version, digest, moved: moved.toISOString(), previous };
-  const bytes = Buffer.from(`${JSON.stringify(document, null, 2)}\n`);
-  return store.write(name, bytes, current === undefined ? 'absent' : { etag: current.etag }, signal);
+  const said = channel === undefined ? { empty: true } : { ...channel, moved: channel.moved.toISOString() };
+  const bytes = Buffer.from(`${JSON.stringify({ schemaVersion: 1, ...said }, null, 2)}\n`);
+  return store.write(name, bytes, state === undefined ? 'absent' : { etag: state.etag }, signal);
 }
 
 function channelMoved({ model, channel, expected }: ChannelTarget, current: Channel | undefined): DeliveryError {

@@ -1,4 +1,5 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
+import { readChannels } from './channel.ts';
 import type { ManagedStore } from './managed-store.ts';
 import { nearestNames } from '../naming/nearest-names.ts';
 
@@ -31,19 +32,12 @@ export async function notFound(
   }
   const thing = code === 'VERSION_NOT_FOUND' ? 'version' : 'channel';
   const names =
-    thing === 'version' ? store.listFolders(layout.versions(model), signal) : channelNames(managed, model, signal);
+    thing === 'version'
+      ? store.listFolders(layout.versions(model), signal)
+      : (await readChannels(managed, model, signal)).map(({ name }) => name);
   const others = await nearestNames(wanted, names);
   return new DeliveryError(code, {
     message: `The model ${model} in ${store.uriOf('')} has no ${what}.`,
     remedy: others.length === 0 ? `It has no ${thing} at all yet.` : `It has: ${others.join(', ')}.`,
   });
-}
-
-async function* channelNames(
-  { store, layout }: ManagedStore,
-  model: string,
-  signal: AbortSignal,
-): AsyncGenerator<string> {
-  const at = layout.channels(model);
-  for await (const { name } of store.list(at, signal)) yield name.slice(at.length).replace(/\.json$/, '');
 }
