@@ -2,7 +2,7 @@ import { DeliveryError } from '../errors/delivery-error.ts';
 import { PACKING_FORMAT } from '../packing/layer.ts';
 import { type Attempt, beginAttempt, freshAttempt, objectsOf } from './attempt.ts';
 import { type ChannelMove, moveChannel } from './channel.ts';
-import { type Deprecation, removeDeprecation, versionDeprecated } from './deprecation.ts';
+import { type Deprecation, readDeprecation, removeDeprecation, versionDeprecated } from './deprecation.ts';
 import { checkFilePaths } from './file-path.ts';
 import { ManagedLayout } from './layout.ts';
 import type { ManagedStore, VersionName } from './managed-store.ts';
@@ -19,13 +19,15 @@ import { Slots } from './slots.ts';
 import { type SourceFile, sourceFiles } from './source-files.ts';
 import { NameTaken, Uploader } from './uploader.ts';
 import type { ObjectStore } from './stores/object-store.ts';
+import { STORE_LIMITS } from './stores/peer-limits.ts';
+import { storeLimit } from './time-limit.ts';
 import { type MadeVersion, nextVersion, versionOfDigest } from './version-choice.ts';
 
 /** After a cancellation the agent waits about this long before it kills, in milliseconds. */
 const CLEANUP_LIMIT = 4_000;
 const REMOVALS_AT_ONCE = 16;
-/** Longest that the last request may take with all its retries, in milliseconds. */
-const SEAL_LIMIT = 60_000;
+/** Longest that the last requests may take with all their retries, in milliseconds: ten silences of the store. */
+const SEAL_LIMIT = 10 * STORE_LIMITS.idle;
 /** Publishers that raise the same version wait for each other at most this often; each round, one of them gets it. */
 const ROUNDS = 100;
 
@@ -96,16 +98,18 @@ export async function publishModel(
   const files = await filesOf(publication);
   const scan = publication.pickles && (await checkPickles(files, publication.pickles, signal));
   const outcome = await publishAs({ managed, publication, files, reporter, signal });
-  const { version, digest } = outcome.manifest;
+  const { version, digest, created } = outcome.manifest;
   const uri = store.uriOf(managed.layout.version(model, version));
   reporter.note(
     outcome.result === 'published' ? `${uri} is published.` : `${uri} is there already, with the same content.`,
   );
+  // A run of an earlier version that is repeated must not take the channel back; one that had been interrupted is completed.
+  const unlessAfter = outcome.result === 'unchanged' ? created : undefined;
+  const target = { model, version, digest, unlessAfter };
   return {
     ...outcome,
     ...{ uri, scan },
-    channel:
-      channel === undefined ? undefined : await moveChannel(managed, { model, channel, version, digest }, signal),
+    channel: channel === undefined ? undefined : await moveChannel(managed, { ...target, channel }, signal),
   };
 }
 
@@ -165,8 +169,7 @@ async function publishVersion(work: Work, known?: Content): Promise<Outcome> {
   const existing = await findVersion(managed.store, managed.layout, version, signal);
   if (existing !== undefined) {
     const content = known ?? (await readOnly(files, reporter, signal));
-    if (content.digest === existing.digest) return { result: 'unchanged', manifest: existing, resumed: 0 };
-    throw versionExists(work, existing);
+    return { ...(await sameVersion(work, existing, content, signal)), resumed: 0 };
   }
   const attempt = await beginAttempt(managed, version, files, signal);
   try {
@@ -233,7 +236,7 @@ async function publishFiles(work: Work, attempt: Attempt): Promise<Outcome> {
 async function sealVersion(work: Work, attempt: Attempt, manifest: Manifest): Promise<Omit<Outcome, 'resumed'>> {
   const { managed, version } = work;
   work.signal.throwIfAborted();
-  const signal = AbortSignal.timeout(SEAL_LIMIT);
+  const signal = storeLimit(managed.store, `model.json of ${version.model} ${version.version}`, SEAL_LIMIT);
   const { missing, leftovers } = await checkArrived(work, manifest, signal);
   if (missing === undefined) {
     if (attempt.pruned !== undefined) await reviveName(work, attempt.pruned, manifest, signal);
@@ -245,8 +248,23 @@ async function sealVersion(work: Work, attempt: Attempt, manifest: Manifest): Pr
   const there = await findVersion(managed.store, managed.layout, version, signal);
   if (there === undefined) throw disturbed(version, missing ?? '');
   if (there.folder !== manifest.folder) await discard(managed.store, namesOf(work, manifest));
-  if (there.digest === manifest.digest) return { result: 'unchanged', manifest: there };
-  throw versionExists(work, there);
+  return sameVersion(work, there, manifest, signal);
+}
+
+/**
+ * The version that is there, if it has the same content and stays. What is said against it is looked for once `model.json` was seen: prune
+ * says it before it removes that.
+ */
+async function sameVersion(
+  work: Work,
+  there: Manifest,
+  { digest }: Pick<Manifest, 'digest'>,
+  signal: AbortSignal,
+): Promise<Omit<Outcome, 'resumed'>> {
+  if (there.digest !== digest) throw versionExists(work, there);
+  const said = await readDeprecation(work.managed, work.version, signal);
+  if (said?.pruned !== undefined) throw versionDeprecated(work.version, said);
+  return { result: 'unchanged', manifest: there };
 }
 
 /** Writes `model.json` where there is none. False: there is another. */

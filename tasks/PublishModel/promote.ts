@@ -3,7 +3,7 @@ import { openStore } from '../../lib/agent/model-store.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { promoteModel } from '../../lib/model/promote.ts';
 import { type WantedBy, wantedBy } from '../../lib/model/selection.ts';
-import { type Report, versionOutputs } from './report.ts';
+import { channelLine, type Report, versionOutputs } from './report.ts';
 import { promotionSummary } from './summary.ts';
 
 /** Lets a channel name a version that is there. */
@@ -19,10 +19,7 @@ export async function promote(agent: Agent): Promise<Report> {
   const promoted = await promoteModel(await openStore(agent), promotion, agent.signal);
 
   const { result, manifest, uri, channel } = promoted;
-  const before = channel.previous === undefined ? '' : `, before it was ${channel.previous}`;
-  agent.log(
-    `${promotion.channel} of ${manifest.name} names ${manifest.version}${channel.moved ? before : ', as before'}.`,
-  );
+  agent.log(channelLine(promotion.channel, manifest, channel));
   return {
     outputs: versionOutputs(result, manifest, uri, channel.previous),
     summary: promotionSummary(promoted, promotion.channel),

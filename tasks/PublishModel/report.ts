@@ -1,4 +1,5 @@
 import type { Facts } from '../../lib/agent/agent.ts';
+import type { ChannelMove } from '../../lib/model/channel.ts';
 import type { Manifest } from '../../lib/model/manifest.ts';
 import { totalSize } from '../../lib/model/model-digest.ts';
 
@@ -10,7 +11,7 @@ export type VersionOutputs = Readonly<{
   modelUri: string;
   modelSize: number;
   fileCount: number;
-  /** The version that the channel named before; empty where it named none or none was moved. */
+  /** The version that the channel named before; empty where it named none or was not moved. */
   previousVersion: string;
   result: string;
 }>;
@@ -42,4 +43,14 @@ export function versionOutputs(
     ...{ modelName: name, modelVersion: version, modelDigest: digest, modelUri: uri },
     ...{ modelSize: totalSize(files), fileCount: files.length, previousVersion: previousVersion ?? '', result },
   };
+}
+
+/** What a channel names after a call that wanted it to name a version, as a sentence for the log. */
+export function channelLine(
+  channel: string,
+  { name, version }: Manifest,
+  { moved, previous, newer }: ChannelMove,
+): string {
+  const before = previous === undefined ? '' : `, before it was ${previous}`;
+  return `${channel} of ${name} names ${newer ?? version}${moved ? before : ', as before'}.`;
 }

@@ -85,6 +85,8 @@ function versionRows({ manifest, uri }: { readonly manifest: Manifest; readonly 
 }
 
 function channelFact({ manifest, channel: move }: Pick<Published, 'manifest' | 'channel'>, channel: string): string {
+  if (move?.newer !== undefined)
+    return `${code(channel)} names ${code(move.newer)}, which was created later, as before`;
   const now = `${code(channel)} names ${code(manifest.version)}`;
   if (move?.moved !== true) return `${now}, as before`;
   return move.previous === undefined ? now : `${now}, before it was ${code(move.previous)}`;

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { symlinkSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
+import sinon from 'sinon';
+import { writeDeprecation } from '../../../lib/model/deprecation.ts';
+import { ManagedLayout } from '../../../lib/model/layout.ts';
 import { type Manifest, readManifest } from '../../../lib/model/manifest.ts';
 import { type Publication, publishModel, type Published } from '../../../lib/model/publish.ts';
 import { resolveModel } from '../../../lib/model/resolve.ts';
@@ -11,6 +15,7 @@ import { readLayer } from '../../../lib/packing/read-layer.ts';
 import { type BlobContainer, namesIn, put } from '../../support/blob-container.ts';
 import { useFreshStore } from '../../support/fresh-store.ts';
 import { noise, silent, TestFolder } from '../../support/model-folder.ts';
+import { delegating } from '../../support/object-stores.ts';
 import { createHash } from 'node:crypto';
 
 const NEVER = new AbortController().signal;
@@ -111,6 +116,69 @@ describe('publishing a model', () => {
     const { channel: move } = await publish(folder.write('m', { 'model.pkl': 'two' }), { version: '2' });
     assert.deepEqual(move, { moved: true, previous: '1' });
     assert.deepEqual([(await channel()).version, (await channel()).previous], ['2', '1']);
+  });
+
+  it('again never takes a channel back from a version that was created later', async () => {
+    const source = folder.write('m', { 'model.pkl': 'weights' });
+    await publish(source, { version: '41' });
+    await publish(source, { version: '42' });
+    const { result, channel: move } = await publish(source, { version: '41' });
+    assert.deepEqual([result, move], ['unchanged', { moved: false, previous: undefined, newer: '42' }]);
+    assert.equal((await channel()).version, '42');
+  });
+
+  it('again moves a channel that an interrupted run had not moved yet', async () => {
+    const source = folder.write('m', { 'model.pkl': 'weights' });
+    const moves: unknown[] = [];
+    for (const version of ['40', '41', '42']) {
+      await publish(source, { version, channel: undefined });
+      moves.push((await publish(source, { version })).channel);
+    }
+    await store.remove('models/digits/versions/42/model.json', NEVER);
+    moves.push((await publish(source, { version: '40' })).channel);
+    assert.deepEqual(
+      moves,
+      [undefined, '40', '41', '42'].map((previous) => ({ moved: true, previous })),
+    );
+  });
+
+  it('again is no success where a prune is about to remove the version', async () => {
+    const source = folder.write('m', { 'model.pkl': 'weights' });
+    const { manifest } = await publish(source, { channel: undefined });
+    const note = { reason: 'pruned', deprecated: new Date(), pruned: manifest.digest };
+    await writeDeprecation(
+      { store, layout: new ManagedLayout('models') },
+      { model: 'digits', version: '1' },
+      note,
+      NEVER,
+    );
+    await assert.rejects(publish(source, { channel: undefined }), {
+      code: 'VERSION_PRUNED',
+      remedy: /If a prune was interrupted, another one .* removes the rest first\./,
+    });
+  });
+
+  it('ends, where the store never takes model.json, with what the user can do about it', async () => {
+    const clock = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+    try {
+      const stalled: ObjectStore = {
+        ...delegating(store),
+        write: (name, bytes, condition, signal) => {
+          if (!name.endsWith('/model.json')) return store.write(name, bytes, condition, signal);
+          const ended = once(signal, 'abort').then(() => Promise.reject(signal.reason as Error));
+          clock.tick(300_000);
+          return ended;
+        },
+      };
+      const what = { path: folder.write('m', { 'model.pkl': 'weights' }), prefix: 'models', model: 'digits' };
+      const publication = { ...what, version: '1', channel: 'latest', properties: {}, source: {} };
+      await assert.rejects(publishModel(stalled, publication, silent, NEVER), {
+        code: 'STORE_UNREACHABLE',
+        message: /had not taken model\.json of digits 1 after 300 seconds\.$/,
+      });
+    } finally {
+      clock.restore();
+    }
   });
 
   it('leaves channels alone when none is given', async () => {

@@ -127,6 +127,25 @@ describe('PublishModel', function () {
     assert.deepEqual((await succeeded({ source, pickleScan: 'off' })).issues, []);
   });
 
+  it('tells of each move of a channel, and leaves it with a warning where it names a version created later', async () => {
+    const source = folder.write('m', { 'model.onnx': 'weights' });
+    await succeeded({ source, version: '41' });
+    assert.match((await succeeded({ source, version: '42' })).log, /^latest of digits names 42, before it was 41\.$/m);
+    const again = await succeeded({ source, version: '41' });
+    assert.deepEqual([again.outputs.result, again.outputs.previousVersion], ['unchanged', '']);
+    assert.match(again.log, /^latest of digits names 42, as before\.$/m);
+    assert.deepEqual(
+      again.issues.map(({ type, message }) => [type, message]),
+      [
+        [
+          'warning',
+          'latest of digits was left at 42, which was created after 41. To let it name 41 again, use action promote.',
+        ],
+      ],
+    );
+    assert.match(again.summary ?? '', /`latest` names `42`, which was created later, as before/);
+  });
+
   it('says what is wrong with what it is given', async () => {
     const source = folder.write('m', { 'model.onnx': 'weights', 'bad.json': '{"a": 1,\n"b" 2}', 'list.json': '[1]' });
     await succeeded({ source, version: '1' });
