@@ -4,8 +4,7 @@ import { type Deprecation, readDeprecation, removeDeprecation, writeDeprecation 
 import { findVersion } from './find-version.ts';
 import { heldVersions } from './hold.ts';
 import { ManagedLayout } from './layout.ts';
-import type { ManagedStore } from './managed-store.ts';
-import type { Manifest } from './manifest.ts';
+import type { ManagedStore, VersionName } from './managed-store.ts';
 import { notFound } from './not-found.ts';
 import { planPrune, type PruneItem, type VersionObject, type VersionState } from './prune-plan.ts';
 import { ProgressSum, type Reporter } from './progress.ts';
@@ -34,20 +33,30 @@ export interface Pruned {
   readonly freed: number;
 }
 
-/** A version with what was said against it before. */
+/** All that the removal of one version after another works on. */
+interface Work {
+  readonly managed: ManagedStore;
+  readonly pruning: Pruning;
+  readonly sum: ProgressSum;
+  readonly signal: AbortSignal;
+}
+
+/** A version that is to go, or that an earlier prune wanted to remove, with what was said against it before. */
 interface Condemned {
   readonly item: PruneItem;
-  readonly manifest: Manifest;
+  readonly version: VersionName;
+  readonly digest: string;
   readonly before: Deprecation | undefined;
 }
 
 /**
- * Removes old versions of a model and what failed attempts have left. Before anything goes, it is written down beside each version that it is
- * being removed, and holds and channels are looked at once more: whoever moves a channel holds its version first and looks for that
+ * Removes old versions of a model and what failed attempts have left, one after another. Before a version goes, it is written down beside it
+ * that it is being removed, and holds and channels are looked at once more: whoever moves a channel holds its version first and looks for that
  * then, so either of the two gives way, and no channel ever names what is gone. Of each version `model.json` goes first, so it is whole or absent at
- * every moment; the note stays, so that its name never gets another content.
+ * every moment; the note stays, so that its name never gets another content. A prune that is interrupted leaves at most one version
+ * that is there and cannot be used; the next one removes it.
  *
- * @throws DeliveryError `MODEL_NOT_FOUND`, `MANIFEST_INVALID` (a channel), and those of {@link ObjectStore}
+ * @throws DeliveryError `MODEL_NOT_FOUND`, `MANIFEST_INVALID` (a channel), `DEPRECATION_BUSY`, and those of {@link ObjectStore}
  */
 export async function pruneModel(
   store: ObjectStore,
@@ -55,43 +64,93 @@ export async function pruneModel(
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<Pruned> {
-  const { model, dryRun, by, now } = pruning;
+  const { model, dryRun } = pruning;
   const managed: ManagedStore = { store, layout: new ManagedLayout(pruning.prefix) };
   const states = await statesOf(managed, model, signal);
   if (states.length === 0) throw await notFound(managed, model, NO_VERSION, signal);
   const planned = planPrune(states, await readChannels(managed, model, signal), pruning);
   if (dryRun) return report(planned);
 
-  const condemned = planned.flatMap((item) => condemn(item, states));
-  await inParallel(
-    condemned.filter(({ item }) => isGoing(item)),
-    ({ item, manifest, before }) => {
-      const note = { reason: before?.reason ?? 'pruned', deprecated: now, by, pruned: manifest.digest };
-      return writeDeprecation(managed, { model, version: item.version }, note, signal);
-    },
-  );
-  // In this order: a hold goes only when its channel is there to be seen.
-  const held = await heldVersions(managed, model, now, signal);
-  const channels = await readChannels(managed, model, signal);
-  const named = new Map([...held, ...channels.map(({ version, name }) => [version, name] as const)]);
-  await inParallel(
-    condemned.filter(({ item }) => named.has(item.version)),
-    (one) => pardon(managed, model, one, signal),
-  );
-
-  const items = planned.map((item): PruneItem => {
-    const channel = item.what === 'version' && isGoing(item) ? named.get(item.version) : undefined;
-    return channel === undefined ? item : { ...item, verdict: 'stays', why: `named by ${channel} meanwhile` };
-  });
-  await removeAll(managed, items.filter(isGoing), reporter, signal);
+  const work: Work = { managed, pruning, sum: new ProgressSum(report(planned).freed, reporter), signal };
+  const items: PruneItem[] = [];
+  for (const item of planned) items.push(await carryOut(work, item, states));
   return report(items);
 }
 
-/** A version that is to go, or that an earlier prune wanted to remove and that has to be left alone after all. */
-function condemn(item: PruneItem, states: readonly VersionState[]): readonly Condemned[] {
+/** Does what was planned, unless what was found meanwhile speaks against it; says what became of it. */
+async function carryOut(work: Work, item: PruneItem, states: readonly VersionState[]): Promise<PruneItem> {
+  const condemned = condemn(work, item, states);
+  if (condemned !== undefined) return carryOutOn(work, condemned);
+  if (isGoing(item)) await removeFiles(work, item);
+  return item;
+}
+
+function condemn({ pruning }: Work, item: PruneItem, states: readonly VersionState[]): Condemned | undefined {
   const { manifest, deprecation: before } = states.find(({ version }) => version === item.version) ?? {};
-  if (item.what === 'leftovers' || manifest === undefined || manifest === 'unreadable') return [];
-  return isGoing(item) || before?.pruned !== undefined ? [{ item, manifest, before }] : [];
+  if (item.what === 'leftovers' || manifest === undefined || manifest === 'unreadable') return undefined;
+  if (!isGoing(item) && before?.pruned === undefined) return undefined;
+  const version = { model: pruning.model, version: item.version };
+  return { item, version, digest: manifest.digest, before };
+}
+
+async function carryOutOn(work: Work, condemned: Condemned): Promise<PruneItem> {
+  const { managed, pruning, signal } = work;
+  const { item, version, digest, before } = condemned;
+  if (isGoing(item)) {
+    const note = { reason: before?.reason ?? 'pruned', deprecated: pruning.now, by: pruning.by, pruned: digest };
+    await writeDeprecation(managed, version, note, signal);
+  }
+  const name = await namedBy(work, version);
+  if (name !== undefined) await pardon(work, condemned);
+  if (!isGoing(item)) return item;
+  if (name !== undefined) return { ...item, verdict: 'stays', why: `named by ${name} meanwhile` };
+  // Others who prune may have removed the version just now, and somebody published it again, which takes the note away.
+  const said = await readDeprecation(managed, version, signal);
+  if (said?.pruned === undefined) return { ...item, verdict: 'stays', why: 'published or deprecated again meanwhile' };
+  if (!(await removeManifest(work, condemned))) {
+    await removeDeprecation(managed, version, signal);
+    return { ...item, verdict: 'stays', why: 'published again meanwhile' };
+  }
+  await removeFiles(work, item);
+  return item;
+}
+
+/** The channel that names a version now, or is about to. */
+async function namedBy(
+  { managed, pruning, signal }: Work,
+  { model, version }: VersionName,
+): Promise<string | undefined> {
+  // In this order: a hold goes only when its channel is there to be seen.
+  const held = await heldVersions(managed, model, pruning.now, signal);
+  const channels = await readChannels(managed, model, signal);
+  return channels.find((channel) => channel.version === version)?.name ?? held.get(version);
+}
+
+/** Takes back what was written against a version that stays. */
+async function pardon({ managed, signal }: Work, { version, before }: Condemned): Promise<void> {
+  if (before === undefined || before.pruned !== undefined) await removeDeprecation(managed, version, signal);
+  else await writeDeprecation(managed, version, before, signal);
+}
+
+/** Removes `model.json` as it was listed, if another prune has not done so. False: there is another one. */
+async function removeManifest(
+  { managed: { store, layout }, sum, signal }: Work,
+  { item, version }: Condemned,
+): Promise<boolean> {
+  const listed = item.objects.find(({ path }) => path === 'model.json');
+  if (listed === undefined) return true;
+  if (await store.removeState(listed.name, listed.etag, signal)) sum.add(listed.size);
+  // Also this very removal, whose answer got lost, finds nothing any more.
+  else if ((await findVersion(store, layout, version, signal)) !== undefined) return false;
+  return true;
+}
+
+async function removeFiles({ managed, sum, signal }: Work, { objects }: PruneItem): Promise<void> {
+  const files = objects.filter(({ path }) => path.startsWith('files/'));
+  await inParallel(files, async ({ name, size }) => {
+    await managed.store.remove(name, signal);
+    sum.add(size);
+  });
 }
 
 const NO_VERSION = { code: 'VERSION_NOT_FOUND', what: 'version', wanted: '' } as const;
@@ -134,38 +193,6 @@ async function readable(
     if (error instanceof DeliveryError && ['MANIFEST_INVALID', 'NAME_INVALID'].includes(error.code))
       return 'unreadable';
     throw error;
-  }
-}
-
-/** A channel names the version now: what was written against it is taken back. */
-async function pardon(
-  managed: ManagedStore,
-  model: string,
-  { item, before }: Condemned,
-  signal: AbortSignal,
-): Promise<void> {
-  const version = { model, version: item.version };
-  if (before === undefined || before.pruned !== undefined) await removeDeprecation(managed, version, signal);
-  else await writeDeprecation(managed, version, before, signal);
-}
-
-/** Manifests first, then files; what was said against a version stays. */
-async function removeAll(
-  { store }: ManagedStore,
-  items: readonly PruneItem[],
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<void> {
-  const sum = new ProgressSum(report(items).freed, reporter);
-  for (const { objects } of items) {
-    const manifests = objects.filter(({ path }) => path === 'model.json');
-    const files = objects.filter(({ path }) => path.startsWith('files/'));
-    for (const some of [manifests, files]) {
-      await inParallel(some, async ({ name, size }) => {
-        await store.remove(name, signal);
-        sum.add(size);
-      });
-    }
   }
 }
 

@@ -189,6 +189,101 @@ describe('what is done to models that are published', () => {
       assert.deepEqual(await channels(), { latest: '1' });
     });
 
+    it('that is interrupted leaves at most one version that cannot be used, and the next one removes it', async () => {
+      for (const version of ['1', '2', '3', '4']) await publish(version);
+      const { store } = managed;
+      const broken: ObjectStore = {
+        ...delegating(store),
+        removeState: () => Promise.reject(new Error('cut off')),
+      };
+      const pruning = { ...DIGITS, keep: 1, dryRun: false, by: undefined, now: new Date() };
+      await assert.rejects(pruneModel(broken, pruning, silent, NEVER), /cut off/);
+      const said = await Promise.all(
+        ['1', '2', '3', '4'].map((version) => readDeprecation(managed, { model: 'digits', version }, NEVER)),
+      );
+      assert.deepEqual(
+        said.map((note) => note?.pruned !== undefined),
+        [false, false, true, false],
+      );
+      assert.deepEqual(verdicts(await prune(3)).at(-1), '3 goes: an earlier prune began to remove it');
+      assert.deepEqual(await manifests(), ['1', '2', '4']);
+    });
+
+    it('leaves a version that was pruned by another and published again meanwhile', async () => {
+      for (const version of ['1', '2']) await publish(version);
+      const { store } = managed;
+      const republish = async (): Promise<unknown> => {
+        assert.match(verdicts(await prune(1)).at(-1) ?? '', /^1 goes: /);
+        return publish('1');
+      };
+      // Between what it has listed and the note, and between its last look and the removal.
+      for (const before of ['write', 'removeState'] as const) {
+        const slow: ObjectStore = delegating(store);
+        let done: Promise<unknown> | undefined;
+        const late = <T>(work: () => Promise<T>): Promise<T> => (done ??= republish()).then(work);
+        const pruning = { ...DIGITS, keep: 1, dryRun: false, by: undefined, now: new Date() };
+        const meddled: ObjectStore = {
+          ...slow,
+          ...(before === 'write'
+            ? { write: (...order) => late(() => store.write(...order)) }
+            : { removeState: (...order) => late(() => store.removeState(...order)) }),
+        };
+        assert.deepEqual(verdicts(await pruneModel(meddled, pruning, silent, NEVER)), [
+          '2 stays: among the newest 1',
+          '1 stays: published again meanwhile',
+        ]);
+        assert.deepEqual(await manifests(), ['1', '2']);
+        assert.equal(await readDeprecation(managed, { model: 'digits', version: '1' }, NEVER), undefined);
+        // Older than the other one again.
+        await store.remove('models/digits/versions/2/model.json', NEVER);
+        await publish('2');
+      }
+    });
+
+    it('leaves a version of which the note was taken back meanwhile', async () => {
+      for (const version of ['1', '2']) await publish(version);
+      const { store } = managed;
+      const meddled: ObjectStore = {
+        ...delegating(store),
+        write: async (name, bytes, condition, signal) => {
+          const written = await store.write(name, bytes, condition, signal);
+          await store.remove(name, signal);
+          return written;
+        },
+      };
+      const pruning = { ...DIGITS, keep: 1, dryRun: false, by: undefined, now: new Date() };
+      assert.deepEqual(
+        verdicts(await pruneModel(meddled, pruning, silent, NEVER)).at(-1),
+        '1 stays: published or deprecated again meanwhile',
+      );
+      assert.deepEqual(await manifests(), ['1', '2']);
+    });
+
+    it('removes what another prune has begun to remove, and keeps its name taken', async () => {
+      for (const version of ['1', '2']) await publish(version);
+      const { store } = managed;
+      const late: ObjectStore = {
+        ...delegating(store),
+        removeState: async (name, etag, signal) => {
+          await store.remove(name, signal);
+          return store.removeState(name, etag, signal);
+        },
+      };
+      const pruning = { ...DIGITS, keep: 1, dryRun: false, by: undefined, now: new Date() };
+      assert.equal(verdicts(await pruneModel(late, pruning, silent, NEVER)).at(-1), '1 goes: older than the newest 1');
+      assert.deepEqual(
+        (await namesIn(container)).filter((name) => name.includes('/versions/1/')),
+        ['models/digits/versions/1/deprecated.json'],
+      );
+    });
+
+    it('removes versions of which somebody has made snapshots', async () => {
+      for (const version of ['1', '2']) await publish(version);
+      for (const name of await namesIn(container)) await container.client.getBlobClient(name).createSnapshot();
+      await prune(1);
+      assert.deepEqual(await manifests(), ['2']);
+    });
+
     it('takes away what failed attempts have left, once a day has gone by', async () => {
       await publish('1');
       await put(container, 'models/digits/versions/2/files/dead0000/model.pkl', 'half');
