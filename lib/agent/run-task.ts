@@ -1,4 +1,4 @@
-import { DeliveryError } from '../errors/delivery-error.ts';
+import { asError, DeliveryError } from '../errors/delivery-error.ts';
 import { Agent } from './agent.ts';
 
 const THREADS = 16;
@@ -27,7 +27,7 @@ export async function runTask(name: string, main: (agent: Agent) => Promise<void
   }
   let failed = false;
   try {
-    await main(agent);
+    await Promise.race([main(agent), endOfEvents(cancellation.signal)]);
     agent.succeed();
   } catch (error) {
     failed = true;
@@ -36,6 +36,18 @@ export async function runTask(name: string, main: (agent: Agent) => Promise<void
   await Promise.all([process.stdout, process.stderr].map(flushed));
   // Idle connections would keep the process alive for seconds; everything that matters has been awaited.
   process.exit(failed ? 1 : 0);
+}
+
+/**
+ * Fails when nothing is left that could ever wake the task. Node.js would end the process then, with success whatever the task
+ * still waits for, and the agent takes the silence for a result.
+ */
+function endOfEvents(cancelled: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    process.once('beforeExit', () => {
+      reject(asError(cancelled.reason ?? new Error('it waits for something that will never come.')));
+    });
+  });
 }
 
 /** Waits until the agent has taken what was written: one that reads late would otherwise miss the last lines, outputs and result. */

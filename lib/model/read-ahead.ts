@@ -24,9 +24,15 @@ export async function* readAhead(
   const inner = AbortSignal.any([signal, stop.signal]);
   const pieces: Piece[] = [];
   let wake = (): void => undefined;
+  inner.addEventListener('abort', () => wake());
   const request = async (): Promise<void> => {
-    for (let at = offset; at < size && !inner.aborted; at += PIECE) {
+    for (let at = offset; at < size; at += PIECE) {
       const bytes = await memory.acquire(Math.min(PIECE, size - at));
+      // The reader may have ended while this waited; the memory is for those who still read.
+      if (inner.aborted) {
+        memory.release(bytes);
+        return;
+      }
       const arrival = readRange(at, bytes, inner);
       // Its failure is met when its turn comes; until then it is nobody's unhandled one.
       arrival.catch(() => undefined);
@@ -34,30 +40,27 @@ export async function* readAhead(
       wake();
     }
   };
-  let ended = false as boolean;
-  const requesting = request().finally(() => {
-    ended = true;
-    wake();
-  });
+  const requesting = request();
   requesting.catch(() => undefined);
   try {
-    for (let count = Math.ceil((size - offset) / PIECE), index = 0; index < count; index++) {
-      if (pieces.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));
+    for (let left = Math.ceil((size - offset) / PIECE); left > 0;) {
       const [piece] = pieces;
       if (piece === undefined) {
-        // An abortion between two pieces, or a request that could not even be made.
-        await requesting;
         signal.throwIfAborted();
-        return;
+        // By a piece, by the abortion, or by a request that could not even be made.
+        await Promise.race([requesting, new Promise<void>((resolve) => (wake = resolve))]);
+        continue;
       }
       await piece.arrival;
       yield piece.bytes;
       pieces.shift();
       memory.release(piece.bytes);
+      left -= 1;
     }
   } finally {
     stop.abort();
-    void requesting.catch(() => undefined).then(() => pieces.forEach((piece) => void releaseAfter(piece, memory)));
+    // At once: what this reader still waits for may be the very memory that it holds.
+    for (const piece of pieces) void releaseAfter(piece, memory);
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const RUN_TASK = join(import.meta.dirname, '../../../lib/agent/run-task.ts');
 const LINES = 20_000;
+const IMPORT = `import { runTask } from ${JSON.stringify(RUN_TASK)};`;
 const TASK = `
-import { runTask } from ${JSON.stringify(RUN_TASK)};
+${IMPORT}
 await runTask('Talkative', async (agent) => {
   for (let line = 0; line < ${LINES}; line++) agent.log('line ' + line);
   agent.setOutputs({ answer: 42 });
@@ -16,6 +17,9 @@ await runTask('Talkative', async (agent) => {
 `;
 
 describe('a task', () => {
+  const run = (program: string): { readonly status: number | null; readonly stdout: string } =>
+    spawnSync(process.execPath, ['--input-type=module', '--eval', IMPORT + program], { encoding: 'utf8' });
+
   it('that says much to an agent that reads late ends only when all of it is read', async () => {
     const args = ['--input-type=module', '--eval', TASK];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -26,5 +30,28 @@ describe('a task', () => {
     assert.ok(said.some((line) => line.includes('task.setvariable variable=answer;') && line.endsWith(']42')));
     assert.ok(said.some((line) => line.includes('task.complete result=Succeeded;')));
     assert.deepEqual((await exit)[0], 0);
+  });
+
+  it('that waits for what will never come fails', () => {
+    const { status, stdout } = run(`void runTask('Waiting', () => new Promise(() => undefined));`);
+    assert.equal(status, 1);
+    assert.match(
+      stdout,
+      /task\.complete result=Failed;\]UNEXPECTED: Waiting .* waits for something that will never come/,
+    );
+    assert.doesNotMatch(stdout, /Succeeded/);
+  });
+
+  it('that has been cancelled and never ends says that it was cancelled', () => {
+    const { status, stdout } = run(`
+      void runTask('Waiting', async (agent) => {
+        const timer = setInterval(() => undefined, 1000);
+        agent.signal.addEventListener('abort', () => clearInterval(timer));
+        process.kill(process.pid, 'SIGTERM');
+        await new Promise(() => undefined);
+      });
+    `);
+    assert.equal(status, 1);
+    assert.match(stdout, /task\.complete result=Failed;\]CANCELLED: Waiting was cancelled \(SIGTERM\)/);
   });
 });

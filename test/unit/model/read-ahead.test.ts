@@ -97,8 +97,11 @@ describe('reading ahead', () => {
   it('gives memory to another reader only when no request writes to it any more', async () => {
     const memory = new ReusedMemory(2);
     const ends: (() => void)[] = [];
-    const read: ReadRange = (offset) =>
-      offset === 0 ? Promise.reject(new Error('lost')) : new Promise((resolve) => ends.push(resolve));
+    const read: ReadRange = async (offset) => {
+      if (offset > 0) return new Promise((resolve) => ends.push(resolve));
+      while (ends.length === 0) await soon();
+      throw new Error('lost');
+    };
     await assert.rejects(textOf(readAhead(read, { offset: 0, size: 2 * PIECE }, memory, NEVER)), /lost/);
     for (let turns = 0; turns < 20; turns++) await soon();
     await memory.acquire(PIECE);
@@ -120,5 +123,48 @@ describe('reading ahead', () => {
       }
     };
     await assert.rejects(reading(), /enough/);
+  });
+
+  it('ends when it is aborted while other readers hold all memory', async () => {
+    const memory = new ReusedMemory(1);
+    await memory.acquire(PIECE);
+    const stop = new AbortController();
+    const { read, calls } = source(() => Promise.resolve());
+    const reading = textOf(readAhead(read, { offset: 0, size: 2 * PIECE }, memory, stop.signal));
+    await soon();
+    stop.abort(new Error('enough'));
+    await assert.rejects(reading, /enough/);
+    assert.deepEqual(calls, []);
+  });
+
+  it('leaves its memory to the next reader when it is given up while it waits for more', async () => {
+    const memory = new ReusedMemory(3);
+    const { read, calls } = source(() => Promise.resolve());
+    const first = readAhead(read, { offset: 0, size: 9 * PIECE }, memory, NEVER);
+    await first.next();
+    while (calls.length < 3) await soon();
+    await first.return(undefined);
+    assert.equal(await textOf(readAhead(read, { offset: 0, size: 9 * PIECE }, memory, NEVER)), '012345678');
+    assert.equal(calls.length, 3 + 9);
+  });
+
+  it('lets readers that share little memory all end when one of them fails and the others are aborted', async () => {
+    const memory = new ReusedMemory(2);
+    const stop = new AbortController();
+    const lost = source(async () => {
+      while (lost.calls.length < 2) await soon();
+      throw new Error('lost');
+    });
+    const well = source(() => soon());
+    const readings = [lost, well, well].map(({ read }) =>
+      textOf(readAhead(read, { offset: 0, size: 9 * PIECE }, memory, stop.signal)),
+    );
+    await assert.rejects(Promise.all(readings), /lost/);
+    stop.abort(new Error('enough'));
+    const ends = await Promise.allSettled(readings);
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      ['rejected', 'rejected', 'rejected'],
+    );
   });
 });
