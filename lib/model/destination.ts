@@ -46,10 +46,15 @@ export class Destination {
   /**
    * The files of the model, if exactly they are there, untouched since they were verified; else undefined.
    *
-   * @throws DeliveryError `DESTINATION_INVALID`
+   * @throws DeliveryError `DESTINATION_INVALID`, `DESTINATION_NOT_WRITABLE`
    */
   async holds(model: ResolvedModel): Promise<readonly DigestedFile[] | undefined> {
-    const present = new Map((await this.#present()).map(({ path, stats }) => [path, stats]));
+    const found = await this.#present().catch((error: unknown) => {
+      // Another fetch is just putting its model in the place of what was there.
+      if (codeOf(error) === 'ENOENT') return [];
+      throw this.explain(error);
+    });
+    const present = new Map(found.map(({ path, stats }) => [path, stats]));
     const recorded = (await this.#record.models()).find(({ fingerprint }) => fingerprint === model.fingerprint);
     if (present.size !== recorded?.files.length) return undefined;
     const untouched = recorded.files.every(({ path, size, modified }) => {

@@ -13,8 +13,8 @@ import type { ModelSelection } from './selection.ts';
 import type { Staging } from './staging.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
-/** A container that changes more often than this during a fetch is not at rest. */
-const SNAPSHOTS = 5;
+/** A store that changes more often than this during a fetch is not at rest. */
+const LOOKS = 5;
 
 /** Ends of a fetch after which another one may go on with what is there; after all others something is wrong with that itself. */
 const INTERRUPTIONS = ['CANCELLED', 'TIMED_OUT', 'STORE_UNREACHABLE', 'STORE_FAILED', 'STORE_UNAUTHORIZED'];
@@ -48,7 +48,7 @@ export interface FetchedModel extends Origins {
 
 /**
  * Puts a model's files into a folder, which holds afterwards exactly the model, or what it held before. A blob of a plain container
- * that changes meanwhile makes it begin anew, with a new listing.
+ * that changes meanwhile, or a version that is pruned meanwhile, makes it look again for what is wanted and begin anew.
  *
  * What an interrupted fetch leaves is a hidden folder beside the destination, with which the next fetch of the same content goes on.
  *
@@ -65,22 +65,25 @@ export async function fetchModel(
   options: FetchOptions = {},
 ): Promise<FetchedModel> {
   const destination = await Destination.at(folder);
-  for (let snapshot = 1; ; snapshot++) {
+  let failed: { readonly uri: string; readonly error: Error } | undefined;
+  for (let looks = 1; ; looks++) {
     const model = await resolveModel(store, selection, signal);
+    // A version that is still there lacks a file for good.
+    if (selection.layout === 'managed' && model.uri === failed?.uri) throw failed.error;
     try {
       return await fetchResolved(model, destination, { ...options, reporter, signal });
     } catch (error) {
-      if (!changedMeanwhile(error, selection) || snapshot === SNAPSHOTS) throw error;
-      reporter.note(`${(error as Error).message} Listing again.`);
+      if (!isGone(error, selection) || looks === LOOKS) throw error;
+      failed = { uri: model.uri, error };
+      reporter.note(`${error.message} Looking again.`);
     }
   }
 }
 
-/** Blobs of a plain container may be overwritten or deleted at any time; versions never change. */
-function changedMeanwhile(error: unknown, { layout }: ModelSelection): boolean {
-  return (
-    layout === 'plain' && error instanceof DeliveryError && ['BLOB_CHANGED', 'BLOB_NOT_FOUND'].includes(error.code)
-  );
+/** Whether another look may find another state: blobs of a plain container change at any time, versions only go, by pruning. */
+function isGone(error: unknown, { layout }: ModelSelection): error is DeliveryError {
+  const codes = layout === 'plain' ? ['BLOB_CHANGED', 'BLOB_NOT_FOUND'] : ['BLOB_NOT_FOUND'];
+  return error instanceof DeliveryError && codes.includes(error.code);
 }
 
 /** What a fetch works with. */

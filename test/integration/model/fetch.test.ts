@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate as soon } from 'node:timers/promises';
+import { Destination } from '../../../lib/model/destination.ts';
 import { fetchModel, type FetchedModel } from '../../../lib/model/fetch.ts';
+import { pruneModel } from '../../../lib/model/prune.ts';
 import { publishModel } from '../../../lib/model/publish.ts';
 import { resolveModel } from '../../../lib/model/resolve.ts';
 import type { ManagedSelection, ModelSelection, PlainSelection } from '../../../lib/model/selection.ts';
@@ -10,6 +13,7 @@ import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
 import { type BlobContainer, openContainer, put } from '../../support/blob-container.ts';
 import { useFreshStore } from '../../support/fresh-store.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
+import { delegating } from '../../support/object-stores.ts';
 import { type Content, contentOf, noise, silent, TestFolder } from '../../support/model-folder.ts';
 
 const NEVER = new AbortController().signal;
@@ -37,6 +41,21 @@ describe('fetching a model', () => {
   const fetch = (selection: ModelSelection = latest, name = 'model'): Promise<FetchedModel> =>
     fetchModel(store, selection, folder.at('out', name), silent, NEVER);
   const fetched = (name = 'model'): Record<string, string> => contentOf(folder.at('out', name));
+  /** A store in which somebody publishes something newer, and prunes the rest, before the first byte of a model is read. */
+  const prunedAtFirstRead = (publishNewer: () => Promise<unknown>): ObjectStore => {
+    let pruned: Promise<unknown> | undefined;
+    const prune = async (): Promise<void> => {
+      await publishNewer();
+      const later = new Date(Date.now() + 2 * 3_600_000);
+      const pruning = { prefix: 'models', model: 'digits', keep: 1, dryRun: false, by: 'clean 1', now: later };
+      await pruneModel(store, pruning, silent, NEVER);
+    };
+    const readRange: ObjectStore['readRange'] = async (...read) => {
+      await (pruned ??= prune());
+      return store.readRange(...read);
+    };
+    return { ...delegating(store), readRange };
+  };
   const leftovers = (): readonly string[] =>
     readdirSync(folder.at('out')).filter((name) => /fetching|replaced/.test(name));
 
@@ -137,6 +156,27 @@ describe('fetching a model', () => {
       await container.client.deleteBlob(`models/digits/versions/1/${at}/more.bin`);
       await assert.rejects(fetch(), { code: 'BLOB_NOT_FOUND', message: /more\.bin/ });
       assert.deepEqual([fetched(), leftovers()], [{}, []]);
+    });
+
+    it('brings what is wanted now where the version that it began with is pruned meanwhile', async () => {
+      const { digest } = (await publish('1.0.0', { 'model.pkl': 'same' }), await fetch());
+      const wanted = [{ channel: 'latest' }, { range: '^1' }, { digest }];
+      for (const [index, by] of wanted.entries()) {
+        const [old, next] = [`1.${index}.0`, `1.${index + 1}.0`];
+        const notes: string[] = [];
+        const reporter = { ...silent, note: (line: string) => notes.push(line) };
+        const pruning = prunedAtFirstRead(() => publish(next, { 'model.pkl': 'same' }));
+        const { version } = await fetchModel(pruning, { ...latest, by }, folder.at('out', next), reporter, NEVER);
+        assert.deepEqual([version, fetched(next)], [next, { 'model.pkl': 'same' }]);
+        assert.match(notes.join(), new RegExp(`There is no blob .*versions/${old}/.* Looking again`));
+      }
+    });
+
+    it('says so where the very version that is wanted is pruned meanwhile', async () => {
+      await publish('1', { 'model.pkl': 'weights' });
+      const pruning = prunedAtFirstRead(() => publish('2', { 'model.pkl': 'other' }));
+      const fetching = fetchModel(pruning, { ...latest, by: { version: '1' } }, folder.at('out/model'), silent, NEVER);
+      await assert.rejects(fetching, { code: 'VERSION_PRUNED', message: /The version 1 of digits was removed/ });
     });
 
     it('refuses a manifest that names files outside the folder', async () => {
@@ -282,6 +322,30 @@ describe('fetching a model', () => {
       folder.write('out/.model.fetching-0123456789abcdef', { half: 'x' });
       await fetch();
       assert.deepEqual(leftovers(), []);
+    });
+
+    it('that another fetch renames away while it is looked at just does not hold the model yet', async () => {
+      const many = Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`${index}/file.txt`, 'x']));
+      await publish('2', many);
+      await fetch();
+      const destination = await Destination.at(folder.at('out/model'));
+      const model = await resolveModel(store, latest, NEVER);
+      for (let turns = 0; turns < 40; turns++) {
+        const looking = destination.holds(model);
+        for (let turn = 0; turn < turns; turn++) await soon();
+        renameSync(folder.at('out/model'), folder.at('out/elsewhere'));
+        await looking;
+        renameSync(folder.at('out/elsewhere'), folder.at('out/model'));
+      }
+      assert.equal((await destination.holds(model))?.length, 150);
+    });
+
+    it('in which something cannot be read is told as such', async function () {
+      if (process.getuid?.() === 0) return this.skip(); // root may read anything
+      await fetch();
+      mkdirSync(folder.at('out/model/theirs'), 0o000);
+      await assert.rejects(fetch(), { code: 'DESTINATION_NOT_WRITABLE', message: /theirs/ });
+      chmodSync(folder.at('out/model/theirs'), 0o700);
     });
 
     it('that cannot be written is told as such', async function () {

@@ -142,7 +142,7 @@ for (const kind of STORE_KINDS) {
         await fetch(store, plain('*.bin'), { ...silent, note: (line) => notes.push(line) });
         const states = Object.values(fetched()).map((text) => [...new Set(Buffer.from(text, 'latin1'))]);
         assert.deepEqual(states, [[2], [2]]);
-        assert.match(notes.join(), /changed while it was read.*Listing again/);
+        assert.match(notes.join(), /changed while it was read.*Looking again/);
       }
     });
 
