@@ -28,6 +28,8 @@ export class Destination {
   /** Absolute. */
   readonly path: string;
   readonly #record: DestinationRecord;
+  /** There while work is done {@link alone}. */
+  #lock: FolderLock | undefined;
 
   private constructor(path: string) {
     this.path = path;
@@ -74,19 +76,24 @@ export class Destination {
       const who = holder === undefined ? '' : ` (process ${holder.pid} on ${holder.host})`;
       reporter.note(`Another fetch${who} is at work on ${this.path}; waiting for it.`);
     };
-    let lock: FolderLock | undefined;
     try {
       await mkdir(dirname(this.path), { recursive: true });
-      lock = await FolderLock.acquire(this.#beside('lock'), { limit: WAIT_LIMIT, waiting, signal });
-      if (lock === undefined)
+      this.#lock = await FolderLock.acquire(this.#beside('lock'), { limit: WAIT_LIMIT, waiting, signal });
+      if (this.#lock === undefined)
         throw busy(this.path, `another fetch has been at work for ${WAIT_LIMIT / 60_000} minutes`);
       await this.#recover();
       return await work();
     } catch (error) {
       throw this.explain(error);
     } finally {
-      await lock?.release();
+      await this.#lock?.release();
+      this.#lock = undefined;
     }
+  }
+
+  /** Whether the work that is done {@link alone} still is: a machine that stood still for long may have lost that to another one. */
+  async isAlone(): Promise<boolean> {
+    return (await this.#lock?.isHeld()) === true;
   }
 
   /**
@@ -116,7 +123,8 @@ export class Destination {
    */
   async replaceBy(staging: Staging, model: ResolvedModel, files: readonly DigestedFile[]): Promise<void> {
     const previous = this.#beside('replaced');
-    const recorded = await recordOf(staging.files, model, files);
+    const recorded = await this.#recordOf(staging.files, model, files);
+    if (!(await this.isAlone())) throw busy(this.path, 'another fetch took it over while this one stood still');
     await this.#record.announce(recorded);
     const replaced = await renameIfThere(this.path, previous);
     try {
@@ -189,18 +197,20 @@ export class Destination {
       }),
     );
   }
-}
 
-async function recordOf(
-  folder: string,
-  { fingerprint, uri }: ResolvedModel,
-  files: readonly DigestedFile[],
-): Promise<RecordedModel> {
-  const times = files.map(async (file) => {
-    const { mtimeMs } = await stat(join(folder, ...file.path.split('/')));
-    return { ...file, modified: mtimeMs };
-  });
-  return { fingerprint, uri, files: await Promise.all(times) };
+  /** Only where all is there just as it was written. */
+  async #recordOf(
+    folder: string,
+    { fingerprint, uri }: ResolvedModel,
+    files: readonly DigestedFile[],
+  ): Promise<RecordedModel> {
+    const times = files.map(async (file) => {
+      const { size, mtimeMs } = await stat(join(folder, ...file.path.split('/')));
+      if (size !== file.size) throw busy(this.path, `somebody wrote to ${JSON.stringify(file.path)} as well`);
+      return { ...file, modified: mtimeMs };
+    });
+    return { fingerprint, uri, files: await Promise.all(times) };
+  }
 }
 
 async function renameIfThere(from: string, to: string): Promise<boolean> {

@@ -122,7 +122,9 @@ async function bring(model: ResolvedModel, destination: Destination, work: Work)
     signal.throwIfAborted();
     await destination.replaceBy(staging, model, brought.files);
   } catch (error) {
-    await leave(staging, error, reporter);
+    // What another one has taken over is no more ours to remove.
+    if (await destination.isAlone()) await leave(staging, error, reporter);
+    else await staging.close();
     throw error;
   }
   await staging.discard();

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { codeOf, wait } from '../http/retry.ts';
@@ -16,13 +17,16 @@ const CLAIM_INTERVAL = 20;
 export interface Holder {
   readonly host: string;
   readonly pid: number;
+  /** See {@link beginningOf}. */
+  readonly began: string | undefined;
   /** Tells this lock from any other, also of the same process. */
   readonly token: string;
 }
 
 /**
  * A lock that is a file: whoever makes the file has the lock, on this machine or on another that shares the disk. The lock of a killed
- * process is taken over: at once where the process is known not to run, else after a minute without a sign of life.
+ * process is taken over: at once where that ran on this machine, else after a minute without a sign of life. That a process on this
+ * machine has shown none does not count: after a pause of the machine, or a step of its clock, it goes on.
  */
 export class FolderLock {
   readonly #file: string;
@@ -50,7 +54,9 @@ export class FolderLock {
       signal,
     }: { readonly limit: number; readonly waiting: (holder: Holder | undefined) => void; readonly signal: AbortSignal },
   ): Promise<FolderLock | undefined> {
-    const text = JSON.stringify({ host: hostname(), pid: process.pid, token: randomUUID() } satisfies Holder);
+    const { pid } = process;
+    const own: Holder = { host: hostname(), pid, began: beginningOf(pid), token: randomUUID() };
+    const text = JSON.stringify(own);
     const started = Date.now();
     for (let told = false; Date.now() - started < limit;) {
       signal.throwIfAborted();
@@ -68,9 +74,14 @@ export class FolderLock {
     return undefined;
   }
 
+  /** Whether nobody has taken it over. */
+  async isHeld(): Promise<boolean> {
+    return (await lookAt(this.#file))?.text === this.#text;
+  }
+
   async release(): Promise<void> {
     clearInterval(this.#signs);
-    if ((await lookAt(this.#file))?.text === this.#text) await rm(this.#file, { force: true });
+    if (await this.isHeld()) await rm(this.#file, { force: true });
   }
 }
 
@@ -107,15 +118,37 @@ async function showLife(file: string): Promise<void> {
 }
 
 function isDead({ text, seen }: Found): boolean {
-  if (Date.now() - seen > SIGN_LIMIT) return true;
   const holder = holderOf(text);
-  return holder?.host === hostname() && !isRunning(holder.pid);
+  return holder?.host === hostname() ? !isAtWork(holder) : Date.now() - seen > SIGN_LIMIT;
 }
 
 /** Who holds a lock; undefined where its file is not written yet, or by somebody else. */
 function holderOf(text: string): Holder | undefined {
   try {
     return JSON.parse(text) as Holder;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a process of this machine still runs, and its number is not that of a later one, as after a restart. */
+function isAtWork({ pid, began }: Holder): boolean {
+  const found = beginningOf(pid);
+  return isRunning(pid) && (found === undefined || began === undefined || found === began);
+}
+
+/**
+ * What tells a process from others that have its number earlier or later: when it began, as Linux counts it. Undefined where the
+ * system does not say.
+ */
+function beginningOf(pid: number): string | undefined {
+  try {
+    // Behind the name of its program, which may hold anything: its state, and 19 fields later its beginning.
+    const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    // Nobody has taken notice of its end yet.
+    return state === 'Z' ? 'ended' : fields[18];
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -171,6 +172,32 @@ describe('a fetch that is interrupted', function () {
       message: /somebody removed what was being written/,
     });
     assert.deepEqual([(await fetch()).result, fetched()], ['fetched', expected]);
+  });
+
+  it('by a pause so long that another one has taken over changes nothing, nor what the other one has', async () => {
+    await publish();
+    const lock = JSON.stringify({ host: 'elsewhere', pid: 1, token: 'theirs' });
+    const takenOver = { ...silent, progress: () => writeFileSync(folder.at('out/.model.lock'), lock) };
+    await assert.rejects(fetchModel(store, latest, folder.at('out/model'), takenOver, NEVER), {
+      code: 'DESTINATION_BUSY',
+      message: /another fetch took it over/,
+    });
+    assert.deepEqual(fetched(), {});
+    assert.deepEqual(Object.keys(contentOf(staged('files'))).sort(), Object.keys(expected).sort());
+    assert.equal(readFileSync(folder.at('out/.model.lock'), 'utf8'), lock);
+  });
+
+  it('by somebody who writes to its files as well does not take them for the model', async () => {
+    await publish();
+    const meddle = (done: number, total: number): void => {
+      if (done === total) appendFileSync(staged('files/a.bin'), 'x');
+    };
+    const meddling = { ...silent, progress: meddle };
+    await assert.rejects(fetchModel(store, latest, folder.at('out/model'), meddling, NEVER), {
+      code: 'DESTINATION_BUSY',
+      message: /somebody wrote to "a\.bin" as well/,
+    });
+    assert.deepEqual([fetched(), beside()], [{}, []]);
   });
 
   it('between its two renames, gives the old content back to the next one', async () => {

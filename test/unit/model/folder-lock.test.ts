@@ -87,9 +87,26 @@ describe('the lock of a folder', () => {
     assert.ok(!existsSync(file));
   });
 
+  it('of a process that runs here is not taken over, however long it has shown no life', async () => {
+    write({ host: hostname(), pid: process.pid });
+    const past = new Date(Date.now() - 3_600_000);
+    utimesSync(file, past, past);
+    assert.equal(await acquire(500), undefined);
+  });
+
+  it('of a process that is gone is taken over although a later one has its number', async function () {
+    if (process.platform !== 'linux') return this.skip(); // others do not say when a process began
+    write({ host: hostname(), pid: process.pid, began: '1' });
+    const lock = await acquire(500);
+    assert.ok(lock);
+    await lock.release();
+  });
+
   it('is not removed by who has lost it', async () => {
     const lock = await acquire();
+    assert.equal(await lock?.isHeld(), true);
     write({ host: 'elsewhere', pid: 1 });
+    assert.equal(await lock?.isHeld(), false);
     await lock?.release();
     assert.match(readFileSync(file, 'utf8'), /elsewhere/);
   });
