@@ -100,9 +100,10 @@ export class Destination {
    * Opens the folder to download into, with what an interrupted fetch of the same content has left there, once it is seen that the
    * destination may be replaced and that the disk has room. Only for who works {@link alone}.
    *
-   * @throws DeliveryError `DESTINATION_NOT_OURS`, `DISK_FULL`, `DESTINATION_NOT_WRITABLE`
+   * @throws DeliveryError `DESTINATION_INVALID`, `DESTINATION_NOT_OURS`, `DISK_FULL`, `DESTINATION_NOT_WRITABLE`
    */
   async stage(model: ResolvedModel): Promise<Staging> {
+    await this.#checkPlain();
     await this.#checkOurs();
     const key = createHash('sha256').update(model.fingerprint).digest('hex').slice(0, 16);
     const path = this.#beside(`fetching-${key}`);
@@ -149,6 +150,14 @@ export class Destination {
       return busy(this.path, `somebody removed what was being written (${messageOf(error)})`, error);
     if (code === 'ENOTDIR' || code === 'ENAMETOOLONG') return invalid(this.path, messageOf(error), error);
     return error;
+  }
+
+  /** What is mounted has another disk than the folder around it, and no rename could put anything in its place. */
+  async #checkPlain(): Promise<void> {
+    const [own, parent] = await Promise.all(
+      [this.path, dirname(this.path)].map((path) => stat(path).catch(() => undefined)),
+    );
+    if (own !== undefined && own.dev !== parent?.dev) throw mounted(this.path);
   }
 
   /** Nothing may be there, or an empty folder, or what a fetch put there. */
@@ -228,6 +237,13 @@ function invalid(path: string, problem: string, cause?: unknown): DeliveryError 
     message: `The destination ${path} cannot be used: ${problem}.`,
     remedy: 'Choose a folder that holds nothing but the model.',
     cause,
+  });
+}
+
+function mounted(path: string): DeliveryError {
+  return new DeliveryError('DESTINATION_INVALID', {
+    message: `The destination ${path} cannot be used: a disk is mounted there, which cannot be replaced as a whole.`,
+    remedy: `Choose a folder below it, such as ${join(path, 'model')}.`,
   });
 }
 

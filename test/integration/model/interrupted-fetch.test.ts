@@ -229,6 +229,18 @@ describe('a fetch that is interrupted', function () {
       assert.deepEqual(readdirSync(folder.at('out')), []);
     });
 
+    it('that is the destination itself says so before anything is downloaded, and that a folder below it will do', async () => {
+      await publish('1', { 'c.txt': 'small' });
+      const onto = (path: string, from = store): Promise<FetchedModel> => fetchModel(from, latest, path, silent, NEVER);
+      const reading = failing(0, () => new Error('read'));
+      await assert.rejects(onto(folder.at('out'), reading), {
+        code: 'DESTINATION_INVALID',
+        message: /a disk is mounted there/,
+        remedy: `Choose a folder below it, such as ${folder.at('out/model')}.`,
+      });
+      assert.equal((await onto(folder.at('out/model'))).result, 'fetched');
+    });
+
     it('that gets full meanwhile leaves nothing on it, and what was there as it was', async () => {
       await publish('0', { 'old.txt': 'old' });
       await fetch();
