@@ -93,7 +93,8 @@ export class ContentCache {
         await rename(incoming, target);
         this.#kept = true;
       }
-      if (file.sha256 === undefined) await this.#learn(file.identity, sha256);
+      const known = file.sha256 ?? (await this.#known(file.identity));
+      if (known !== sha256) await this.#learn(file.identity, sha256);
     } catch {
       signal.throwIfAborted();
     } finally {

@@ -103,10 +103,7 @@ function fromStore(file: ModelFile, transfer: Transfer): Promise<DownloadedFile>
 }
 
 /** A small file is whole and verified before anything of it is written. */
-async function downloadSmall(
-  file: ModelFile,
-  { staging, cache, memory, sum, signal }: Transfer,
-): Promise<DownloadedFile> {
+async function downloadSmall(file: ModelFile, { staging, memory, sum, signal }: Transfer): Promise<DownloadedFile> {
   const { path, size } = file;
   const bytes = await memory.acquire(size);
   try {
@@ -116,17 +113,13 @@ async function downloadSmall(
     if (file.md5 !== undefined) checkDigest(path, 'MD5', createHash('md5').update(bytes).digest('hex'), file.md5);
     await staging.put(path, bytes, sha256);
     sum.add(size);
-    await cache?.keep(file, sha256, await staging.place(path), signal);
     return { path, size, sha256, downloaded: size, resumed: 0, cached: 0 };
   } finally {
     memory.release(bytes);
   }
 }
 
-async function downloadLarge(
-  file: ModelFile,
-  { staging, cache, memory, sum, signal }: Transfer,
-): Promise<DownloadedFile> {
+async function downloadLarge(file: ModelFile, { staging, memory, sum, signal }: Transfer): Promise<DownloadedFile> {
   const { path, size } = file;
   const { handle, bytes: left, sha256, md5 } = await staging.open(file, signal);
   sum.add(left);
@@ -149,7 +142,6 @@ async function downloadLarge(
   const digest = sha256.digest('hex');
   checkDigest(path, 'SHA-256', digest, file.sha256);
   if (md5 !== undefined) checkDigest(path, 'MD5', md5.digest('hex'), file.md5);
-  await cache?.keep(file, digest, await staging.place(path), signal);
   return { path, size, sha256: digest, downloaded: size - left, resumed: left, cached: 0 };
 }
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import type { ContentCache } from './content-cache.ts';
 import { Destination } from './destination.ts';
@@ -8,13 +9,17 @@ import { PIECE } from './piece-memory.ts';
 import type { Reporter } from './progress.ts';
 import { checkRequirements, type Requirements } from './requirements.ts';
 import { resolveModel } from './resolve.ts';
-import type { ResolvedModel } from './resolved-model.ts';
+import type { ModelFile, ResolvedModel } from './resolved-model.ts';
 import type { ModelSelection } from './selection.ts';
+import { Slots } from './slots.ts';
 import type { Staging } from './staging.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 /** A store that changes more often than this during a fetch is not at rest. */
 const LOOKS = 5;
+
+/** Files that are copied into a cache at once. */
+const KEPT_AT_ONCE = 8;
 
 /** Ends of a fetch after which another one may go on with what is there; after all others something is wrong with that itself. */
 const INTERRUPTIONS = ['CANCELLED', 'TIMED_OUT', 'STORE_UNREACHABLE', 'STORE_FAILED', 'STORE_UNAUTHORIZED'];
@@ -128,8 +133,30 @@ async function bring(model: ResolvedModel, destination: Destination, work: Work)
     throw error;
   }
   await staging.discard();
-  await cache?.trim(new Set(brought.files.map(({ sha256 }) => sha256)));
+  if (cache !== undefined) await keep(cache, model.files, brought.files, destination, signal);
   return { ...factsOf(model, destination), result: 'fetched', ...brought };
+}
+
+/** Lets the cache have the files. Only once they are in their place: a copy takes room that they might have needed themselves. */
+async function keep(
+  cache: ContentCache,
+  files: readonly ModelFile[],
+  digested: readonly DigestedFile[],
+  { path: folder }: Destination,
+  signal: AbortSignal,
+): Promise<void> {
+  const digests = new Map(digested.map(({ path, sha256 }) => [path, sha256]));
+  const slots = new Slots(KEPT_AT_ONCE);
+  await Promise.allSettled(
+    files.map((file) =>
+      slots.run(async () => {
+        const sha256 = digests.get(file.path);
+        if (sha256 !== undefined) await cache.keep(file, sha256, join(folder, ...file.path.split('/')), signal);
+      }),
+    ),
+  );
+  signal.throwIfAborted();
+  await cache.trim(new Set(digests.values()));
 }
 
 /** The cache, unless this model alone is larger than all that it may hold. */

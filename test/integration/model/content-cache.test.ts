@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ContentCache } from '../../../lib/model/content-cache.ts';
 import { fetchModel, type FetchedModel } from '../../../lib/model/fetch.ts';
@@ -9,6 +9,7 @@ import type { ObjectStore } from '../../../lib/model/stores/object-store.ts';
 import { type BlobContainer, put } from '../../support/blob-container.ts';
 import { useFreshStore } from '../../support/fresh-store.ts';
 import { contentOf, noise, silent, TestFolder } from '../../support/model-folder.ts';
+import { SmallDisk } from '../../support/small-disk.ts';
 
 const NEVER = new AbortController().signal;
 const MiB = 1024 * 1024;
@@ -109,6 +110,32 @@ describe('the cache of an agent', function () {
       assert.ok(readFileSync(folder.at(`job-${job}/model/a.bin`)).equals(big));
     }
     assert.deepEqual([cachedFiles().length, readdirSync(folder.at('cache/incoming'))], [3, []]);
+  });
+
+  it('takes files only once the model is in its place, so a disk with just enough room for that will do', async function () {
+    mkdirSync(folder.at('disk'));
+    const disk = SmallDisk.mount(folder.at('disk'), 64);
+    if (disk === undefined) return this.skip();
+    try {
+      const content = { 'a.bin': noise(20 * MiB), 'b.bin': noise(20 * MiB, 2), 'c.txt': 'small' };
+      await publish('1', content);
+      const cache = await ContentCache.open(folder.at('disk/cache'), 100 * MiB);
+      const destination = folder.at('disk/model');
+      const inPlace: boolean[] = [];
+      const keep = cache.keep.bind(cache);
+      cache.keep = (...file) => {
+        inPlace.push(existsSync(destination));
+        return keep(...file);
+      };
+      const { result } = await fetchModel(store, version('1'), destination, silent, NEVER, { cache });
+      assert.deepEqual([result, inPlace], ['fetched', [true, true, true]]);
+      assert.deepEqual(readdirSync(folder.at('disk/cache/incoming')), []);
+      for (const [name, bytes] of Object.entries(content)) {
+        assert.ok(readFileSync(join(destination, name)).equals(Buffer.from(bytes)), name);
+      }
+    } finally {
+      disk.unmount();
+    }
   });
 
   it('that cannot be used says so', async () => {
