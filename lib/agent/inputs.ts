@@ -28,17 +28,20 @@ export class Inputs {
 
   /** A value that may be left out. A macro that the agent left in place, `$(name)`, is a variable that does not exist. */
   optionalText(name: string): string | undefined {
-    const value = this.#source(name)?.trim();
-    if (value === undefined || value === '') return undefined;
-    const macro = /^\$\(([\w.]+)\)$/.exec(value);
-    if (macro !== null) {
-      throw this.#invalid(
-        name,
-        `holds ${value}, a variable that is not set`,
-        `Set the variable ${macro[1] ?? ''} or correct its name.`,
-      );
-    }
-    return value;
+    const value = this.#value(name);
+    const variable = unsetVariable(value);
+    if (variable === undefined) return value;
+    throw this.#invalid(
+      name,
+      `holds $(${variable}), a variable that is not set`,
+      `Set the variable ${variable} or correct its name.`,
+    );
+  }
+
+  /** A value that an earlier run leaves in a variable. Before there was one, the variable does not exist, and the value is left out. */
+  textOfEarlierRun(name: string): string | undefined {
+    const value = this.#value(name);
+    return unsetVariable(value) === undefined ? value : undefined;
   }
 
   /** `true` or `false`; left out means `false`. */
@@ -98,7 +101,17 @@ export class Inputs {
     return Object.fromEntries(pairs);
   }
 
+  #value(name: string): string | undefined {
+    const value = this.#source(name)?.trim();
+    return value === '' ? undefined : value;
+  }
+
   #invalid(name: string, problem: string, remedy: string): DeliveryError {
     return new DeliveryError('INPUT_INVALID', { message: `The input ${name} ${problem}.`, remedy });
   }
+}
+
+/** The name in a macro that the agent left in place. */
+function unsetVariable(value: string | undefined): string | undefined {
+  return /^\$\(([\w.]+)\)$/.exec(value ?? '')?.[1];
 }

@@ -65,6 +65,8 @@ describe('FetchLatestModel', function () {
       assert.deepEqual([outputs.modelChanged, outputs.modelProperties], ['true', '{"accuracy":"0.95"}']);
       const same = succeeded(await fetch({ version: '~1.9', previousDigest: digest.toUpperCase() }, { node }));
       assert.deepEqual([same.outputs.modelChanged, same.outputs.result], ['false', 'fetched']);
+      const first = succeeded(await fetch({ version: '~1.9', previousDigest: '$(deployedDigest)' }, { node }));
+      assert.deepEqual([first.outputs.modelChanged, first.outputs.result], ['false', 'unchanged']);
     });
 
     it(`goes on after it was killed, on Node ${node}`, async () => {

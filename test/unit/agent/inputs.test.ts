@@ -23,6 +23,12 @@ describe('inputs', () => {
     });
   });
 
+  it('that an earlier run leaves in a variable are left out as long as there was none', () => {
+    assert.equal(inputs({ digest: '$(deployedDigest)' }).textOfEarlierRun('digest'), undefined);
+    assert.equal(inputs({ digest: ' ' }).textOfEarlierRun('digest'), undefined);
+    assert.equal(inputs({ digest: 'sha256:1' }).textOfEarlierRun('digest'), 'sha256:1');
+  });
+
   it('take flags in any case and nothing else', () => {
     assert.equal(inputs({ f: 'True' }).flag('f'), true);
     assert.equal(inputs({}).flag('f'), false);
