@@ -14,13 +14,12 @@ export interface RetryPolicy {
 export const PATIENT: RetryPolicy = { attempts: 5, firstWait: 500, longestWait: 60_000 };
 
 /**
- * How long to wait before the next attempt, in milliseconds: what the peer asked for (`Retry-After`), else doubling
- * with a random share, so that many pipelines do not come back at the same moment.
+ * How long to wait before the next attempt, in milliseconds: doubling with a random share, so that many pipelines do not
+ * come back at the same moment, and no less than the peer asked for (`Retry-After`). That may be 0, or a date of the past.
  */
 export function waitBefore(attempt: number, policy: RetryPolicy, retryAfter?: string): number {
-  const asked = askedWait(retryAfter);
   const own = policy.firstWait * 2 ** (attempt - 1) * (0.75 + Math.random() / 2);
-  return Math.min(policy.longestWait, asked ?? own);
+  return Math.min(policy.longestWait, Math.max(own, askedWait(retryAfter)));
 }
 
 export function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
@@ -29,17 +28,21 @@ export function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** `Retry-After` in milliseconds; it is given in seconds or as a date (RFC 9110, 10.2.3). */
-function askedWait(retryAfter: string | undefined): number | undefined {
-  if (retryAfter === undefined) return undefined;
+/** `Retry-After` in milliseconds, 0 where nothing is asked; it is given in seconds or as a date (RFC 9110, 10.2.3). */
+function askedWait(retryAfter = ''): number {
   if (/^\d+$/.test(retryAfter)) return Number(retryAfter) * 1000;
   const date = Date.parse(retryAfter);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+  return Number.isNaN(date) ? 0 : date - Date.now();
 }
 
 /** Statuses of a peer that is busy or ill for a while. */
 export function isPassing(status: number): boolean {
   return [408, 429, 500, 502, 503, 504].includes(status);
+}
+
+/** Statuses of a peer that has too much to do, from many for longer than a broken connection or a restart takes. */
+export function isBusy(status: number): boolean {
+  return [429, 503].includes(status);
 }
 
 /** Codes of Node.js and undici for connections that break, stall or cannot be made just now. */

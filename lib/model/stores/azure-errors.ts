@@ -1,5 +1,5 @@
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
-import { codeOf, isPassing } from '../../http/retry.ts';
+import { codeOf, isBusy, isPassing } from '../../http/retry.ts';
 import { type AzureAccess, type AzureCredential, expiryOf } from './azure-access.ts';
 import { mayConnectYet, unreachable } from './connection-failure.ts';
 import type { Verdict } from './retry.ts';
@@ -44,7 +44,7 @@ export function failureOf(cause: unknown): Failure {
  */
 export function judgeFailure(cause: unknown, known: boolean): Verdict {
   const { status, code, retryAfter } = failureOf(cause);
-  if (status !== undefined) return { transient: isPassing(status), retryAfter };
+  if (status !== undefined) return { transient: isPassing(status), busy: isBusy(status), retryAfter };
   return { transient: !(cause instanceof DeliveryError) && mayConnectYet(code, known) };
 }
 

@@ -4,6 +4,8 @@ import { type RetryPolicy, wait, waitBefore } from '../../http/retry.ts';
 export interface Verdict {
   /** Worth another attempt. */
   readonly transient: boolean;
+  /** The store has too much to do: it wants more patience than what breaks. */
+  readonly busy?: boolean;
   /** The `Retry-After` with which the store answered. */
   readonly retryAfter?: string | undefined;
 }
@@ -13,9 +15,14 @@ export interface RetryOptions {
   readonly judge: (error: unknown) => Verdict;
   /** A number that grows as the work gets on; an attempt that got on does not count as a failed one. */
   readonly progress?: () => number;
+  /** Waits so many milliseconds; that is what it does unless given. */
+  readonly pause?: typeof wait;
 }
 
+/** About 6 seconds of waiting. */
 const POLICY: RetryPolicy = { attempts: 5, firstWait: 400, longestWait: 30_000 };
+/** About 50 seconds: accounts are throttled for some, and a long transfer must outlast that. */
+const BUSY: RetryPolicy = { ...POLICY, attempts: 8 };
 /** However well it gets on, a request that breaks this often has something else wrong with it. */
 const MOST_BREAKS = 100;
 
@@ -25,7 +32,7 @@ const MOST_BREAKS = 100;
  * breaks half way.
  */
 export async function withRetries<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { signal, judge, progress = () => 0 } = options;
+  const { signal, judge, progress = () => 0, pause = wait } = options;
   let failures = 0;
   for (let breaks = 1; ; breaks++) {
     signal.throwIfAborted();
@@ -36,9 +43,10 @@ export async function withRetries<T>(attempt: () => Promise<T>, options: RetryOp
       // An SDK says "aborted" in its own words; why it was aborted is known here.
       signal.throwIfAborted();
       failures = progress() > before ? 1 : failures + 1;
-      const { transient, retryAfter } = judge(error);
-      if (!transient || failures >= POLICY.attempts || breaks >= MOST_BREAKS) throw error;
-      await wait(waitBefore(failures, POLICY, retryAfter), signal);
+      const { transient, busy = false, retryAfter } = judge(error);
+      const policy = busy ? BUSY : POLICY;
+      if (!transient || failures >= policy.attempts || breaks >= MOST_BREAKS) throw error;
+      await pause(waitBefore(failures, policy, retryAfter), signal);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
-import { codeOf, isPassing } from '../../http/retry.ts';
+import { codeOf, isBusy, isPassing } from '../../http/retry.ts';
 import { mayConnectYet, unreachable } from './connection-failure.ts';
 import type { Verdict } from './retry.ts';
 import type { S3Access } from './s3-access.ts';
@@ -75,7 +75,7 @@ export function judgeFailure(cause: unknown, { known, renews }: { known: boolean
   const { status, code = '', headers } = failureOf(cause);
   if (status === undefined) return { transient: mayConnectYet(code, known) };
   const passing = isPassing(status) || PASSING.includes(code) || (renews && hasExpired(cause));
-  return { transient: passing, retryAfter: headers['retry-after'] };
+  return { transient: passing, busy: isBusy(status), retryAfter: headers['retry-after'] };
 }
 
 /** Codes for a proof that is wrong, as opposed to a right that is missing. */

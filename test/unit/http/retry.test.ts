@@ -4,11 +4,17 @@ import { waitBefore } from '../../../lib/http/retry.ts';
 const POLICY = { attempts: 5, firstWait: 400, longestWait: 30_000 };
 
 describe('the wait before another attempt', () => {
-  it('is what the peer asks for, in seconds or until a date', () => {
+  it('is no less than what the peer asks for, in seconds or until a date', () => {
     assert.equal(waitBefore(1, POLICY, '2'), 2_000);
     const until = waitBefore(1, POLICY, new Date(Date.now() + 10_000).toUTCString());
     assert.ok(until > 8_000 && until <= 10_000, String(until));
-    assert.equal(waitBefore(1, POLICY, 'Wed, 21 Oct 2015 07:28:00 GMT'), 0);
+  });
+
+  it('is our own where the peer asks for less: an answer at once would meet it as busy as it was', () => {
+    for (const asked of ['0', '1', 'Wed, 21 Oct 2015 07:28:00 GMT']) {
+      const waited = waitBefore(4, POLICY, asked);
+      assert.ok(waited >= 400 * 8 * 0.75, `${waited} for ${asked}`);
+    }
   });
 
   it('is never longer than we are willing to wait, whatever is asked for', () => {
@@ -16,7 +22,7 @@ describe('the wait before another attempt', () => {
     assert.equal(waitBefore(20, POLICY), 30_000);
   });
 
-  it('else doubles, with a share of chance', () => {
+  it('doubles where nothing is asked, with a share of chance', () => {
     for (const attempt of [1, 2, 3]) {
       const own = POLICY.firstWait * 2 ** (attempt - 1);
       for (const asked of [undefined, 'soon']) {

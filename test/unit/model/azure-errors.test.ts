@@ -103,6 +103,7 @@ describe('a failed request to Azure Blob Storage', () => {
   it('is tried again only where that can help', () => {
     const transient = (cause: Error, known = false): boolean => judgeFailure(cause, known).transient;
     for (const status of [408, 429, 500, 502, 503, 504]) assert.ok(transient(answered(status, '')));
+    for (const status of [429, 500, 503]) assert.equal(judgeFailure(answered(status, ''), true).busy, status !== 500);
     for (const status of [400, 401, 403, 404, 409, 412]) assert.ok(!transient(answered(status, '')));
     for (const code of ['ECONNRESET', 'EPIPE', 'IDLE_TIMEOUT', 'EAI_AGAIN']) assert.ok(transient(broken(code)));
     for (const code of ['ENOTFOUND', 'CONNECT_TIMEOUT', 'SELF_SIGNED_CERT_IN_CHAIN'])

@@ -86,7 +86,8 @@ describe('a failed request to S3', () => {
 
   it('is tried again at the time that a busy store asks for', () => {
     const busy = answered(503, 'SlowDown', { 'retry-after': '7' });
-    assert.deepEqual(judgeFailure(busy, { known: true, renews: false }), { transient: true, retryAfter: '7' });
+    const verdict = { transient: true, busy: true, retryAfter: '7' };
+    assert.deepEqual(judgeFailure(busy, { known: true, renews: false }), verdict);
   });
 
   it('for keys that have expired is tried again only where there are new ones to be had', () => {
