@@ -1,6 +1,12 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { DigestedFile } from './model-digest.ts';
+import { DocumentReader } from './document.ts';
+import { readSource } from './manifest.ts';
+import { type DigestedFile, modelDigest } from './model-digest.ts';
+import type { ResolvedModel } from './resolved-model.ts';
+
+/** What the store that a model came from says of it. */
+export type ModelLineage = Pick<ResolvedModel, 'name' | 'version' | 'uri' | 'properties' | 'source'>;
 
 /** A file that was verified, and the time of its last change by then. */
 export interface RecordedFile extends DigestedFile {
@@ -12,7 +18,8 @@ export interface RecordedFile extends DigestedFile {
 export interface RecordedModel {
   /** See `ResolvedModel`. */
   readonly fingerprint: string;
-  readonly uri: string;
+  /** Undefined in records of earlier times. */
+  readonly lineage: ModelLineage | undefined;
   readonly files: readonly RecordedFile[];
 }
 
@@ -35,9 +42,8 @@ export class DestinationRecord {
   /** What may be there: usually one model, two where a change was cut short, none where there is no usable record. */
   async models(): Promise<readonly RecordedModel[]> {
     try {
-      return (JSON.parse(await readFile(this.#file, 'utf8')) as RecordDocument).models.filter(({ files }) =>
-        Array.isArray(files),
-      );
+      const document = DocumentReader.parse(await readFile(this.#file, 'utf8'), this.#file);
+      return document.list('models').map(readModel);
     } catch {
       // Without a record nothing in the destination is known, which is safe: it is refused unless it is empty.
       return [];
@@ -65,4 +71,38 @@ export class DestinationRecord {
     await writeFile(draft, `${JSON.stringify(document, null, 1)}\n`);
     await rename(draft, this.#file);
   }
+}
+
+export function lineageOf({ name, version, uri, properties, source }: ResolvedModel): ModelLineage {
+  return { name, version, uri, properties, source };
+}
+
+/**
+ * What was said of the model in a folder when a fetch put it there; undefined where nothing was recorded, or of other bytes.
+ *
+ * @param folder the destination of the fetch, absolute, or a link to it
+ * @param digest of what is in the folder now, see {@link modelDigest}
+ */
+export async function recordedLineage(folder: string, digest: string): Promise<ModelLineage | undefined> {
+  const models = await new DestinationRecord(await realpath(folder)).models();
+  return models.find(({ files }) => modelDigest(files) === digest)?.lineage;
+}
+
+function readModel(model: DocumentReader): RecordedModel {
+  return {
+    fingerprint: model.text('fingerprint'),
+    lineage: model.has('lineage') ? readLineage(model.object('lineage')) : undefined,
+    files: model.list('files').map((file) => ({
+      ...{ path: file.text('path'), size: file.count('size'), sha256: file.text('sha256') },
+      modified: file.number('modified'),
+    })),
+  };
+}
+
+function readLineage(lineage: DocumentReader): ModelLineage {
+  return {
+    ...{ name: lineage.text('name'), version: lineage.text('version'), uri: lineage.text('uri') },
+    properties: lineage.texts('properties'),
+    source: readSource(lineage.object('source')),
+  };
 }

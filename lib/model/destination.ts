@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { diskFull, isDiskFull } from '../errors/disk-full.ts';
 import { codeOf } from '../http/retry.ts';
-import { DestinationRecord, type RecordedModel } from './destination-record.ts';
+import { DestinationRecord, lineageOf, type RecordedModel } from './destination-record.ts';
 import { FolderLock, type Holder } from './folder-lock.ts';
 import { type DigestedFile, totalSize } from './model-digest.ts';
 import type { Reporter } from './progress.ts';
@@ -46,11 +46,11 @@ export class Destination {
   }
 
   /**
-   * The files of the model, if exactly they are there, untouched since they were verified; else undefined.
+   * What the record says of the model, if exactly its files are there, untouched since they were verified; else undefined.
    *
    * @throws DeliveryError `DESTINATION_INVALID`, `DESTINATION_NOT_WRITABLE`
    */
-  async holds(model: ResolvedModel): Promise<readonly DigestedFile[] | undefined> {
+  async holds(model: ResolvedModel): Promise<RecordedModel | undefined> {
     const found = await this.#present().catch((error: unknown) => {
       // Another fetch is just putting its model in the place of what was there.
       if (codeOf(error) === 'ENOENT') return [];
@@ -63,7 +63,15 @@ export class Destination {
       const stats = present.get(path);
       return stats?.size === size && stats.mtimeMs === modified;
     });
-    return untouched ? recorded.files.map(({ path, size, sha256 }) => ({ path, size, sha256 })) : undefined;
+    return untouched ? recorded : undefined;
+  }
+
+  /**
+   * Records what the model that is there is called now: the same content may have several versions. Only for who works
+   * {@link alone}.
+   */
+  async relabel(held: RecordedModel, model: ResolvedModel): Promise<void> {
+    await this.#record.settle({ ...held, lineage: lineageOf(model) });
   }
 
   /**
@@ -208,17 +216,13 @@ export class Destination {
   }
 
   /** Only where all is there just as it was written. */
-  async #recordOf(
-    folder: string,
-    { fingerprint, uri }: ResolvedModel,
-    files: readonly DigestedFile[],
-  ): Promise<RecordedModel> {
+  async #recordOf(folder: string, model: ResolvedModel, files: readonly DigestedFile[]): Promise<RecordedModel> {
     const times = files.map(async (file) => {
       const { size, mtimeMs } = await stat(join(folder, ...file.path.split('/')));
       if (size !== file.size) throw busy(this.path, `somebody wrote to ${JSON.stringify(file.path)} as well`);
       return { ...file, modified: mtimeMs };
     });
-    return { fingerprint, uri, files: await Promise.all(times) };
+    return { fingerprint: model.fingerprint, lineage: lineageOf(model), files: await Promise.all(times) };
   }
 }
 

@@ -47,6 +47,12 @@ export class DocumentReader {
     return value;
   }
 
+  number(name: string): number {
+    const value = this.#fields[name];
+    if (typeof value !== 'number') throw this.#wrong(name);
+    return value;
+  }
+
   has(name: string): boolean {
     return this.#fields[name] !== undefined;
   }

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import type { ContentCache } from './content-cache.ts';
 import { Destination } from './destination.ts';
+import { lineageOf, type RecordedModel } from './destination-record.ts';
 import { download, type Download, type Origins } from './download.ts';
 import type { ModelSource } from './manifest.ts';
 import { type DigestedFile, modelDigest, totalSize } from './model-digest.ts';
@@ -101,17 +103,25 @@ async function fetchResolved(model: ResolvedModel, destination: Destination, wor
   const { requirements, reporter, signal } = work;
   for (const note of model.notes) reporter.note(note);
   const unmet = requirements === undefined ? [] : checkRequirements(model, requirements, new Date());
-  const bringOrFind = async (): Promise<FetchedModel> =>
+  const bringOrFind = async (): Promise<FetchedModel> => {
     // What this fetch had to wait for may have been a fetch of the same.
-    (await held(model, destination)) ?? bring(model, destination, work);
-  const fetched = (await held(model, destination)) ?? (await destination.alone(bringOrFind, reporter, signal));
+    const held = await destination.holds(model);
+    if (held === undefined) return bring(model, destination, work);
+    await destination.relabel(held, model);
+    return unchanged(held, model, destination);
+  };
+  const held = await destination.holds(model);
+  const isKnownAs = isDeepStrictEqual(held?.lineage, lineageOf(model));
+  const fetched =
+    held !== undefined && isKnownAs
+      ? unchanged(held, model, destination)
+      : await destination.alone(bringOrFind, reporter, signal);
   return { ...fetched, warnings: [...model.warnings, ...unmet] };
 }
 
 /** The model, where the destination holds it already. */
-async function held(model: ResolvedModel, destination: Destination): Promise<FetchedModel | undefined> {
-  const files = await destination.holds(model);
-  if (files === undefined) return undefined;
+function unchanged(held: RecordedModel, model: ResolvedModel, destination: Destination): FetchedModel {
+  const files = held.files.map(({ path, size, sha256 }) => ({ path, size, sha256 }));
   const digest = modelDigest(files);
   return { ...factsOf(model, destination), result: 'unchanged', digest, files, downloaded: 0, resumed: 0, cached: 0 };
 }

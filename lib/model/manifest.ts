@@ -97,7 +97,8 @@ function readFile(file: DocumentReader): DigestedFile {
   return { path: file.text('path'), size: file.count('size'), sha256: file.text('sha256', SHA256) };
 }
 
-function readSource(source: DocumentReader): ModelSource {
+/** @throws DeliveryError `MANIFEST_INVALID` */
+export function readSource(source: DocumentReader): ModelSource {
   return Object.fromEntries(
     SOURCE_FIELDS.filter((field) => source.has(field)).map((field) => [field, source.text(field)]),
   );

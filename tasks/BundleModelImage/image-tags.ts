@@ -48,7 +48,7 @@ function filled(template: string, values: Values): string {
       throw new DeliveryError('TAG_TEMPLATE_INVALID', {
         message: `The tag "${template}" needs {${name}}, and this run has none.`,
         remedy:
-          'Give the inputs model and version for a model from a folder; commit, build and date come from the pipeline.',
+          'Give the inputs model and version for a model from a folder that FetchLatestModel has not made; commit, build and date come from the pipeline.',
       });
     }
     return length === undefined ? value : value.slice(0, Number(length));

@@ -4,6 +4,7 @@ import { modelSelection } from '../../lib/agent/model-selection.ts';
 import { openStore } from '../../lib/agent/model-store.ts';
 import { fullPath } from '../../lib/agent/working-folder.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import { recordedLineage, type ModelLineage } from '../../lib/model/destination-record.ts';
 import { modelDigest } from '../../lib/model/model-digest.ts';
 import { resolveModel } from '../../lib/model/resolve.ts';
 import type { ResolvedModel } from '../../lib/model/resolved-model.ts';
@@ -18,16 +19,17 @@ import { planLayers } from '../../lib/packing/layer-plan.ts';
 import { fileOwner } from './image-inputs.ts';
 
 /** A model on its way into an image. */
-export interface BundledModel {
-  readonly name: string | undefined;
-  readonly version: string | undefined;
+export interface BundledModel extends KnownLineage {
   /** Undefined for a plain store, which does not know it before all is read. */
   readonly digest: string | undefined;
-  readonly uri: string | undefined;
-  /** What its publisher says of it; of a folder nothing is known. */
-  readonly properties: ResolvedModel['properties'];
-  readonly source: ResolvedModel['source'];
   readonly group: LayerGroup;
+}
+
+/** What is known of where a model comes from and what is said of it: of a folder that no fetch has made, what the inputs say. */
+interface KnownLineage extends Pick<ModelLineage, 'properties' | 'source'> {
+  readonly name: string | undefined;
+  readonly version: string | undefined;
+  readonly uri: string | undefined;
 }
 
 /** How the model lies in the image. */
@@ -53,10 +55,10 @@ export async function modelToBundle(agent: Agent, signal: AbortSignal): Promise<
 }
 
 async function fromFolder(agent: Agent, signal: AbortSignal): Promise<BundledModel> {
-  const { inputs } = agent;
   const packing = modelPacking(agent);
   const { target, compression, owner } = packing;
-  const layers = planLayers(await modelFiles(fullPath(agent, inputs.text('modelFolder'))), target, owner);
+  const folder = fullPath(agent, agent.inputs.text('modelFolder'));
+  const layers = planLayers(await modelFiles(folder), target, owner);
   const known: LayerIdentity[] = [];
   const digested: { path: string; size: number; sha256: string }[] = [];
   for (const layer of layers) {
@@ -64,15 +66,33 @@ async function fromFolder(agent: Agent, signal: AbortSignal): Promise<BundledMod
   }
   const digest = modelDigest(digested);
   return {
-    name: inputs.optionalText('model'),
-    version: inputs.optionalText('version'),
+    ...(await folderLineage(agent, folder, digest)),
     digest,
-    ...{ uri: undefined, properties: {}, source: {} },
     group: {
       ...{ name: 'model', target, layers, compression, known, local: true },
       content: contentLabels(digest, packing),
     },
   };
+}
+
+/**
+ * What FetchLatestModel recorded of these very bytes, unless the inputs call them another model or version: then what was
+ * said of the recorded one is not said of this.
+ */
+async function folderLineage(agent: Agent, folder: string, digest: string): Promise<KnownLineage> {
+  const [name, version] = [agent.inputs.optionalText('model'), agent.inputs.optionalText('version')];
+  const stated = { name, version, uri: undefined, properties: {}, source: {} };
+  const recorded = await recordedLineage(folder, digest);
+  if (recorded === undefined) return stated;
+  const fetched = `${recorded.name} ${recorded.version} of ${recorded.uri}`;
+  if ((name ?? recorded.name) === recorded.name && (version ?? recorded.version) === recorded.version) {
+    agent.log(`The model is ${fetched}, as FetchLatestModel recorded it.`);
+    return recorded;
+  }
+  agent.log(
+    `FetchLatestModel recorded the model as ${fetched}; the inputs call it otherwise, so the record is not used.`,
+  );
+  return stated;
 }
 
 async function fromStore(agent: Agent, signal: AbortSignal): Promise<BundledModel> {

@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as soon } from 'node:timers/promises';
 import { Destination } from '../../../lib/model/destination.ts';
+import { recordedLineage } from '../../../lib/model/destination-record.ts';
 import { fetchModel, type FetchedModel } from '../../../lib/model/fetch.ts';
 import { pruneModel } from '../../../lib/model/prune.ts';
 import { publishModel } from '../../../lib/model/publish.ts';
@@ -290,6 +300,31 @@ describe('fetching a model', () => {
       const { path } = await fetch(latest, 'link');
       assert.equal(path, folder.at('elsewhere'));
       assert.deepEqual(contentOf(folder.at('elsewhere')), { 'model.pkl': 'weights' });
+    });
+
+    it('is told with what the store says of the model, under the version that was fetched last', async () => {
+      const recorded = async ({ path, digest }: FetchedModel): Promise<unknown> => recordedLineage(path, digest);
+      const of = (version: string): unknown => ({
+        ...{ name: 'digits', version, uri: store.uriOf(`models/digits/versions/${version}`) },
+        ...{ properties: { v: version }, source: {} },
+      });
+      assert.deepEqual(await recorded(await fetch()), of('1'));
+      await publish('1-again', { 'model.pkl': 'weights' });
+      const again = await fetch();
+      assert.deepEqual([again.result, again.version], ['unchanged', '1-again']);
+      assert.deepEqual(await recorded(again), of('1-again'));
+      await publish('2', { 'model.pkl': 'other' });
+      assert.deepEqual(await recorded(await fetch()), of('2'));
+    });
+
+    it('with a record of earlier times is taken as it is, and told anew', async () => {
+      const { path, digest } = await fetch();
+      const file = folder.at('out/.model.model-delivery.json');
+      const document = JSON.parse(readFileSync(file, 'utf8')) as { models: { lineage?: unknown }[] };
+      for (const model of document.models) delete model.lineage;
+      writeFileSync(file, JSON.stringify(document));
+      assert.equal((await fetch()).result, 'unchanged');
+      assert.equal((await recordedLineage(path, digest))?.version, '1');
     });
 
     it('that holds what no fetch put there is refused, and keeps it', async () => {

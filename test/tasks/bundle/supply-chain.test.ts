@@ -5,14 +5,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createDispatcher } from '../../../lib/http/dispatcher.ts';
-import type { Descriptor, Manifest } from '../../../lib/oci/image.ts';
+import type { Descriptor, ImageConfig, Manifest } from '../../../lib/oci/image.ts';
 import { listReferrers } from '../../../lib/oci/referrers.ts';
 import { RegistryClient } from '../../../lib/oci/registry-client.ts';
 import { Repository } from '../../../lib/oci/repository.ts';
 import type { Component, CycloneDx } from '../../../lib/supply/cyclonedx.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { FAMILIES, PLATFORMS, pushBaseImage } from '../../support/base-images.ts';
-import { freshContainer } from '../../support/blob-container.ts';
+import { type BlobContainer, freshContainer } from '../../support/blob-container.ts';
 import { COSIGN_KEY, COSIGN_PASSWORD, COSIGN_PUBLIC_KEY } from '../../support/cosign-key.ts';
 import { cycloneDxValidator } from '../../support/cyclonedx-schema.ts';
 import { ensureImageInspectors } from '../../support/image-inspectors.ts';
@@ -415,36 +415,91 @@ describe('the supply chain of a bundled image', function () {
     }
   });
 
-  it('tells of a model from the store what its publisher said, and where it came from', async () => {
-    const container = await freshContainer();
-    const { connectionString } = container.service;
-    const store = { storageAuth: 'connectionString', connectionString, container: container.name, model: 'digits' };
-    const published = await runTaskProcess({
-      task: 'PublishModel',
-      inputs: {
-        ...store,
-        source: join(folder, 'model'),
-        version: '3.0.0',
-        properties: 'accuracy=0.97\nframework=numpy',
-      },
-      variables: { 'Build.SourceVersion': 'b'.repeat(40), 'Build.Repository.Uri': 'https://example.com/training' },
+  describe('of a model from the store', () => {
+    let container: BlobContainer;
+    let store: Readonly<Record<string, string>>;
+    before(async () => {
+      container = await freshContainer();
+      const { connectionString } = container.service;
+      store = { storageAuth: 'connectionString', connectionString, container: container.name, model: 'digits' };
+      const source = { source: join(folder, 'model'), version: '3.0.0', author: 'Ada' };
+      const properties = 'accuracy=0.97\nframework=numpy';
+      const inputs = { ...store, ...source, properties };
+      const variables = {
+        'Build.SourceVersion': 'b'.repeat(40),
+        'Build.Repository.Uri': 'https://example.com/training',
+      };
+      succeeded(await runTaskProcess({ task: 'PublishModel', inputs, variables }));
     });
-    assert.equal(published.result, 'Succeeded', published.log);
-    const name = newName();
-    const inputs = { ...store, modelSource: 'store', version: '', modelFolder: '', repository: `${host}/${name}` };
-    const { outputs } = succeeded(await run(inputs));
-    const { components } = await documentOf<CycloneDx>(name, outputs.sbomDigest);
-    const model = components.find(({ type }) => type === 'machine-learning-model');
-    assert.equal(model?.version, '3.0.0');
-    assert.deepEqual(model.modelCard?.quantitativeAnalysis?.performanceMetrics, [{ type: 'accuracy', value: '0.97' }]);
-    assert.deepEqual(
-      model.externalReferences?.map(({ type, url }) => [type, url]),
-      [
-        ['distribution', outputs.modelUri],
-        ['vcs', 'https://example.com/training'],
-      ],
-    );
-    await container.client.delete();
+    after(() => container.client.delete());
+
+    const fetchTo = async (destination: string): Promise<TaskProcessResult['outputs']> =>
+      succeeded(await runTaskProcess({ task: 'FetchLatestModel', inputs: { ...store, destination } })).outputs;
+    const unnamed = { model: '', version: '' };
+    const labelsOf = async (name: string, digest = ''): Promise<Readonly<Record<string, string>>> => {
+      const { config } = await jsonOf<Manifest>(name, digest);
+      const { config: settings } = JSON.parse((await contentOf(name, config)).toString()) as ImageConfig;
+      return settings?.Labels ?? {};
+    };
+
+    for (const way of ['straight', 'by a folder that FetchLatestModel made'] as const) {
+      it(`tells what its publisher said, and where it came from: ${way}`, async () => {
+        const name = newName();
+        const modelFolder = join(folder, 'fetched');
+        if (way !== 'straight') await fetchTo(modelFolder);
+        const from =
+          way === 'straight' ? { ...store, modelSource: 'store', modelFolder: '' } : { ...unnamed, modelFolder };
+        const { outputs } = succeeded(await run({ repository: `${host}/${name}`, version: '', ...from }));
+        const { components } = await documentOf<CycloneDx>(name, outputs.sbomDigest);
+        const model = components.find(({ type }) => type === 'machine-learning-model');
+        assert.deepEqual([model?.name, model?.version, model?.authors], ['digits', '3.0.0', [{ name: 'Ada' }]]);
+        const metrics = model?.modelCard?.quantitativeAnalysis?.performanceMetrics;
+        assert.deepEqual(metrics, [{ type: 'accuracy', value: '0.97' }]);
+        assert.match(outputs.modelUri ?? '', /\/models\/digits\/versions\/3\.0\.0$/);
+        assert.deepEqual(
+          model?.externalReferences?.map(({ type, url }) => [type, url]),
+          [
+            ['distribution', outputs.modelUri],
+            ['vcs', 'https://example.com/training'],
+          ],
+        );
+      });
+    }
+
+    it('is in the same image whether it comes straight, by whatever folder, and named by inputs or not', async () => {
+      const folders = [join(folder, 'agent-1', 'model'), join(folder, 'agent-2', 'digits')];
+      const [fetched] = await Promise.all(folders.map(fetchTo));
+      const { modelName: model = '', modelVersion: version = '' } = fetched ?? {};
+      const ways: readonly Readonly<Record<string, string>>[] = [
+        { ...store, modelSource: 'store', version: '' },
+        ...folders.map((modelFolder) => ({ ...unnamed, modelFolder })),
+        ...folders.map((modelFolder) => ({ model, version, modelFolder })),
+      ];
+      const repository = `${host}/${newName()}`;
+      const digests = new Set<string | undefined>();
+      for (const way of ways) digests.add(succeeded(await run({ repository, ...way })).outputs.imageDigest);
+      assert.equal(digests.size, 1);
+    });
+
+    it('is not told of a model that the inputs call otherwise, or whose files were changed since', async () => {
+      const modelFolder = join(folder, 'changed', 'model');
+      await fetchTo(modelFolder);
+      const lineageOf = async (inputs: Readonly<Record<string, string>>): Promise<readonly unknown[]> => {
+        const name = newName();
+        const { outputs } = succeeded(await run({ repository: `${host}/${name}`, modelFolder, ...inputs }));
+        const labels = await labelsOf(name, outputs.imageDigest);
+        const { components } = await documentOf<CycloneDx>(name, outputs.sbomDigest);
+        const card = components.find(({ type }) => type === 'machine-learning-model')?.modelCard;
+        const [of, version, uri] = ['name', 'version', 'uri'].map((key) => labels[`model-delivery.model.${key}`]);
+        return [of, version, uri === outputs.modelUri, card?.quantitativeAnalysis !== undefined];
+      };
+      assert.deepEqual(await lineageOf({ ...unnamed }), ['digits', '3.0.0', true, true]);
+      assert.deepEqual(await lineageOf({ model: 'digits', version: '' }), ['digits', '3.0.0', true, true]);
+      assert.deepEqual(await lineageOf({ model: '', version: '4' }), [undefined, '4', false, false]);
+      assert.deepEqual(await lineageOf({ model: 'faces', version: '' }), ['faces', undefined, false, false]);
+      writeFileSync(join(modelFolder, 'weights.npz'), 'other weights');
+      assert.deepEqual(await lineageOf({ ...unnamed }), [undefined, undefined, false, false]);
+    });
   });
 
   it('of an app that a Dockerfile builds names what it is built from, and lists the packages of its build context', async () => {
