@@ -14,6 +14,11 @@ export function proxyFor(origin: URL, settings: ProxySettings, environment: Node
   return settings.url === undefined ? fromEnvironment(origin, environment) : fromAgent(origin, settings);
 }
 
+/** The status with which a proxy has refused to lead to a peer, where that is why a request failed; undici has no field for it. */
+export function refusalOfProxy(error: unknown): string | undefined {
+  return error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message)?.[1] : undefined;
+}
+
 /** Whether a host name means this very machine: 127.0.0.0/8, `::1` or `localhost`. */
 export function isLoopback(hostname: string): boolean {
   return /^(?:127(?:\.\d{1,3}){3}|\[?::1\]?|(?:.+\.)?localhost)$/i.test(hostname);

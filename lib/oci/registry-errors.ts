@@ -1,4 +1,5 @@
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
+import { refusalOfProxy } from '../http/proxy.ts';
 import { headerOf, type HttpAnswer } from '../http/request.ts';
 import { codeOf } from '../http/retry.ts';
 import { endOf } from './bearer-token.ts';
@@ -99,9 +100,14 @@ export function unreachable(cause: unknown, { registry, doing }: Asked): Deliver
       cause,
     });
   }
+  const refusal = refusalOfProxy(cause);
+  const why = refusal === undefined ? (code ?? messageOf(cause)) : `the proxy answered ${refusal}`;
   return new DeliveryError('REGISTRY_UNREACHABLE', {
-    message: `The registry ${registry} could not be reached to ${doing}: ${code ?? messageOf(cause)}.`,
-    remedy: 'Check the host name, and that a firewall or proxy lets this agent reach it.',
+    message: `The registry ${registry} could not be reached to ${doing}: ${why}.`,
+    remedy:
+      refusal === '407'
+        ? 'Check user name and password of the proxy that the agent or HTTPS_PROXY names.'
+        : 'Check the host name, and that a firewall or proxy lets this agent reach it.',
     cause,
   });
 }

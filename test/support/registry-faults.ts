@@ -1,8 +1,10 @@
 // Stands before a registry and does to single requests what registries and networks do: answers in its place, cuts a
 // body short, or holds an answer back for ever. It knows HTTP, so that faults can be aimed at one kind of request.
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, request, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { CertifiedKey } from '../../tools/services/azure/certificates.ts';
 
 /** What happens to one request. */
 export type RequestFault =
@@ -26,7 +28,7 @@ export type RequestPlan = (request: {
 }) => RequestFault | undefined;
 
 export class RegistryFaults {
-  readonly #server: Server;
+  readonly #server: ReturnType<typeof createServer | typeof createTlsServer>;
   readonly #target: URL;
   readonly #counts = new Map<string, number>();
   readonly seen: { readonly method: string; readonly path: string; readonly authorization: string | undefined }[] = [];
@@ -34,15 +36,20 @@ export class RegistryFaults {
   /** Done before a request goes on, such as what somebody else does at that moment. */
   before: (request: { readonly method: string; readonly path: string }) => Promise<void> = () => Promise.resolve();
 
-  private constructor(host: string) {
+  private constructor(host: string, tls: CertifiedKey | undefined) {
     this.#target = new URL(`http://${host}`);
-    this.#server = createServer((incoming, outgoing) => {
+    const serve: RequestListener = (incoming, outgoing) => {
+      // The registry makes addresses of its own from that.
+      if (tls !== undefined) incoming.headers['x-forwarded-proto'] = 'https';
       this.#serve(incoming, outgoing);
-    });
+    };
+    this.#server =
+      tls === undefined ? createServer(serve) : createTlsServer({ cert: tls.certificate, key: tls.key }, serve);
   }
 
-  static async start(host: string): Promise<RegistryFaults> {
-    const faults = new RegistryFaults(host);
+  /** @param tls what to speak TLS with; left out: plain HTTP */
+  static async start(host: string, tls?: CertifiedKey): Promise<RegistryFaults> {
+    const faults = new RegistryFaults(host, tls);
     faults.#server.listen(0, '127.0.0.1');
     await once(faults.#server, 'listening');
     return faults;

@@ -1,4 +1,5 @@
 import { DeliveryError } from '../../errors/delivery-error.ts';
+import { refusalOfProxy } from '../../http/proxy.ts';
 import type { ClusterAccess } from '../cluster-access.ts';
 
 const UNTRUSTED: Readonly<Record<string, string>> = {
@@ -41,11 +42,6 @@ export function explainNetworkError(
 const PRIVATE = 'It is a private cluster, so use an agent in its network or in one that is peered with it.';
 const ANYTHING =
   'Check that the cluster is running and that the agent reaches this address: name resolution, firewall, proxy, authorized IP ranges, or a private cluster that needs an agent in its network.';
-
-/** The status with which a proxy has refused to lead to the cluster; undici has no field for it. */
-function refusalOfProxy(error: unknown): string | undefined {
-  return error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message)?.[1] : undefined;
-}
 
 function remedyAtProxy(status: string): string {
   return status === '407'

@@ -13,6 +13,16 @@ describe('the errors of a registry', () => {
     assert.match(error.message, /myregistri\.azurecr\.io/);
   });
 
+  it('tell a proxy that refuses from a registry that cannot be reached', () => {
+    const byProxy = (status: number): Error =>
+      Object.assign(new Error(`Proxy response (${status}) !== 200 when HTTP Tunneling`), { code: 'UND_ERR_ABORTED' });
+    const unknown = unreachable(byProxy(407), asked('shop.azurecr.io'));
+    assert.equal(unknown.code, 'REGISTRY_UNREACHABLE');
+    assert.match(unknown.message, /to push it: the proxy answered 407\.$/);
+    assert.match(unknown.remedy, /user name and password of the proxy/);
+    assert.match(unreachable(byProxy(403), asked('shop.azurecr.io')).remedy, /firewall or proxy lets this agent/);
+  });
+
   it('name the roles of Azure, in both modes of its registries', () => {
     const error = refusal({ ...ANSWER, lacksScope: true }, asked('shop.azurecr.io', LOGIN));
     assert.equal(error.code, 'REGISTRY_FORBIDDEN');
