@@ -23,6 +23,8 @@ export interface RegistrySettings {
   readonly htpasswd?: string;
   /** Takes tokens of this service alone. */
   readonly tokens?: TokenAuth;
+  /** Takes layers that are kept at https addresses instead of here; by default it refuses them all. */
+  readonly foreignLayers?: boolean;
 }
 
 /** A token service, as a registry is told of it. */
@@ -47,7 +49,7 @@ export async function registryProgram(settings: RegistrySettings, progress: Prog
   return { command: findProgram('docker-registry') ?? 'docker-registry', args: ['serve', await configure(settings)] };
 }
 
-async function configure({ port, folder, htpasswd, tokens }: RegistrySettings): Promise<string> {
+async function configure({ port, folder, htpasswd, tokens, foreignLayers = false }: RegistrySettings): Promise<string> {
   await mkdir(folder, { recursive: true });
   const file = join(folder, 'config.yml');
   const certificate = join(folder, 'tokens.pem');
@@ -59,6 +61,7 @@ async function configure({ port, folder, htpasswd, tokens }: RegistrySettings): 
       log: { level: 'warn' },
       storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
       http: { addr: `127.0.0.1:${port}` },
+      ...(foreignLayers ? { validation: { manifests: { urls: { allow: ['^https://'] } } } } : {}),
       ...(htpasswd === undefined ? {} : { auth: { htpasswd: { realm: 'registry', path: htpasswd } } }),
       ...(tokens === undefined
         ? {}

@@ -46,17 +46,21 @@ export async function startThrowawayTlsBlob(server: CertifiedKey): Promise<{ rea
 /**
  * Starts a registry with nothing in it.
  *
- * @param who names and passwords, or a token service; without either, everybody may pull and push
+ * @param options names and passwords, or a token service; without either, everybody may pull and push; and what it takes
  * @returns with the folder in which it keeps its data
  */
 export async function startThrowawayRegistry(
-  who: { readonly users?: Readonly<Record<string, string>>; readonly tokens?: TokenAuth } = {},
+  options: {
+    readonly users?: Readonly<Record<string, string>>;
+    readonly tokens?: TokenAuth;
+    readonly foreignLayers?: boolean;
+  } = {},
 ): Promise<Registry & Stoppable & { readonly folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'registry-'));
   const port = await freePort();
-  const { users, tokens } = who;
+  const { users, tokens, foreignLayers = false } = options;
   const settings = {
-    ...{ port, folder },
+    ...{ port, folder, foreignLayers },
     ...(users === undefined ? {} : { htpasswd: await writePasswords(folder, users) }),
     ...(tokens === undefined ? {} : { tokens }),
   };
