@@ -372,7 +372,7 @@ describe('fetching a model', () => {
         await looking;
         renameSync(folder.at('out/elsewhere'), folder.at('out/model'));
       }
-      assert.equal((await destination.holds(model))?.length, 150);
+      assert.equal((await destination.holds(model))?.files.length, 150);
     });
 
     it('in which something cannot be read is told as such', async function () {
