@@ -14,10 +14,10 @@ interface Rule {
 }
 
 /**
- * What never belongs into an image: the history of the sources, the rules themselves, and Python's caches, which differ
- * from one machine to the next and would change the layer's digest.
+ * What never belongs into an image: the history of the sources, the rules themselves, and what differs from one machine to the
+ * next and would change the layer's digest: Python's caches, and what FetchLatestModel notes beside a model.
  */
-const ALWAYS = ['**/.git', '.dockerignore', '**/__pycache__'];
+const ALWAYS = ['**/.git', '.dockerignore', '**/__pycache__', '**/.*.model-delivery.json'];
 
 /**
  * Reads a `.dockerignore` file as Docker does: a pattern a line, `**` for any number of folders, `!` brings back,

@@ -117,9 +117,16 @@ describe('.dockerignore', () => {
   });
 
   it('never lets the history of the sources, itself or caches of Python in', () => {
-    const paths = ['.git/config', 'sub/.git', '.dockerignore', 'a/__pycache__/a.pyc', '.gitignore'];
-    assert.deepEqual(leftOut('', paths), paths.slice(0, 4));
-    assert.deepEqual(leftOut('!**', paths), paths.slice(0, 4));
+    const paths = [
+      '.git/config',
+      'sub/.git',
+      '.dockerignore',
+      'a/__pycache__/a.pyc',
+      'a/.model.model-delivery.json',
+      '.gitignore',
+    ];
+    assert.deepEqual(leftOut('', paths), paths.slice(0, 5));
+    assert.deepEqual(leftOut('!**', paths), paths.slice(0, 5));
   });
 
   it('closes folders that nothing can come back from', () => {
