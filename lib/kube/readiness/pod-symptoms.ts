@@ -38,8 +38,10 @@ export function symptomsOfPod(pod: Pod, events: readonly KubeEvent[], crashesCou
 function pullSymptoms(pod: Pod, container: ContainerStatus, events: readonly KubeEvent[]): readonly Symptom[] {
   const waiting = container.state?.waiting;
   if (!PULL_REASONS.includes(waiting?.reason ?? '')) return [];
-  // "Back-off pulling image" says nothing of the cause; the event of the failed pull does.
-  const told = events.findLast((event) => event.reason === 'Failed' && /pull/i.test(event.message ?? ''))?.message;
+  // "Back-off pulling image" says nothing of the cause, nor does the event "Error: ImagePullBackOff"; that of the failed pull does.
+  const told = events
+    .filter(({ reason }) => reason === 'Failed')
+    .findLast(({ message = '' }) => /pull/i.test(message) && !/^Error: \w+$/.test(message))?.message;
   const why = waiting?.reason === 'ImagePullBackOff' ? (told ?? '') : (waiting?.message ?? '');
   const hopeless = PULL_HOPELESS.test(why) || /InvalidImageName|ErrImageNeverPull/.test(waiting?.reason ?? '');
   return [

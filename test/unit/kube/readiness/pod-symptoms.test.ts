@@ -7,7 +7,12 @@ const waiting = (reason: string, message = ''): Pod => pod('o', { state: { waiti
 
 describe('a pod', () => {
   it('whose image is not there fails at once; the event tells why', () => {
-    const events = [event('Failed', 'Failed to pull image "shop.io/app:2": manifest unknown')];
+    const events = [
+      event('Failed', 'Failed to pull image "shop.io/app:2": manifest unknown'),
+      event('Failed', 'Error: ErrImagePull'),
+      event('BackOff', 'Back-off pulling image "shop.io/app:2"'),
+      event('Failed', 'Error: ImagePullBackOff'),
+    ];
     const [symptom] = symptomsOfPod(waiting('ImagePullBackOff', 'Back-off pulling image'), events);
     assert.equal(symptom?.code, 'IMAGE_PULL_FAILED');
     assert.equal(symptom.graceMs, 0);
