@@ -105,7 +105,7 @@ describe('the checks of a new version', () => {
     };
 
     it('hold the new version against the stable one', async () => {
-      const [fast, late] = [await podThat(slow(1)), await podThat(slow(1000))];
+      const [fast, late] = [await podThat(slow(1)), await podThat(slow(600))];
       const checks = versionChecks(checksOf(), RULE);
       await assert.rejects(run(checks, [late], [fast]), (error) => error instanceof CheckFailed);
       assert.match(await run(checks, [fast], [late]), /p95 .* stable .* ms/);
