@@ -218,7 +218,7 @@ export class Destination {
   /** Only where all is there just as it was written. */
   async #recordOf(folder: string, model: ResolvedModel, files: readonly DigestedFile[]): Promise<RecordedModel> {
     const times = files.map(async (file) => {
-      const { size, mtimeMs } = await stat(join(folder, ...file.path.split('/')));
+      const { size, mtimeMs } = await stat(join(folder, file.path));
       if (size !== file.size) throw busy(this.path, `somebody wrote to ${JSON.stringify(file.path)} as well`);
       return { ...file, modified: mtimeMs };
     });

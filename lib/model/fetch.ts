@@ -161,7 +161,7 @@ async function keep(
     files.map((file) =>
       slots.run(async () => {
         const sha256 = digests.get(file.path);
-        if (sha256 !== undefined) await cache.keep(file, sha256, join(folder, ...file.path.split('/')), signal);
+        if (sha256 !== undefined) await cache.keep(file, sha256, join(folder, file.path), signal);
       }),
     ),
   );

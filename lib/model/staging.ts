@@ -62,7 +62,7 @@ export class Staging {
 
   /** Where a file of the model is; its folder is made. */
   async place(path: string): Promise<string> {
-    const location = join(this.files, ...path.split('/'));
+    const location = join(this.files, path);
     const folder = dirname(location);
     if (!this.#made.has(folder)) await mkdir(folder, { recursive: true });
     this.#made.add(folder);

@@ -158,14 +158,9 @@ export class AzureBlobStore implements ObjectStore {
 
   async write(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean> {
     const conditions = condition === 'absent' ? { ifNoneMatch: '*' } : { ifMatch: condition.etag };
-    return this.#try(name, signal, async (abortSignal) => {
-      try {
-        await this.#blob(name).upload(bytes, bytes.length, { conditions, abortSignal });
-        return true;
-      } catch (error) {
-        if (NOT_MET.includes(failureOf(error).code ?? '')) return false;
-        throw error;
-      }
+    return this.#ifMet(name, signal, async (abortSignal) => {
+      await this.#blob(name).upload(bytes, bytes.length, { conditions, abortSignal });
+      return true;
     });
   }
 
@@ -178,10 +173,17 @@ export class AzureBlobStore implements ObjectStore {
   }
 
   async removeState(name: string, etag: string, signal: AbortSignal): Promise<boolean> {
+    const conditions = { ifMatch: etag };
+    return this.#ifMet(name, signal, async (abortSignal) => {
+      return (await this.#blob(name).deleteIfExists({ ...WHOLE, conditions, abortSignal })).succeeded;
+    });
+  }
+
+  /** Sends a request under a condition, with retries. False where that did not hold, else what the request gives. */
+  #ifMet(name: string, signal: AbortSignal, send: (signal: AbortSignal) => Promise<boolean>): Promise<boolean> {
     return this.#try(name, signal, async (abortSignal) => {
       try {
-        const conditions = { ifMatch: etag };
-        return (await this.#blob(name).deleteIfExists({ ...WHOLE, conditions, abortSignal })).succeeded;
+        return await send(abortSignal);
       } catch (error) {
         if (NOT_MET.includes(failureOf(error).code ?? '')) return false;
         throw error;

@@ -15,8 +15,6 @@ export interface RetryOptions {
   readonly judge: (error: unknown) => Verdict;
   /** A number that grows as the work gets on; an attempt that got on does not count as a failed one. */
   readonly progress?: () => number;
-  /** Waits so many milliseconds; that is what it does unless given. */
-  readonly pause?: typeof wait;
 }
 
 /** About 6 seconds of waiting. */
@@ -32,7 +30,7 @@ const MOST_BREAKS = 100;
  * breaks half way.
  */
 export async function withRetries<T>(attempt: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { signal, judge, progress = () => 0, pause = wait } = options;
+  const { signal, judge, progress = () => 0 } = options;
   let failures = 0;
   for (let breaks = 1; ; breaks++) {
     signal.throwIfAborted();
@@ -46,7 +44,7 @@ export async function withRetries<T>(attempt: () => Promise<T>, options: RetryOp
       const { transient, busy = false, retryAfter } = judge(error);
       const policy = busy ? BUSY : POLICY;
       if (!transient || failures >= policy.attempts || breaks >= MOST_BREAKS) throw error;
-      await pause(waitBefore(failures, policy, retryAfter), signal);
+      await wait(waitBefore(failures, policy, retryAfter), signal);
     }
   }
 }

@@ -194,18 +194,12 @@ export class S3Store implements ObjectStore {
 
   async removeState(name: string, etag: string, signal: AbortSignal): Promise<boolean> {
     const command = new this.#sdk.DeleteObjectCommand({ ...this.#bucket, Key: name, IfMatch: etag });
-    return this.#try(name, signal, async (abortSignal) => {
-      try {
-        await this.#client.send(command, { abortSignal });
-        return true;
-      } catch (error) {
-        if (isNotMet(error)) return false;
-        if (failureOf(error).status !== 501) throw error;
-        // A compatible store that knows no such condition, and says so.
-        await this.remove(name, signal);
-        return true;
-      }
-    });
+    return this.#ifMet(
+      name,
+      signal,
+      (abortSignal) => this.#client.send(command, { abortSignal }),
+      () => this.remove(name, signal),
+    );
   }
 
   get #bucket(): { readonly Bucket: string } {
@@ -235,15 +229,36 @@ export class S3Store implements ObjectStore {
   async #put(name: string, bytes: Uint8Array, condition: WriteCondition, signal: AbortSignal): Promise<boolean> {
     const conditions = condition === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.etag };
     const command = new this.#sdk.PutObjectCommand({ ...this.#bucket, Key: name, Body: bytes, ...conditions });
+    return this.#ifMet(
+      name,
+      signal,
+      (abortSignal) => this.#client.send(command, { abortSignal }),
+      (refusal) => Promise.reject(conditionsUnsupported(this.#access, refusal)),
+    );
+  }
+
+  /**
+   * Sends a request under a condition, with retries. False: that did not hold.
+   *
+   * @param otherwise in its place at a compatible store that knows no such condition, and says so
+   */
+  #ifMet(
+    name: string,
+    signal: AbortSignal,
+    send: (signal: AbortSignal) => Promise<unknown>,
+    otherwise: (refusal: unknown) => Promise<void>,
+  ): Promise<boolean> {
     return this.#try(name, signal, async (abortSignal) => {
       try {
-        await this.#client.send(command, { abortSignal });
-        return true;
+        await send(abortSignal);
       } catch (error) {
-        if (isNotMet(error)) return false;
-        if (failureOf(error).status === 501) throw conditionsUnsupported(this.#access, error);
-        throw error;
+        const { status, code } = failureOf(error);
+        // An object that is gone cannot have the ETag either.
+        if (status === 412 || code === 'NoSuchKey') return false;
+        if (status !== 501) throw error;
+        await otherwise(error);
       }
+      return true;
     });
   }
 
@@ -325,12 +340,6 @@ export class S3Store implements ObjectStore {
       throw storeError(error, this.#access, name);
     }
   }
-}
-
-/** Whether a condition did not hold. An object that is gone cannot have the ETag either. */
-function isNotMet(error: unknown): boolean {
-  const { status, code } = failureOf(error);
-  return status === 412 || code === 'NoSuchKey';
 }
 
 /** The SDK signs by default and asks for keys it does not need. */

@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict';
 import { type Verdict, withRetries } from '../../../lib/model/stores/retry.ts';
+import { waitsOf } from '../../support/skipped-waits.ts';
 
 const NEVER = new AbortController().signal;
 
 /** How long a request that fails each time is tried again before it is given up, in milliseconds of a clock that nobody waits for. */
 async function patience(verdict: Verdict): Promise<number> {
-  let waited = 0;
-  const pause = (milliseconds: number): Promise<void> => {
-    waited += milliseconds;
-    return Promise.resolve();
-  };
   const failing = (): Promise<never> => Promise.reject(new Error('busy'));
-  await assert.rejects(withRetries(failing, { signal: NEVER, judge: () => verdict, pause }), /busy/);
-  return waited;
+  const waits = await waitsOf(() =>
+    assert.rejects(withRetries(failing, { signal: NEVER, judge: () => verdict }), /busy/),
+  );
+  return waits.reduce((sum, milliseconds) => sum + milliseconds, 0);
 }
 
 describe('a request to a store', () => {

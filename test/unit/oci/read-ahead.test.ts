@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { SourceReader } from '../../../lib/oci/blob-source.ts';
+import { type BlobSource, SourceReader } from '../../../lib/oci/blob-source.ts';
 import { digestOf } from '../../../lib/oci/digest.ts';
 import { inParallel } from '../../../lib/oci/in-parallel.ts';
 import { readAhead } from '../../../lib/oci/read-ahead.ts';
@@ -63,6 +63,21 @@ describe('a source that is sent in pieces', () => {
     open: (offset: number) => streamOf([content.subarray(offset, 55), content.subarray(Math.max(offset, 55))]),
   };
 
+  /** The same without its size; counts how often it is opened. */
+  const unsizedSource = (): BlobSource & { readonly opened: number } => {
+    let opened = 0;
+    return {
+      ...{ name: 'it', size: undefined },
+      open: (offset) => {
+        opened += 1;
+        return source.open(offset);
+      },
+      get opened() {
+        return opened;
+      },
+    };
+  };
+
   it('gives each piece exactly, and the digest of the whole', async () => {
     const reader = new SourceReader(source, NEVER);
     const pieces = [
@@ -103,14 +118,7 @@ describe('a source that is sent in pieces', () => {
   });
 
   it('may be of a size that nobody knows: pieces are gathered, and an empty one shows the end', async () => {
-    let opened = 0;
-    const unsized = {
-      ...{ name: 'it', size: undefined },
-      open: (offset: number) => {
-        opened += 1;
-        return streamOf([content.subarray(offset, 55), content.subarray(Math.max(offset, 55))]);
-      },
-    };
+    const unsized = unsizedSource();
     const reader = new SourceReader(unsized, NEVER);
     const first = await reader.piece(0, 60);
     assert.deepEqual([first.end, await collect(first.body)], [60, content.subarray(0, 60)]);
@@ -119,22 +127,15 @@ describe('a source that is sent in pieces', () => {
     assert.deepEqual([again.end, await collect(again.body)], [30, content.subarray(20, 30)]);
     const rest = await reader.piece(60, 60);
     assert.deepEqual([rest.end, await collect(rest.body), reader.size], [100, content.subarray(60), 100]);
-    assert.equal(opened, 1);
+    assert.equal(unsized.opened, 1);
     assert.equal((await reader.piece(100, 60)).end, 100);
     assert.equal(reader.digest(), digestOf(content));
     const afresh = await reader.piece(0, 100);
-    assert.deepEqual([await collect(afresh.body), opened], [content, 2]);
+    assert.deepEqual([await collect(afresh.body), unsized.opened], [content, 2]);
   });
 
   it('of unknown size gives no piece below the least but the last, also where some of a piece is wanted again', async () => {
-    let opened = 0;
-    const unsized = {
-      ...{ name: 'it', size: undefined },
-      open: (offset: number) => {
-        opened += 1;
-        return streamOf([content.subarray(offset, 55), content.subarray(Math.max(offset, 55))]);
-      },
-    };
+    const unsized = unsizedSource();
     const reader = new SourceReader(unsized, NEVER);
     assert.equal((await reader.piece(0, 40, 30)).end, 40);
     // What is at hand is enough, then too little.
@@ -144,7 +145,7 @@ describe('a source that is sent in pieces', () => {
     assert.deepEqual([more.end, await collect(more.body)], [65, content.subarray(25, 65)]);
     assert.equal((await reader.piece(65, 40, 30)).end, 100);
     const last = await reader.piece(90, 40, 30);
-    assert.deepEqual([last.end, await collect(last.body), opened], [100, content.subarray(90), 1]);
+    assert.deepEqual([last.end, await collect(last.body), unsized.opened], [100, content.subarray(90), 1]);
     assert.equal(reader.digest(), digestOf(content));
   });
 
