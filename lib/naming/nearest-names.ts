@@ -8,13 +8,13 @@ export async function nearestNames(
   wanted: string,
   candidates: AsyncIterable<string> | Iterable<string>,
 ): Promise<readonly string[]> {
-  const names: string[] = [];
+  const names = new Set<string>();
   for await (const name of candidates) {
-    names.push(name);
-    if (names.length >= CANDIDATES) break;
+    names.add(name);
+    if (names.size >= CANDIDATES) break;
   }
   const grams = bigrams(wanted);
-  return names
+  return [...names]
     .map((name) => ({ name, likeness: likeness(grams, bigrams(name)) }))
     .sort((a, b) => b.likeness - a.likeness || (a.name < b.name ? -1 : 1))
     .slice(0, SUGGESTIONS)

@@ -45,6 +45,8 @@ export interface ApiAnswer {
 const ANSWER_LIMIT = 8 * 1024 * 1024;
 const ERROR_LIMIT = 64 * 1024;
 const MOST_REDIRECTS = 5;
+/** A registry that answers with ever more pages is not believed. */
+const MOST_PAGES = 1000;
 
 /**
  * Speaks to one registry: finds its origin, authenticates, follows redirects without carrying credentials along, and
@@ -82,6 +84,23 @@ export class RegistryClient {
    */
   open(api: ApiRequest): Promise<HttpAnswer> {
     return this.#patiently(api, [], (answer) => Promise.resolve(answer));
+  }
+
+  /** The pages of a list (OCI distribution specification, "Content Discovery"); none where there is no such list. */
+  async *pages(api: ApiRequest): AsyncGenerator<Buffer> {
+    let next: ApiRequest['target'] | undefined = api.target;
+    for (let page = 0; next !== undefined && page < MOST_PAGES; page += 1) {
+      const answer = await this.ask({ ...api, target: next }, [404]);
+      if (answer.status === 404) return;
+      yield answer.body;
+      next = await this.nextPage(answer, api.signal);
+    }
+  }
+
+  /** Where a list goes on (RFC 8288), checked; undefined at its end. */
+  async nextPage(answer: ApiAnswer, signal: AbortSignal): Promise<URL | undefined> {
+    const [, next] = /<([^>]+)>\s*;\s*rel="?next"?/i.exec(headerOf(answer, 'link') ?? '') ?? [];
+    return next === undefined ? undefined : this.addressOf(next, signal);
   }
 
   /** The login in the form that docker takes; undefined where there is none. Signs in where that is part of it. */

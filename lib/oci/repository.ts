@@ -5,7 +5,7 @@ import { formatImage, formatRepository, type RepositoryName } from './image-name
 import { MANIFEST_TYPES, OCI } from './media-types.ts';
 import type { RepositoryScope } from './registry-auth.ts';
 import { refusalIn } from './registry-errors.ts';
-import { type ApiAnswer, type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
+import { type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
 
 /** A manifest or index with the bytes that its digest stands for. */
 export interface StoredManifest {
@@ -21,8 +21,6 @@ const DOCUMENT_LIMIT = 8 * 1024 * 1024;
 const MOST_ATTEMPTS = 3;
 
 const TAGS_A_PAGE = 1000;
-/** A registry that answers with ever more pages is not believed. */
-const MOST_PAGES = 1000;
 
 /** What one repository of a registry holds: manifests, tags and small blobs. */
 export class Repository {
@@ -89,18 +87,12 @@ export class Repository {
   }
 
   /**
-   * The pages of a list (OCI distribution specification, "Content Discovery"); none where there is no such list.
+   * The pages of a list of this repository; none where there is no such list.
    *
    * @param target path below `/v2/`, or a whole address of the registry
    */
-  async *pages(target: string | URL, doing: string, signal: AbortSignal): AsyncGenerator<Buffer> {
-    let next: string | URL | undefined = target;
-    for (let page = 0; next !== undefined && page < MOST_PAGES; page += 1) {
-      const answer: ApiAnswer = await this.client.ask(this.#api('GET', next, { doing, signal }), [404]);
-      if (answer.status === 404) return;
-      yield answer.body;
-      next = await this.#nextPage(answer, signal);
-    }
+  pages(target: string | URL, doing: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+    return this.client.pages(this.#api('GET', target, { doing, signal }));
   }
 
   /**
@@ -134,7 +126,7 @@ export class Repository {
     const answer = await this.client.ask(this.#api('GET', target, { doing, headers, signal }), [400, 404, 405]);
     // Older registries know no such address, or take it for a bad one; some gateways before them answer with a page.
     if (!isGood(answer.status) || headerOf(answer, 'content-type')?.startsWith(OCI.index) !== true) return undefined;
-    return { bytes: answer.body, next: await this.#nextPage(answer, signal) };
+    return { bytes: answer.body, next: await this.client.nextPage(answer, signal) };
   }
 
   /** Whether the repository has a blob. */
@@ -180,12 +172,6 @@ export class Repository {
       if (answer.status !== 404 || (await this.hasBlob(digest, signal))) return;
       if (attempt === MOST_ATTEMPTS) throw this.client.refused(api, refusalIn(answer, answer.body));
     }
-  }
-
-  /** Where a list goes on (RFC 8288), checked; undefined at its end. */
-  async #nextPage(answer: ApiAnswer, signal: AbortSignal): Promise<URL | undefined> {
-    const [, next] = /<([^>]+)>\s*;\s*rel="?next"?/i.exec(headerOf(answer, 'link') ?? '') ?? [];
-    return next === undefined ? undefined : this.client.addressOf(next, signal);
   }
 
   #path(kind: 'manifests' | 'blobs', reference: string): string {

@@ -17,7 +17,7 @@ export async function tagMissing(repository: Repository, tag: string, signal: Ab
 
 /** The error for a repository without a single tag; names those that are most like it, where the registry lets itself be asked. */
 export async function repositoryMissing({ client, name }: Repository, signal: AbortSignal): Promise<DeliveryError> {
-  const near = await nearestNames(name.repository, catalogue(client, signal));
+  const near = await nearestNames(name.repository, catalogue(client, name.repository, signal));
   return new DeliveryError('REPOSITORY_NOT_FOUND', {
     message: `The repository ${formatRepository(name)} does not exist, or has no tags.`,
     remedy:
@@ -30,22 +30,23 @@ export async function repositoryMissing({ client, name }: Repository, signal: Ab
 /** Repositories that a registry is asked for at once. */
 const PAGE = 1000;
 
-/** The names of a registry's repositories, page by page; none where it does not tell them. */
-async function* catalogue(client: RegistryClient, signal: AbortSignal): AsyncGenerator<string> {
+/**
+ * The names of a registry's repositories; none where it does not tell them. A page of those of the wanted one's
+ * namespace comes first: a registry may have more names than an error message is worth reading.
+ */
+async function* catalogue(client: RegistryClient, wanted: string, signal: AbortSignal): AsyncGenerator<string> {
+  const list = (from: string): AsyncGenerator<Buffer> =>
+    client.pages({
+      ...{ method: 'GET', target: `_catalog?n=${PAGE}${from}`, scopes: ['catalogue'] },
+      ...{ doing: 'list its repositories', signal },
+    });
+  const namespace = wanted.slice(0, Math.max(0, wanted.lastIndexOf('/')));
   try {
-    for (let last = ''; ;) {
-      const after = last === '' ? '' : `&last=${encodeURIComponent(last)}`;
-      const { body } = await client.ask({
-        ...{ method: 'GET', target: `_catalog?n=${PAGE}${after}`, scopes: ['catalogue'] },
-        ...{ doing: 'list its repositories', signal },
-      });
-      const names = namesIn(body);
-      yield* names;
-      const end = names.at(-1);
-      // A registry that pays no heed to where it should go on would give the same page for ever.
-      if (names.length < PAGE || end === undefined || end <= last) return;
-      last = end;
+    if (namespace !== '') {
+      const first: IteratorResult<Buffer, void> = await list(`&last=${encodeURIComponent(namespace)}`).next();
+      if (first.done !== true) yield* namesIn(first.value);
     }
+    for await (const page of list('')) yield* namesIn(page);
   } catch (error) {
     // Whoever may read one repository need not be let into the list of all.
     if (!(error instanceof DeliveryError)) throw error;

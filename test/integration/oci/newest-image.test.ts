@@ -151,6 +151,22 @@ describe('the newest image of a repository', function () {
     await refused(find('created', {}, { name: `${name}x` }), 'REPOSITORY_NOT_FOUND', new RegExp(name));
   });
 
+  it('of a repository that is not there names those of its namespace, however many others the registry has', async () => {
+    const registry = await startThrowawayRegistry();
+    const through = await RequestProxy.start(`http://${registry.host}`);
+    try {
+      await writeRepositories(join(registry.folder, 'data'), 6000);
+      repository = repositoryAt(registry.host, 'team/digits');
+      await push('1', '2026-11-01T00:00:00Z');
+      await refused(find('created', {}, { name: 'team/digit', through }), 'REPOSITORY_NOT_FOUND', /has: team\/digits,/);
+      // A message need not read all of them.
+      assert.ok(asked(through).length <= 8, asked(through).join(' '));
+    } finally {
+      await through.stop();
+      await registry.stop();
+    }
+  });
+
   it('by push is known to Azure alone', async () => {
     await push('1', '2026-11-01T00:00:00Z');
     await refused(find('pushed'), 'IMAGE_ORDER_UNSUPPORTED', /created or version/);
@@ -187,6 +203,15 @@ describe('the newest image of a repository', function () {
     }
   });
 });
+
+/** Makes so many repositories without an image, which a registry lists before others. */
+async function writeRepositories(data: string, count: number): Promise<void> {
+  const repositories = join(data, 'docker/registry/v2/repositories');
+  for (let at = 0; at < count; at += 500) {
+    const names = Array.from({ length: 500 }, (_, index) => `other/${at + index}`);
+    await Promise.all(names.map((name) => mkdir(join(repositories, name, '_layers'), { recursive: true })));
+  }
+}
 
 /** Writes 10,000 tags of one image into a registry's storage, as it would itself. */
 async function writeTags(data: string, repository: string, digest: string): Promise<void> {
