@@ -1,9 +1,9 @@
-// npm run services -- up|down|status [blob|s3|registry|docker|cluster …]
+// npm run services -- up|down|clear|status [blob|s3|registry|docker|cluster …]
 import { DeliveryError, messageOf } from '../../lib/errors/delivery-error.ts';
-import { ensureServices, SERVICE_NAMES, type ServiceName, stopServices } from './services.ts';
+import { clearServices, ensureServices, SERVICE_NAMES, type ServiceName, stopServices } from './services.ts';
 import { formatStatus, statusOf } from './status.ts';
 
-const USAGE = 'usage: npm run services -- up|down|status [blob|s3|registry|docker|cluster …]';
+const USAGE = 'usage: npm run services -- up|down|clear|status [blob|s3|registry|docker|cluster …]';
 
 async function status(names: readonly ServiceName[]): Promise<void> {
   console.log(formatStatus(await statusOf(names)));
@@ -20,7 +20,13 @@ async function down(names: readonly ServiceName[]): Promise<void> {
   });
 }
 
-const ACTIONS = new Map(Object.entries({ up, down, status }));
+async function clear(names: readonly ServiceName[]): Promise<void> {
+  await clearServices(names, (name) => {
+    console.log(`${name.padEnd(9)} cleared`);
+  });
+}
+
+const ACTIONS = new Map(Object.entries({ up, down, clear, status }));
 const [action = '', ...words] = process.argv.slice(2);
 const names = SERVICE_NAMES.filter((name) => words.length === 0 || words.includes(name));
 const unknown = words.filter((word) => !SERVICE_NAMES.some((name) => name === word));

@@ -1,4 +1,5 @@
 // The real parts that the project tries itself against: blob storage, S3, a registry, a Docker engine, Kubernetes.
+import { rm } from 'node:fs/promises';
 import { type BlobService, findBlob, startBlob, stopBlob } from './blob.ts';
 import { type DockerEngine, findDocker, startDocker, stopDocker } from './docker-engine.ts';
 import { type Cluster, findCluster, startCluster, stopCluster } from './kubernetes/cluster.ts';
@@ -6,6 +7,7 @@ import { findRegistry, type Registry, startRegistry, stopRegistry } from './regi
 import { findS3, type S3Service, startS3, stopS3 } from './s3.ts';
 import { underSetupLock } from './setup-lock.ts';
 import { type Progress, printedProgress } from './stages.ts';
+import { statePath } from './state-folder.ts';
 
 /** All that can be asked for, in the order in which it is set up. */
 export const SERVICE_NAMES = ['blob', 's3', 'registry', 'docker', 'cluster'] as const;
@@ -64,12 +66,29 @@ export async function stopServices(
   names: readonly ServiceName[],
   onStopped: (name: ServiceName, wasRunning: boolean) => void,
 ): Promise<void> {
-  const all = SERVICE_NAMES.filter(
+  await underSetupLock(printedProgress(), async () => {
+    for (const name of lastStartedFirst(names)) onStopped(name, await PARTS[name].stop());
+  });
+}
+
+/** Stops what was started here, and removes all that it held. */
+export async function clearServices(
+  names: readonly ServiceName[],
+  onCleared: (name: ServiceName) => void,
+): Promise<void> {
+  await underSetupLock(printedProgress(), async () => {
+    for (const name of lastStartedFirst(names)) {
+      await PARTS[name].stop();
+      await rm(statePath(name), { recursive: true, force: true });
+      onCleared(name);
+    }
+  });
+}
+
+function lastStartedFirst(names: readonly ServiceName[]): readonly ServiceName[] {
+  return SERVICE_NAMES.filter(
     (name) => names.includes(name) || (name === 'cluster' && names.includes('docker')),
   ).toReversed();
-  await underSetupLock(printedProgress(), async () => {
-    for (const name of all) onStopped(name, await PARTS[name].stop());
-  });
 }
 
 /** What each service gives, asked at once. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,6 +60,16 @@ describe('npm run services', () => {
     const { Body } = await client.send(new GetObjectCommand(object));
     assert.equal(await Body?.transformToString(), 'weights');
     client.destroy();
+  });
+
+  it('forgets what services hold when they are cleared', async () => {
+    assert.equal(services('up', 'registry').status, 0);
+    const data = join(home, 'state/registry/data');
+    await mkdir(data, { recursive: true });
+    const { status, stdout, stderr } = services('clear', 'blob', 'registry');
+    assert.deepEqual([status, stdout, stderr], [0, 'registry  cleared\nblob      cleared\n', '']);
+    await assert.rejects(access(data), { code: 'ENOENT' });
+    assert.match(services('status', 'registry').stdout, /^registry +down$/m);
   });
 
   it('does nothing when all is up', () => {
