@@ -35,11 +35,15 @@ export default class SuiteReporter extends Mocha.reporters.Spec {
   }
 }
 
-/** The first line of an error; of one that holds the log of a task, the task's own error too. */
+/** The first words of an error; of one that holds the log of a task, the task's own error too. */
 function whyOf({ message, ...rest }: Error): string {
   const { actual, expected } = rest as { readonly actual?: unknown; readonly expected?: unknown };
-  const lines = message.split('\n').map((line) => line.trim());
-  const first = lines.find((line) => line !== '') ?? 'no message';
+  const lines = message
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  // Where a line announces what comes, as in "did not match the regular expression /…/. Input:", that belongs to it.
+  const first = lines.slice(0, lines[0]?.endsWith(':') === true ? 2 : 1).join(' ') || 'no message';
   const told = lines.find((line) => line.startsWith('##vso[task.logissue type=error'))?.replace(/^##vso\[.*?\]/, '');
   const values = [actual, expected].every((value) => ['string', 'number', 'boolean'].includes(typeof value));
   return [
@@ -50,4 +54,4 @@ function whyOf({ message, ...rest }: Error): string {
     .map((part) => (part.length > LONGEST ? `${part.slice(0, LONGEST)}…` : part))
     .join(' · ');
 }
-const LONGEST = 300;
+const LONGEST = 500;

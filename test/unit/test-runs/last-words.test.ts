@@ -40,6 +40,11 @@ describe('the last words of a test run', () => {
     ]);
   });
 
+  it('show the text that a pattern did not match', () => {
+    runSuite(`it('is told', () => assert.match('E_CODE: no such thing', /^E_OTHER/));`);
+    assert.match(lastWords(folder, ['some']).at(-1) ?? '', /\/\^E_OTHER\/\. Input: 'E_CODE: no such thing'$/);
+  });
+
   it('of a task say what was wrong and what the task itself told, and give no command', () => {
     const log = String.raw`##vso[task.debug]begun\n##vso[task.logissue type=error]E_CODE: no such thing\nend`;
     runSuite(`it('rolls out', () => assert.equal('restored', 'deployed', '${log}'));`);
