@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+import { BlobServiceClient, type ContainerClient, ContainerSASPermissions } from '@azure/storage-blob';
 import { createDispatcher } from '../../lib/http/dispatcher.ts';
 import { RegistryClient } from '../../lib/oci/registry-client.ts';
 import { Repository } from '../../lib/oci/repository.ts';
@@ -17,6 +17,8 @@ import { printedProgress } from '../../tools/services/stages.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const NEVER = new AbortController().signal;
+const PULL_REQUEST = 'azure-pipelines.pull-request.yml';
+const SIGNATURE_LIFE = 60 * 60_000;
 const run = promisify(execFile);
 
 /** A pipeline's result with all that it has shown. */
@@ -28,6 +30,9 @@ type Supplies = Omit<PipelineOptions, 'file'> & { readonly variables: Readonly<R
 /** What a run is given besides. */
 type Given = Pick<PipelineOptions, 'parameters' | 'variables'>;
 
+/** What opens the services to a run. */
+type Keys = Pick<PipelineOptions, 'connections' | 'secrets'>;
+
 export class ExamplePipelines {
   /** Folder of the example. */
   readonly folder: string;
@@ -36,13 +41,22 @@ export class ExamplePipelines {
   /** A repository of the registry, for this test alone. */
   readonly repository: Repository;
   readonly #supplies: Supplies;
+  /** What a pull request gets in place of the supplies' own: nothing that can write. */
+  readonly #readOnly: Keys;
   readonly #dispatcher: ReturnType<typeof createDispatcher>;
   readonly #runs: PipelineResult[] = [];
 
-  private constructor(example: string, container: ContainerClient, registry: string, supplies: Supplies) {
+  private constructor(
+    example: string,
+    container: ContainerClient,
+    registry: string,
+    supplies: Supplies,
+    readOnly: Keys,
+  ) {
     this.folder = join(ROOT, 'examples', example);
     this.container = container;
     this.#supplies = supplies;
+    this.#readOnly = readOnly;
     this.#dispatcher = createDispatcher();
     const client = new RegistryClient({ registry, dispatcher: this.#dispatcher });
     this.repository = new Repository(client, { registry, repository: supplies.variables.repository ?? '' }, 'pull');
@@ -56,10 +70,11 @@ export class ExamplePipelines {
     const service = BlobServiceClient.fromConnectionString(blob.connectionString);
     const container = service.getContainerClient(`example-${randomUUID()}`);
     await container.create();
-    return new ExamplePipelines(example, container, registry.host, {
-      connections: (await connectionsTo(services)).map((connection) => {
-        return { ...connection, name: connection.name.replace('digits', example) };
-      }),
+    const connections = (await connectionsTo(services)).map((connection) => {
+      return { ...connection, name: connection.name.replace('digits', example) };
+    });
+    const supplies: Supplies = {
+      connections,
       variables: {
         ...{ python, baseImage, namespace, registry: registry.host, DOCKER_HOST: docker.host },
         ...{ storageAccount: blob.endpoint, container: container.containerName },
@@ -69,6 +84,12 @@ export class ExamplePipelines {
       workingTree: true,
       // The templates of this very project, in the place of those of a version that is out.
       repositories: { 'model-delivery': ROOT },
+    };
+    return new ExamplePipelines(example, container, registry.host, supplies, {
+      connections: connections
+        .filter(({ type }) => type === 'dockerregistry')
+        .map((connection) => ({ ...connection, name: `${connection.name}-read` })),
+      secrets: { storageReadSas: await signatureToRead(container) },
     });
   }
 
@@ -88,6 +109,7 @@ export class ExamplePipelines {
     const lines: string[] = [];
     const result = await runPipeline({
       ...this.#supplies,
+      ...(file === PULL_REQUEST ? this.#readOnly : {}),
       ...{ file: join(this.folder, file), parameters },
       variables: { ...this.#supplies.variables, ...variables },
       onLine: (line) => lines.push(line),
@@ -112,4 +134,13 @@ export class ExamplePipelines {
   get #host(): string {
     return this.#supplies.variables.DOCKER_HOST ?? '';
   }
+}
+
+/** A signature that lets its holder list and read one container's blobs, and nothing else. */
+async function signatureToRead(container: ContainerClient): Promise<string> {
+  const url = await container.generateSasUrl({
+    permissions: ContainerSASPermissions.parse('rl'),
+    expiresOn: new Date(Date.now() + SIGNATURE_LIFE),
+  });
+  return new URL(url).search.slice(1);
 }
