@@ -152,6 +152,9 @@ export class Destination {
     if (error instanceof DeliveryError || code === undefined) return error;
     if (isDiskFull(error)) return diskFull(this.path, 'the model', error);
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return notWritable(this.path, error);
+    // Both names are on one disk here, but a container can only copy a folder of its image.
+    if (code === 'EXDEV') return irreplaceable(this.path, "it belongs to the container's image", error);
+    if (isMountPoint(error)) return irreplaceable(this.path, 'a folder is mounted there', error);
     if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EBUSY') return busy(this.path, messageOf(error), error);
     // All that a fetch works with it has made itself.
     if (code === 'ENOENT')
@@ -160,12 +163,15 @@ export class Destination {
     return error;
   }
 
-  /** What is mounted has another disk than the folder around it, and no rename could put anything in its place. */
+  /**
+   * What is mounted has another disk than the folder around it, and no rename could put anything in its place. Where it is a folder
+   * of the same disk, only the rename itself tells.
+   */
   async #checkPlain(): Promise<void> {
     const [own, parent] = await Promise.all(
       [this.path, dirname(this.path)].map((path) => stat(path).catch(() => undefined)),
     );
-    if (own !== undefined && own.dev !== parent?.dev) throw mounted(this.path);
+    if (own !== undefined && own.dev !== parent?.dev) throw irreplaceable(this.path, 'a disk is mounted there');
   }
 
   /** Nothing may be there, or an empty folder, or what a fetch put there. */
@@ -236,6 +242,12 @@ async function renameIfThere(from: string, to: string): Promise<boolean> {
   }
 }
 
+/** Whether a rename failed because of a mount point. In Windows it fails like that where somebody has a file open. */
+function isMountPoint(error: unknown): boolean {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return code === 'EBUSY' && syscall === 'rename' && process.platform !== 'win32';
+}
+
 function invalid(path: string, problem: string, cause?: unknown): DeliveryError {
   return new DeliveryError('DESTINATION_INVALID', {
     message: `The destination ${path} cannot be used: ${problem}.`,
@@ -244,10 +256,11 @@ function invalid(path: string, problem: string, cause?: unknown): DeliveryError 
   });
 }
 
-function mounted(path: string): DeliveryError {
+function irreplaceable(path: string, why: string, cause?: unknown): DeliveryError {
   return new DeliveryError('DESTINATION_INVALID', {
-    message: `The destination ${path} cannot be used: a disk is mounted there, which cannot be replaced as a whole.`,
+    message: `The destination ${path} cannot be used: ${why}, so it cannot be replaced as a whole.`,
     remedy: `Choose a folder below it, such as ${join(path, 'model')}.`,
+    cause,
   });
 }
 

@@ -1,5 +1,8 @@
-// A disk of a few megabytes, to see what happens when it is full, or when nothing may be written to it.
-import { spawnSync } from 'node:child_process';
+// A disk of a few megabytes, to see what happens when it is full, when nothing may be written to it, or where no rename can replace a
+// folder.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** A file system in memory, mounted over a folder. */
 export class SmallDisk {
@@ -19,7 +22,23 @@ export class SmallDisk {
     spawnSync('mount', ['-o', 'remount,ro', this.#folder]);
   }
 
+  /** Mounts a folder over itself: a mount point, of the very disk that is around it. */
+  bind(name: string): void {
+    const folder = join(this.#folder, name);
+    mkdirSync(folder);
+    execFileSync('mount', ['--bind', folder, folder]);
+  }
+
+  /** Makes a folder with another in it that comes from a layer below, as in a container that of its image. */
+  layer(name: string, inImage: string): void {
+    const folder = (part: string): string => join(this.#folder, part);
+    const [below, above, work] = [`${name}-below`, `${name}-above`, `${name}-work`].map(folder);
+    for (const path of [`${below}/${inImage}`, above, work, folder(name)]) mkdirSync(path ?? '', { recursive: true });
+    const options = `lowerdir=${below},upperdir=${above},workdir=${work},redirect_dir=off`;
+    execFileSync('mount', ['-t', 'overlay', '-o', options, 'overlay', folder(name)]);
+  }
+
   unmount(): void {
-    spawnSync('umount', [this.#folder]);
+    spawnSync('umount', ['--recursive', this.#folder]);
   }
 }

@@ -241,6 +241,21 @@ describe('a fetch that is interrupted', function () {
       assert.equal((await onto(folder.at('out/model'))).result, 'fetched');
     });
 
+    it('that does not let the destination be renamed says why, and that a folder below it will do', async () => {
+      await publish('1', { 'c.txt': 'small' });
+      disk?.bind('model');
+      disk?.layer('job', 'model');
+      const reasons = { model: /: a folder is mounted there/, 'job/model': /: it belongs to the container's image/ };
+      for (const [name, message] of Object.entries(reasons)) {
+        const path = folder.at('out', name);
+        const onto = (to: string): Promise<FetchedModel> => fetchModel(store, latest, to, silent, NEVER);
+        const remedy = `Choose a folder below it, such as ${path}/model.`;
+        await assert.rejects(onto(path), { code: 'DESTINATION_INVALID', message, remedy });
+        assert.deepEqual(contentOf(path), {});
+        assert.equal((await onto(`${path}/model`)).result, 'fetched');
+      }
+    });
+
     it('that gets full meanwhile leaves nothing on it, and what was there as it was', async () => {
       await publish('0', { 'old.txt': 'old' });
       await fetch();
