@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, constants, type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DeliveryError } from '../errors/delivery-error.ts';
+import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { diskFull, isDiskFull } from '../errors/disk-full.ts';
 import type { LayerIdentity } from '../packing/layer-digest.ts';
 import type { NewDocument, NewImage } from './append.ts';
@@ -49,7 +49,7 @@ const PIECE = 64 * 1024 * 1024;
  * Layout Specification"), with the `manifest.json` by which Docker before 25 knows an image as well. Its documents are the
  * ones that pushing would store, so it has the digest that it will have in a registry.
  *
- * @throws DeliveryError `FOLDER_NOT_EMPTY`, `DISK_FULL`, and as the base and the files give reason to
+ * @throws DeliveryError `FOLDER_NOT_EMPTY`, `FOLDER_NOT_WRITABLE`, `DISK_FULL`, and as the base and the files give reason to
  */
 export async function writeImage(request: WriteRequest, context: WriteContext): Promise<WrittenImage> {
   try {
@@ -96,8 +96,22 @@ async function openFolder(folder: string): Promise<string> {
     });
   }
   const blobs = join(folder, 'blobs', 'sha256');
-  await mkdir(blobs, { recursive: true });
+  try {
+    await mkdir(blobs, { recursive: true });
+    // A run that was killed may have left it, as another user.
+    await access(blobs, constants.W_OK);
+  } catch (error) {
+    throw isDiskFull(error) ? error : notWritable(folder, error);
+  }
   return blobs;
+}
+
+function notWritable(folder: string, cause: unknown): DeliveryError {
+  return new DeliveryError('FOLDER_NOT_WRITABLE', {
+    message: `The folder ${folder} cannot be written: ${messageOf(cause)}.`,
+    remedy: "Name a folder that the agent's user may write to.",
+    cause,
+  });
 }
 
 async function writeLayer(
