@@ -1,11 +1,15 @@
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
+import { refusalOfProxy } from '../http/proxy.ts';
 import { codeOf } from '../http/retry.ts';
 
 /** The error for a part of Azure that gave no answer. */
 export function unreachable(host: string, cause: unknown): DeliveryError {
+  const refusal = refusalOfProxy(cause);
   return new DeliveryError('AZURE_UNREACHABLE', {
-    message: `${host} could not be reached: ${codeOf(cause) ?? messageOf(cause)}.`,
-    remedy: 'Check that the agent may connect there (firewall, proxy), and that it trusts its certificate.',
+    message: `${host} could not be reached: ${refusal?.why ?? codeOf(cause) ?? messageOf(cause)}.`,
+    remedy:
+      refusal?.remedy ??
+      'Check that the agent may connect there (firewall, proxy), and that it trusts its certificate.',
     cause,
   });
 }

@@ -8,6 +8,7 @@ import {
 import type { Dispatcher } from 'undici';
 import { messageOf } from '../errors/delivery-error.ts';
 import { readStart } from '../http/bounded-body.ts';
+import { refusalOfProxy } from '../http/proxy.ts';
 import { request as send } from '../http/request.ts';
 import { codeOf } from '../http/retry.ts';
 
@@ -53,7 +54,7 @@ export function identityHttpClient({ persistent, dispatcher, signal, onExchange 
       } catch (error) {
         signal.throwIfAborted();
         onExchange({ url, error });
-        throw persistent ? passingError(error) : error;
+        throw persistent && refusalOfProxy(error)?.isUnknown !== true ? passingError(error) : error;
       }
     },
   };

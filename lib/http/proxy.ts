@@ -14,9 +14,31 @@ export function proxyFor(origin: URL, settings: ProxySettings, environment: Node
   return settings.url === undefined ? fromEnvironment(origin, environment) : fromAgent(origin, settings);
 }
 
-/** The status with which a proxy has refused to lead to a peer, where that is why a request failed; undici has no field for it. */
-export function refusalOfProxy(error: unknown): string | undefined {
-  return error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message)?.[1] : undefined;
+/** A proxy that does not lead to a peer. */
+export interface ProxyRefusal {
+  /** Whether it does not know who asks. Asking again changes nothing, but may lock the user's account. */
+  readonly isUnknown: boolean;
+  /** What to say of it, such as `the proxy answered 407`. */
+  readonly why: string;
+  readonly remedy: string;
+}
+
+/**
+ * What a proxy answered, where that is why a request failed; undici has no field for it.
+ *
+ * @param namedBy what names the proxy, for the remedy
+ */
+export function refusalOfProxy(error: unknown, namedBy = 'the agent or HTTPS_PROXY'): ProxyRefusal | undefined {
+  const status = error instanceof Error ? /^Proxy response \((\d+)\)/.exec(error.message)?.[1] : undefined;
+  if (status === undefined) return undefined;
+  const isUnknown = status === '407';
+  return {
+    isUnknown,
+    why: `the proxy answered ${status}`,
+    remedy: isUnknown
+      ? `Check user name and password of the proxy that ${namedBy} names.`
+      : 'Have the proxy allow connections to this address, or have the agent go past it (NO_PROXY, .proxybypass).',
+  };
 }
 
 /** Whether a host name means this very machine: 127.0.0.0/8, `::1` or `localhost`. */

@@ -101,13 +101,9 @@ export function unreachable(cause: unknown, { registry, doing }: Asked): Deliver
     });
   }
   const refusal = refusalOfProxy(cause);
-  const why = refusal === undefined ? (code ?? messageOf(cause)) : `the proxy answered ${refusal}`;
   return new DeliveryError('REGISTRY_UNREACHABLE', {
-    message: `The registry ${registry} could not be reached to ${doing}: ${why}.`,
-    remedy:
-      refusal === '407'
-        ? 'Check user name and password of the proxy that the agent or HTTPS_PROXY names.'
-        : 'Check the host name, and that a firewall or proxy lets this agent reach it.',
+    message: `The registry ${registry} could not be reached to ${doing}: ${refusal?.why ?? code ?? messageOf(cause)}.`,
+    remedy: refusal?.remedy ?? 'Check the host name, and that a firewall or proxy lets this agent reach it.',
     cause,
   });
 }

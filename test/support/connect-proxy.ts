@@ -8,12 +8,14 @@ export class ConnectProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #targets: string[] = [];
+  #refusals = 0;
 
   private constructor(server: Server, wanted: string) {
     this.#server = server;
     server.on('connect', (request: IncomingMessage, client: Socket) => {
       this.#keep(client);
       if (request.headers['proxy-authorization'] !== wanted) {
+        this.#refusals++;
         client.end(
           'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\ncontent-length: 0\r\n\r\n',
         );
@@ -53,6 +55,11 @@ export class ConnectProxy {
   /** Where connections went so far, as `host:port`. */
   get targets(): readonly string[] {
     return this.#targets;
+  }
+
+  /** How often somebody came whom it does not know. */
+  get refusals(): number {
+    return this.#refusals;
   }
 
   async stop(): Promise<void> {

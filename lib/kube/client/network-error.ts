@@ -30,11 +30,10 @@ export function explainNetworkError(
       cause: error,
     });
   }
-  const refusal = refusalOfProxy(error);
+  const refusal = refusalOfProxy(error, 'the agent, the kubeconfig or HTTPS_PROXY');
   return new DeliveryError('CLUSTER_UNREACHABLE', {
-    message: `The cluster at ${server} cannot be reached (${refusal === undefined ? code : `the proxy answered ${refusal}`}).`,
-    remedy:
-      refusal === undefined ? (surroundings ?? (isPrivateLink(server) ? PRIVATE : ANYTHING)) : remedyAtProxy(refusal),
+    message: `The cluster at ${server} cannot be reached (${refusal?.why ?? code}).`,
+    remedy: refusal?.remedy ?? surroundings ?? (isPrivateLink(server) ? PRIVATE : ANYTHING),
     cause: error,
   });
 }
@@ -42,12 +41,6 @@ export function explainNetworkError(
 const PRIVATE = 'It is a private cluster, so use an agent in its network or in one that is peered with it.';
 const ANYTHING =
   'Check that the cluster is running and that the agent reaches this address: name resolution, firewall, proxy, authorized IP ranges, or a private cluster that needs an agent in its network.';
-
-function remedyAtProxy(status: string): string {
-  return status === '407'
-    ? 'Check user name and password of the proxy that the agent, the kubeconfig or HTTPS_PROXY names.'
-    : 'Have the proxy allow connections to this address, or have the agent go past it (NO_PROXY, .proxybypass).';
-}
 
 /** Whether an address is that of a private AKS cluster: `https://shop-1234.<id>.privatelink.westeurope.azmk8s.io`. */
 function isPrivateLink(server: string): boolean {

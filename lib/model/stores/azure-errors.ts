@@ -43,9 +43,10 @@ export function failureOf(cause: unknown): Failure {
  * @param known the store has answered before: its host is real, so that even a refused connection may be passing
  */
 export function judgeFailure(cause: unknown, known: boolean): Verdict {
-  const { status, code, retryAfter } = failureOf(cause);
+  const failure = failureOf(cause);
+  const { status, retryAfter } = failure;
   if (status !== undefined) return { transient: isPassing(status), busy: isBusy(status), retryAfter };
-  return { transient: !(cause instanceof DeliveryError) && mayConnectYet(code, known) };
+  return { transient: !(cause instanceof DeliveryError) && mayConnectYet(failure, known) };
 }
 
 /** Azure's codes for a proof that is wrong, as opposed to a right that is missing. */

@@ -1,4 +1,12 @@
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
+import { refusalOfProxy } from '../../http/proxy.ts';
+
+/** A request that got no answer. */
+export interface ConnectionFailure {
+  /** Of Node.js or undici, such as `ENOTFOUND`. */
+  readonly code: string | undefined;
+  readonly cause: unknown;
+}
 
 /** Codes of Node.js and undici for a host that is not there or does not let us in. */
 const ABSENT =
@@ -12,8 +20,8 @@ const UNTRUSTED =
  *
  * @param known the store has answered before: its host is real, so that even a refused connection may be passing
  */
-export function mayConnectYet(code: string | undefined, known: boolean): boolean {
-  if (UNTRUSTED.test(code ?? '')) return false;
+export function mayConnectYet({ code, cause }: ConnectionFailure, known: boolean): boolean {
+  if (UNTRUSTED.test(code ?? '') || refusalOfProxy(cause)?.isUnknown === true) return false;
   return known || !ABSENT.test(code ?? '') || code === 'EAI_AGAIN' || code === 'ECONNREFUSED';
 }
 
@@ -22,11 +30,7 @@ export function mayConnectYet(code: string | undefined, known: boolean): boolean
  *
  * @param input the input that names the store, for the remedy
  */
-export function unreachable(
-  { code, cause }: { readonly code: string | undefined; readonly cause: unknown },
-  endpoint: string,
-  input: string,
-): DeliveryError {
+export function unreachable({ code, cause }: ConnectionFailure, endpoint: string, input: string): DeliveryError {
   const { hostname, host } = new URL(endpoint);
   const silent = `${host} stopped answering`;
   const broken = `${host} broke the connection`;
@@ -42,11 +46,16 @@ export function unreachable(
     ECONNRESET: broken,
     UND_ERR_SOCKET: broken,
   };
+  const refusal = refusalOfProxy(cause);
+  const untrusted = UNTRUSTED.test(code ?? '')
+    ? 'Have the agent trust its certificate (NODE_EXTRA_CA_CERTS names a PEM file of authorities).'
+    : undefined;
   return new DeliveryError('STORE_UNREACHABLE', {
-    message: `The store ${endpoint} could not be reached: ${why[code ?? ''] ?? code ?? messageOf(cause)}.`,
-    remedy: UNTRUSTED.test(code ?? '')
-      ? 'Have the agent trust its certificate (NODE_EXTRA_CA_CERTS names a PEM file of authorities).'
-      : `Check ${input}, and that the agent may connect there (firewall, private endpoint, proxy).`,
+    message: `The store ${endpoint} could not be reached: ${refusal?.why ?? why[code ?? ''] ?? code ?? messageOf(cause)}.`,
+    remedy:
+      refusal?.remedy ??
+      untrusted ??
+      `Check ${input}, and that the agent may connect there (firewall, private endpoint, proxy).`,
     cause,
   });
 }

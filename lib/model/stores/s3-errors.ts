@@ -1,4 +1,5 @@
 import { DeliveryError, messageOf } from '../../errors/delivery-error.ts';
+import { refusalOfProxy } from '../../http/proxy.ts';
 import { codeOf, isBusy, isPassing } from '../../http/retry.ts';
 import { mayConnectYet, unreachable } from './connection-failure.ts';
 import type { Verdict } from './retry.ts';
@@ -72,8 +73,9 @@ export function hasExpired(cause: unknown): boolean {
 export function judgeFailure(cause: unknown, { known, renews }: { known: boolean; renews: boolean }): Verdict {
   if (cause instanceof RoleError) return judgeFailure(cause.cause, { known, renews: false });
   if (cause instanceof DeliveryError) return { transient: false };
-  const { status, code = '', headers } = failureOf(cause);
-  if (status === undefined) return { transient: mayConnectYet(code, known) };
+  const failure = failureOf(cause);
+  const { status, code = '', headers } = failure;
+  if (status === undefined) return { transient: mayConnectYet(failure, known) };
   const passing = isPassing(status) || PASSING.includes(code) || (renews && hasExpired(cause));
   return { transient: passing, busy: isBusy(status), retryAfter: headers['retry-after'] };
 }
@@ -88,7 +90,7 @@ export function storeError(cause: unknown, access: S3Access, name: string): Deli
   if (cause instanceof RoleError) return roleError(cause, access);
   const failure = failureOf(cause);
   const { status, code = '' } = failure;
-  if (status === undefined) return unreachable({ ...failure, code }, addressOf(access), 's3Endpoint and region');
+  if (status === undefined) return unreachable(failure, addressOf(access), 's3Endpoint and region');
   if (ELSEWHERE.includes(code) || status === 301 || status === 307) return elsewhere(failure, access);
   if (code === 'NoSuchBucket') return bucketNotFound(access, cause);
   if (status === 404) return objectNotFound(access, name, cause);
@@ -212,13 +214,15 @@ function roleError({ cause }: RoleError, { credential }: S3Access): DeliveryErro
   if (cause instanceof DeliveryError) return cause;
   const { status, code } = failureOf(cause);
   const arn = credential.kind === 'role' ? credential.arn : '';
-  const why = status === undefined ? (code ?? messageOf(cause)) : messageOf(cause);
+  const refusal = refusalOfProxy(cause);
+  const why = refusal?.why ?? (status === undefined ? code : undefined) ?? messageOf(cause);
   return new DeliveryError('ROLE_NOT_ASSUMED', {
     message: `The role ${arn} could not be assumed: ${why.replace(/\.$/, '')}.`,
     remedy:
-      status === undefined
+      refusal?.remedy ??
+      (status === undefined
         ? 'Check that the agent may connect to the Security Token Service of the region (sts.<region>.amazonaws.com).'
-        : "Check the role's trust policy: it must name who assumes it, with the external id or the claims of the token where it asks for them.",
+        : "Check the role's trust policy: it must name who assumes it, with the external id or the claims of the token where it asks for them."),
     cause,
   });
 }

@@ -17,6 +17,13 @@ describe('a failed request to S3', () => {
   const cases: readonly (readonly [string, Error, S3Credential, string, RegExp])[] = [
     ['a host that does not exist', broken('ENOTFOUND'), KEYS, 'STORE_UNREACHABLE', /does not exist/],
     ['a host that does not answer', broken('UND_ERR_CONNECT_TIMEOUT'), KEYS, 'STORE_UNREACHABLE', /did not answer/],
+    [
+      'a failure without a code',
+      new Error('it is odd'),
+      KEYS,
+      'STORE_UNREACHABLE',
+      /could not be reached: it is odd\.$/,
+    ],
     ['a stall', broken('UND_ERR_BODY_TIMEOUT'), KEYS, 'STORE_UNREACHABLE', /stopped answering/],
     ['an unknown key', answered(403, 'InvalidAccessKeyId'), KEYS, 'STORE_UNAUTHORIZED', /access key AKIAEXAMPLE/],
     ['a wrong secret', answered(403, 'SignatureDoesNotMatch'), KEYS, 'STORE_UNAUTHORIZED', /SignatureDoesNotMatch/],

@@ -20,7 +20,7 @@ describe('the errors of a registry', () => {
     assert.equal(unknown.code, 'REGISTRY_UNREACHABLE');
     assert.match(unknown.message, /to push it: the proxy answered 407\.$/);
     assert.match(unknown.remedy, /user name and password of the proxy/);
-    assert.match(unreachable(byProxy(403), asked('shop.azurecr.io')).remedy, /firewall or proxy lets this agent/);
+    assert.match(unreachable(byProxy(403), asked('shop.azurecr.io')).remedy, /Have the proxy allow connections/);
   });
 
   it('name the roles of Azure, in both modes of its registries', () => {
