@@ -32,7 +32,8 @@ export function registryBase(client: RegistryClient, image: ImageName): BaseSour
   const repository = new Repository(client, image, 'pull');
   return {
     name: formatImage(image),
-    publicName: formatImage({ ...image, digest: undefined }),
+    // A tag says more than a digest, which has a label of its own; but where only a digest was given, it had no tag.
+    publicName: formatImage(image.tag === undefined ? image : { ...image, digest: undefined }),
     repository: image,
     partial: false,
     top: (signal) => repository.manifest(referenceOf(image), signal),

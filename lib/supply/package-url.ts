@@ -23,7 +23,7 @@ export function packageUrl({ type, namespace, name, version, qualifiers = {} }: 
 
 /** The package URL of an image, known by its digest wherever it is; undefined for one that is in no repository. */
 export function imageUrl({ name, digest }: ImageSubject): string | undefined {
-  const [, repository, tag] = /^([^\s/]+\/[^\s]*?)(?::([^/:]*))?$/.exec(name) ?? [];
+  const [, repository, tag] = /^([^\s/]+\/[^\s]*?)(?::([^/:@]*))?(?:@.*)?$/.exec(name) ?? [];
   if (repository === undefined) return undefined;
   return packageUrl({
     type: 'oci',

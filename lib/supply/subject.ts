@@ -6,7 +6,7 @@ export interface ImageSubject {
   readonly digest: string;
 }
 
-/** A base image: what it is called, with its tag if it has one, or in words where it is in no repository; and what that was. */
+/** A base image: what it is called, with its tag or, if it was given none, its digest, or in words where it is in no repository; and what that was. */
 export type BaseSubject = ImageSubject;
 
 /** The model that an image carries. */

@@ -26,6 +26,14 @@ describe('a package URL', () => {
     it(url, () => assert.equal(packageUrl(parts), url));
   }
 
+  it('of an image is the same by whatever it is called', () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const url = `pkg:oci/base@sha256%3A${'a'.repeat(64)}?repository_url=shop.example.com/team/base`;
+    assert.equal(imageUrl({ name: `shop.example.com/team/base@${digest}`, digest }), url);
+    assert.equal(imageUrl({ name: 'shop.example.com/team/base', digest }), url);
+    assert.equal(imageUrl({ name: 'shop.example.com/team/base:7', digest }), `${url}&tag=7`);
+  });
+
   it('is not made up for an image that is in no repository', () => {
     for (const name of ['a base on the agent', 'built from app/Dockerfile', 'local']) {
       assert.equal(imageUrl({ name, digest: 'sha256:aa' }), undefined);
