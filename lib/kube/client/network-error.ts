@@ -47,9 +47,9 @@ function isPrivateLink(server: string): boolean {
   return URL.canParse(server) && new URL(server).hostname.includes('.privatelink.');
 }
 
-/** Whether trying again could help: certificates do not get better by asking twice. */
+/** Whether trying again could help: certificates and passwords do not get better by asking twice. */
 export function isPassing(error: unknown): boolean {
-  return UNTRUSTED[codeOf(error)] === undefined;
+  return UNTRUSTED[codeOf(error)] === undefined && refusalOfProxy(error)?.isUnknown !== true;
 }
 
 /** The code of an error or of what caused it; several addresses tried at once come as one error with several. */

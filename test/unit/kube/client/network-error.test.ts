@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { explainNetworkError } from '../../../../lib/kube/client/network-error.ts';
+import { explainNetworkError, isPassing } from '../../../../lib/kube/client/network-error.ts';
 
 const SERVER = 'https://shop-1234.hcp.westeurope.azmk8s.io:443';
 const PRIVATE = 'https://shop-1234.0f3c.privatelink.westeurope.azmk8s.io:443';
@@ -32,6 +32,7 @@ describe('a cluster that cannot be reached', () => {
     assert.match(unknown.message, /\(the proxy answered 407\)\.$/);
     assert.match(unknown.remedy, /user name and password of the proxy/);
     assert.match(explainNetworkError(byProxy(403), { server: PRIVATE }).remedy, /Have the proxy allow connections/);
+    assert.deepEqual([407, 503].map(byProxy).map(isPassing), [false, true]);
   });
 
   it('by a certificate that nobody vouches for, or that is for another host, is told apart', () => {
