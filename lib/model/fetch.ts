@@ -10,15 +10,12 @@ import { type DigestedFile, modelDigest, totalSize } from './model-digest.ts';
 import { PIECE } from './piece-memory.ts';
 import type { Reporter } from './progress.ts';
 import { checkRequirements, type Requirements } from './requirements.ts';
-import { resolveModel } from './resolve.ts';
 import type { ModelFile, ResolvedModel } from './resolved-model.ts';
 import type { ModelSelection } from './selection.ts';
 import { Slots } from './slots.ts';
 import type { Staging } from './staging.ts';
 import type { ObjectStore } from './stores/object-store.ts';
-
-/** A store that changes more often than this during a fetch is not at rest. */
-const LOOKS = 5;
+import { withModel } from './with-model.ts';
 
 /** Files that are copied into a cache at once. */
 const KEPT_AT_ONCE = 8;
@@ -54,14 +51,14 @@ export interface FetchedModel extends Origins {
 }
 
 /**
- * Puts a model's files into a folder, which holds afterwards exactly the model, or what it held before. A blob of a plain container
- * that changes meanwhile, or a version that is pruned meanwhile, makes it look again for what is wanted and begin anew.
+ * Puts a model's files into a folder, which holds afterwards exactly the model, or what it held before. Where what is wanted goes
+ * or changes meanwhile, it begins anew: see {@link withModel}.
  *
  * What an interrupted fetch leaves is a hidden folder beside the destination, with which the next fetch of the same content goes on.
  *
  * @param folder the destination; its parents are made
  * @throws DeliveryError `REQUIREMENTS_UNMET`, `DIGEST_MISMATCH`, `BLOB_CHANGED`, `DISK_FULL`, `DESTINATION_NOT_OURS`, `DESTINATION_INVALID`,
- *   `DESTINATION_NOT_WRITABLE`, `DESTINATION_BUSY`, those of {@link resolveModel} and those of {@link ObjectStore}
+ *   `DESTINATION_NOT_WRITABLE`, `DESTINATION_BUSY`, those of {@link withModel} and those of {@link ObjectStore}
  */
 export async function fetchModel(
   store: ObjectStore,
@@ -72,25 +69,9 @@ export async function fetchModel(
   options: FetchOptions = {},
 ): Promise<FetchedModel> {
   const destination = await Destination.at(folder);
-  let failed: { readonly uri: string; readonly error: Error } | undefined;
-  for (let looks = 1; ; looks++) {
-    const model = await resolveModel(store, selection, signal);
-    // A version that is still there lacks a file for good.
-    if (selection.layout === 'managed' && model.uri === failed?.uri) throw failed.error;
-    try {
-      return await fetchResolved(model, destination, { ...options, reporter, signal });
-    } catch (error) {
-      if (!isGone(error, selection) || looks === LOOKS) throw error;
-      failed = { uri: model.uri, error };
-      reporter.note(`${error.message} Looking again.`);
-    }
-  }
-}
-
-/** Whether another look may find another state: blobs of a plain container change at any time, versions only go, by pruning. */
-function isGone(error: unknown, { layout }: ModelSelection): error is DeliveryError {
-  const codes = layout === 'plain' ? ['BLOB_CHANGED', 'BLOB_NOT_FOUND'] : ['BLOB_NOT_FOUND'];
-  return error instanceof DeliveryError && codes.includes(error.code);
+  return withModel(store, selection, { reporter, signal }, (model) =>
+    fetchResolved(model, destination, { ...options, reporter, signal }),
+  );
 }
 
 /** What a fetch works with. */

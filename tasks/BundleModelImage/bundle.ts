@@ -13,7 +13,7 @@ import { NOTHING_ATTACHED } from './attachments.ts';
 import { withBase } from './base.ts';
 import { imageSettings } from './image-inputs.ts';
 import { imageTags } from './image-tags.ts';
-import { groupsToAdd, modelToBundle } from './model-source.ts';
+import { groupsToAdd, withModelToBundle } from './model-source.ts';
 import { makeImage, wantedOutput } from './output.ts';
 import { warnOfPublicSecrets } from './public-inputs.ts';
 import { bundleOutputs, type Report } from './report.ts';
@@ -31,30 +31,31 @@ export async function bundle(agent: Agent): Promise<Report> {
   warnOfPublicSecrets(agent);
   const wishes = await supplyWishes(agent);
   const app = await appToBundle(agent);
-  const model = await modelToBundle(agent, signal);
-  const groups = groupsToAdd(agent, model, app);
-  for (const group of groups) warnOfTarget(agent, group);
   const created = await imageTime(agent);
-  const tags = imageTags(agent, model, created);
-  const about = aboutImage(agent, model, tags, created);
+  return withModelToBundle(agent, signal, async (model) => {
+    const groups = groupsToAdd(agent, model, app);
+    for (const group of groups) warnOfTarget(agent, group);
+    const tags = imageTags(agent, model, created);
+    const about = aboutImage(agent, model, tags, created);
 
-  const reporter = transferReporter(agent, output === 'registry' ? 'Sending layers' : 'Writing layers');
-  let attached = NOTHING_ATTACHED;
-  const beforeTags = async (image: StoredImage): Promise<void> => {
-    attached = await attachSupplyChain(agent, wishes, { app, model, created }, image, signal);
-  };
-  const made = await withBase(agent, route, { model, created, signal }, (base) => {
-    agent.log(`Bundling onto ${base.name} into ${formatRepository(target)} as ${tags.join(', ')}`);
-    return makeImage(
-      agent,
-      { base, target, tags, groups, about, created, beforeTags, ...settings },
-      { client, onProgress: ({ done, total }) => reporter.progress(done, total), signal },
-    );
+    const reporter = transferReporter(agent, output === 'registry' ? 'Sending layers' : 'Writing layers');
+    let attached = NOTHING_ATTACHED;
+    const beforeTags = async (image: StoredImage): Promise<void> => {
+      attached = await attachSupplyChain(agent, wishes, { app, model, created }, image, signal);
+    };
+    const made = await withBase(agent, route, { model, created, signal }, (base) => {
+      agent.log(`Bundling onto ${base.name} into ${formatRepository(target)} as ${tags.join(', ')}`);
+      return makeImage(
+        agent,
+        { base, target, tags, groups, about, created, beforeTags, ...settings },
+        { client, onProgress: ({ done, total }) => reporter.progress(done, total), signal },
+      );
+    });
+
+    const revision = agent.variable('Build.SourceVersion');
+    const facts = factsOf(made, { output, target, tags, model, revision, attached });
+    const did = output === 'registry' ? (facts.imageChanged ? 'Pushed' : 'Unchanged:') : 'Pushed nowhere:';
+    agent.log(`${did} ${facts.image} (${facts.imageDigest})`);
+    return { outputs: bundleOutputs(facts, attached), summary: summaryOf(facts), facts };
   });
-
-  const revision = agent.variable('Build.SourceVersion');
-  const facts = factsOf(made, { output, target, tags, model, revision, attached });
-  const did = output === 'registry' ? (facts.imageChanged ? 'Pushed' : 'Unchanged:') : 'Pushed nowhere:';
-  agent.log(`${did} ${facts.image} (${facts.imageDigest})`);
-  return { outputs: bundleOutputs(facts, attached), summary: summaryOf(facts), facts };
 }

@@ -6,8 +6,8 @@ import { fullPath } from '../../lib/agent/working-folder.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { recordedLineage, type ModelLineage } from '../../lib/model/destination-record.ts';
 import { modelDigest } from '../../lib/model/model-digest.ts';
-import { resolveModel } from '../../lib/model/resolve.ts';
 import type { ResolvedModel } from '../../lib/model/resolved-model.ts';
+import { withModel } from '../../lib/model/with-model.ts';
 import { checkCompression, type Compression } from '../../lib/packing/compression.ts';
 import { identifyLayer } from '../../lib/oci/identify-layer.ts';
 import { modelFiles } from '../../lib/oci/local-folder.ts';
@@ -40,17 +40,26 @@ interface Packing {
 }
 
 /**
- * The model that the inputs mean: from a folder, or from a store, of which then nothing has been downloaded yet;
- * undefined where the image gets none.
+ * Uses the model that the inputs mean: from a folder, or from a store, of which then nothing has been downloaded yet;
+ * undefined where the image gets none. Where the store's is pruned or changes meanwhile, what is wanted now is used, from the beginning.
  */
-export async function modelToBundle(agent: Agent, signal: AbortSignal): Promise<BundledModel | undefined> {
+export async function withModelToBundle<Result>(
+  agent: Agent,
+  signal: AbortSignal,
+  use: (model: BundledModel | undefined) => Promise<Result>,
+): Promise<Result> {
   switch (agent.inputs.choice('modelSource', ['folder', 'store', 'none'])) {
     case 'folder':
-      return fromFolder(agent, signal);
-    case 'store':
-      return fromStore(agent, signal);
+      return use(await fromFolder(agent, signal));
+    case 'store': {
+      const packing = modelPacking(agent);
+      const reporter = { note: (line: string): void => agent.log(line) };
+      return withModel(await openStore(agent), modelSelection(agent.inputs), { reporter, signal }, (model) =>
+        use(fromStore(agent, model, packing)),
+      );
+    }
     case 'none':
-      return undefined;
+      return use(undefined);
   }
 }
 
@@ -95,10 +104,8 @@ async function folderLineage(agent: Agent, folder: string, digest: string): Prom
   return stated;
 }
 
-async function fromStore(agent: Agent, signal: AbortSignal): Promise<BundledModel> {
-  const packing = modelPacking(agent);
+function fromStore(agent: Agent, model: ResolvedModel, packing: Packing): BundledModel {
   const { target, compression, owner } = packing;
-  const model = await resolveModel(await openStore(agent), modelSelection(agent.inputs), signal);
   for (const note of model.notes) agent.log(note);
   for (const warning of model.warnings) agent.warn(warning);
   const { packed } = model;

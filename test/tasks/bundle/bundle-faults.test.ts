@@ -4,17 +4,21 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pruneModel } from '../../../lib/model/prune.ts';
+import { publishModel } from '../../../lib/model/publish.ts';
 import { ensureDebianPackages } from '../../../tools/services/debian-packages.ts';
 import { ensureServices, type Services } from '../../../tools/services/services.ts';
 import { printedProgress } from '../../../tools/services/stages.ts';
-import { freshContainer, put } from '../../support/blob-container.ts';
+import { type BlobContainer, freshContainer, openContainer, put } from '../../support/blob-container.ts';
 import { ensureBusyboxImage } from '../../support/busybox-image.ts';
+import { silent } from '../../support/model-folder.ts';
 import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
 import { RegistryFaults } from '../../support/registry-faults.ts';
 import { SmallDisk } from '../../support/small-disk.ts';
 import { RequestProxy } from '../../support/request-proxy.ts';
 
 const VARIABLES = { SOURCE_DATE_EPOCH: '1764000000', 'Build.SourceVersion': 'a'.repeat(40) };
+const NEVER = new AbortController().signal;
 const MiB = 1024 * 1024;
 
 describe('BundleModelImage, when something goes wrong or is large', function () {
@@ -89,35 +93,82 @@ describe('BundleModelImage, when something goes wrong or is large', function () 
     }
   });
 
-  it('of a model that is overwritten in a plain store while it is read fails and leaves the tag as it was', async () => {
-    const target = newTarget();
-    const before = succeeded(await run({ repository: target, modelSource: 'none' })).outputs.imageDigest;
-    const container = await freshContainer();
-    await put(container, 'weights.bin', randomBytes(24 * MiB));
-    const proxy = await RequestProxy.start(container.service.endpoint);
-    let reads = 0;
-    proxy.hooks = {
-      before: async ({ method, url }) => {
-        if (method === 'GET' && url.includes('/weights.bin') && (reads += 1) === 2) {
-          await put(container, 'weights.bin', randomBytes(24 * MiB));
-        }
-        return undefined;
-      },
-    };
-    try {
-      const { origin } = new URL(container.service.endpoint);
-      const connectionString = container.service.connectionString.replace(origin, proxy.origin);
-      const changed = await run({
-        ...{ repository: target, modelSource: 'store', layout: 'plain', blobs: 'weights.bin' },
-        ...{ storageAuth: 'connectionString', connectionString, container: container.name },
-      });
-      assert.equal(changed.result, 'Failed', changed.log);
-      assert.match(changed.issues[0]?.message ?? '', /CHANGED: /);
-      assert.equal(tagOf(target), before);
-    } finally {
+  describe('with a store', () => {
+    let container: BlobContainer;
+    let proxy: RequestProxy;
+    beforeEach(async () => {
+      container = await freshContainer();
+      proxy = await RequestProxy.start(container.service.endpoint);
+    });
+    afterEach(async () => {
       await proxy.stop();
       await container.client.delete();
-    }
+    });
+    const runFromStore = (inputs: Readonly<Record<string, string>>): Promise<TaskProcessResult> => {
+      const { connectionString, endpoint } = container.service;
+      const throughProxy = connectionString.replace(new URL(endpoint).origin, proxy.origin);
+      const access = { storageAuth: 'connectionString', connectionString: throughProxy, container: container.name };
+      return run({ modelSource: 'store', ...access, ...inputs });
+    };
+
+    it('of a model that is overwritten in a plain store whenever it is read fails and leaves the tag as it was', async () => {
+      const target = newTarget();
+      const before = succeeded(await run({ repository: target, modelSource: 'none' })).outputs.imageDigest;
+      const overwrite = (): Promise<void> => put(container, 'weights.bin', randomBytes(12 * MiB));
+      await overwrite();
+      let reads = 0;
+      proxy.hooks = {
+        before: async ({ method, url }) => {
+          if (method === 'GET' && url.includes('/weights.bin') && (reads += 1) % 2 === 0) await overwrite();
+          return undefined;
+        },
+      };
+      const changed = await runFromStore({ repository: target, layout: 'plain', blobs: 'weights.bin' });
+      assert.equal(changed.result, 'Failed', changed.log);
+      assert.match(changed.issues[0]?.message ?? '', /^BLOB_CHANGED: /);
+      assert.equal(tagOf(target), before);
+    });
+
+    it('of a version that is pruned while it is read makes the image of the one that is wanted now', async () => {
+      const store = await openContainer(container);
+      const source = (version: string): string => {
+        const path = join(folder, `source-${version}`);
+        mkdirSync(path);
+        writeFileSync(join(path, 'labels.json'), `["version ${version}"]\n`);
+        return path;
+      };
+      const publish = async (version: string): Promise<void> => {
+        const what = { path: source(version), prefix: 'models', model: 'digits', version, channel: 'latest' };
+        await publishModel(store, { ...what, properties: {}, source: {} }, silent, NEVER);
+      };
+      await publish('1');
+      let pruning: Promise<unknown> | undefined;
+      const prune = async (): Promise<void> => {
+        await publish('2');
+        const later = new Date(Date.now() + 2 * 3_600_000);
+        await pruneModel(
+          store,
+          { prefix: 'models', model: 'digits', keep: 1, dryRun: false, by: 'clean 1', now: later },
+          silent,
+          NEVER,
+        );
+      };
+      proxy.hooks = {
+        before: async ({ method, url }) => {
+          if (method === 'GET' && url.includes('/versions/1/') && url.includes('labels.json')) {
+            await (pruning ??= prune());
+          }
+          return undefined;
+        },
+      };
+      const repository = newTarget();
+      const { outputs, log } = succeeded(await runFromStore({ repository, model: 'digits', tags: 'v{model.version}' }));
+      assert.match(log, /There is no blob .*versions\/1\/.* Looking again\./);
+      assert.deepEqual([outputs.modelVersion, outputs.imageTags], ['2', 'v2']);
+      const env = { ...process.env, DOCKER_HOST: services.docker.host };
+      const reading = ['run', '--rm', '--quiet', outputs.image ?? '', 'cat', '/model/labels.json'];
+      assert.equal(execFileSync('docker', reading, { encoding: 'utf8', env }), '["version 2"]\n');
+    });
   });
 
   it('succeeds where only the summary of what was pushed finds no room on the agent, and warns', async function () {
