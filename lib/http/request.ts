@@ -9,7 +9,7 @@ export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Bytes at hand, or bytes that are made while they are sent (then give `content-length` too). */
+  /** Bytes at hand, or bytes that are made while they are sent (then give `content-length` too, where it is known). */
   readonly body?: Uint8Array | string | AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
   /** How long the peer may take, in milliseconds, from the last byte of the request to the first of the answer. */

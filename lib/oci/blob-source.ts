@@ -23,7 +23,7 @@ export interface BlobSource {
 
 /** A piece of a source: what one request carries. */
 export interface Piece {
-  /** Position after its last byte. */
+  /** Position after its last byte; Infinity where only reading it to its end can tell. */
   readonly end: number;
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -110,13 +110,14 @@ export class SourceReader {
    * The next piece from `start` on, of no more than `most` bytes; an empty one shows that the source ends there. Pieces
    * begun before give nothing any more.
    *
+   * @param most Infinity: all the rest, which is not gathered in memory either where nobody knows its size
    * @param least no piece but the last is smaller
    */
   async piece(start: number, most: number, least = 1): Promise<Piece> {
-    if (this.#source.size === undefined) return this.#heldPiece(start, most, least);
+    if (this.#source.size === undefined && most < Infinity) return this.#heldPiece(start, most, least);
     // Who broke off the last piece may still wait for a chunk, and would take the first of this one.
     if (this.#position !== this.#pieceEnd) this.close();
-    this.#pieceEnd = Math.min(this.#source.size, start + most);
+    this.#pieceEnd = Math.min(this.#source.size ?? Infinity, start + most);
     return { end: this.#pieceEnd, body: this.#read(start, this.#pieceEnd) };
   }
 

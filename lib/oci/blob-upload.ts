@@ -3,12 +3,12 @@ import { DeliveryError } from '../errors/delivery-error.ts';
 import { readStart } from '../http/bounded-body.ts';
 import { headerOf } from '../http/request.ts';
 import { isPassing, isPassingError, PATIENT, wait, waitBefore } from '../http/retry.ts';
-import { type BlobSource, SourceReader } from './blob-source.ts';
+import { type BlobSource, type Piece, SourceReader } from './blob-source.ts';
 import { mismatch } from './layer-source.ts';
 import { type ApiAnswer, type ApiRequest, isGood, type RegistryClient } from './registry-client.ts';
 import type { Scope } from './registry-auth.ts';
-import { type Refusal, refusalIn } from './registry-errors.ts';
-import { largestPiece, smallerPiece } from './upload-pieces.ts';
+import { refusalIn } from './registry-errors.ts';
+import { largestPiece, smallerPiece, WHOLE } from './upload-pieces.ts';
 
 /** One blob on its way into a repository. */
 export interface UploadRequest {
@@ -37,6 +37,8 @@ export interface Uploaded {
 
 /** A registry may verify a very large blob before it answers the last request. */
 const COMMIT_LIMIT = 15 * 60_000;
+/** It may still pass on what it got when all of a blob was sent at once; one that takes no more has as long. */
+const WHOLE_LIMIT = 5 * 60_000;
 /** Failures in a row, without a byte more accepted than ever before, after which an upload is given up. */
 const MOST_FAILURES = 6;
 const ERROR_LIMIT = 64 * 1024;
@@ -49,7 +51,8 @@ const MOUNT_REFUSALS = [400, 401, 403, 404, 405, 409, 422, 429, 500, 501, 502, 5
 /**
  * Sends a blob by the distribution specification's chunked upload ("Pushing a blob in chunks"): pieces in order, each
  * with its range, each to the location that the answer before it named. A piece that breaks is taken up where the
- * registry's own `Range` says; where the registry has forgotten the upload, it begins afresh.
+ * registry's own `Range` says; where the registry has forgotten the upload, it begins afresh. Where pieces lead nowhere,
+ * the blob goes as `docker push` sends it: all of it in one request without a range, each time from its beginning.
  *
  * @throws DeliveryError `LAYER_DIGEST_MISMATCH`, and what the registry or the source makes fail
  */
@@ -85,6 +88,10 @@ class UploadSession {
     this.#reader = new SourceReader(upload.source, upload.signal, upload.onRead);
     this.#scopes = scopesOf(upload);
     this.#pieceSize = largestPiece(client.registry);
+  }
+
+  get #isWhole(): boolean {
+    return this.#pieceSize === WHOLE;
   }
 
   async run(): Promise<Uploaded> {
@@ -130,60 +137,81 @@ class UploadSession {
 
   async #sendPiece(): Promise<void> {
     const start = this.#accepted;
-    const most = Math.max(this.#pieceSize, this.#smallestPiece);
     let end: number;
-    let refused: Refusal;
-    let retryAfter: string | undefined;
+    let answer: ApiAnswer;
     try {
+      const most = Math.max(this.#pieceSize, this.#smallestPiece);
       const piece = await this.#reader.piece(start, most, this.#smallestPiece);
       ({ end } = piece);
       if (end === start) return;
-      const headers = {
-        'content-type': 'application/octet-stream',
-        'content-length': String(end - start),
-        'content-range': `${start}-${end - 1}`,
-      };
-      const body = this.#counted(piece.body);
-      const answer = await this.#client.send({ ...this.#api('PATCH', this.#location ?? ''), headers, body });
-      const text = await readStart(answer.body, ERROR_LIMIT);
-      if (isGood(answer.status)) {
-        await this.#moveTo(answer);
-        this.#accept(endOfRange(headerOf(answer, 'range')) ?? end, end);
-        return;
-      }
-      refused = refusalIn(answer, text);
-      retryAfter = headerOf(answer, 'retry-after');
+      answer = await this.#patch(start, piece);
     } catch (error) {
       this.#throwUnlessPassing(error);
-      await this.#recover(undefined);
+      await this.#recover();
       return;
     }
-    const { status } = refused;
-    if (status === 413) this.#pieceSize = smallerPiece(end - start, this.#smallestPiece);
-    const hopeful = isPassing(status) || [401, 404, 413, 416].includes(status);
-    if (!hopeful || this.#pieceSize < 1) throw this.#client.refused(this.#api('PATCH', ''), refused);
-    await this.#recover(retryAfter, () => this.#client.refused(this.#api('PATCH', ''), refused));
+    await (isGood(answer.status) ? this.#goOn(answer, start, end) : this.#tryAgain(answer, end - start));
+  }
+
+  async #patch(start: number, { end, body }: Piece): Promise<ApiAnswer> {
+    const headers = {
+      'content-type': 'application/octet-stream',
+      ...(end === Infinity ? {} : { 'content-length': String(end - start) }),
+      // With a range even the whole counts as a piece, for registries that cap these or take none.
+      ...(this.#isWhole ? {} : { 'content-range': `${start}-${end - 1}` }),
+    };
+    const answer = await this.#client.send({
+      ...this.#api('PATCH', this.#location ?? ''),
+      ...(this.#isWhole ? { answerLimit: WHOLE_LIMIT } : {}),
+      headers,
+      body: this.#counted(body),
+    });
+    return { ...answer, body: await readStart(answer.body, ERROR_LIMIT) };
+  }
+
+  /** After a piece that was taken: the registry's `Range` says how much of it. */
+  async #goOn(answer: ApiAnswer, start: number, end: number): Promise<void> {
+    await this.#moveTo(answer);
+    this.#accept(this.#isWhole ? (this.#reader.size ?? 0) : (endOfRange(headerOf(answer, 'range')) ?? end), end);
+    if (this.#accepted > start) return;
+    // Taken, and yet no further: the range of some registries stays at the end of the first piece.
+    this.#pieceSize = WHOLE;
+    await this.#recover(answer);
+  }
+
+  /** After a piece that was refused. */
+  async #tryAgain(answer: ApiAnswer, size: number): Promise<void> {
+    const { status } = answer;
+    const hopeful = [401, 404, ...(this.#isWhole ? [] : [413, 416])];
+    if (status === 413) this.#pieceSize = smallerPiece(size, this.#smallestPiece);
+    if (!(isPassing(status) || hopeful.includes(status)) || this.#pieceSize < 1) throw this.#refused(answer);
+    await this.#recover(answer);
   }
 
   /** After a failure: waits, asks the registry what it has, and begins afresh where it does not know. */
-  async #recover(retryAfter: string | undefined, giveUp?: () => DeliveryError): Promise<void> {
+  async #recover(answer?: ApiAnswer): Promise<void> {
     this.#failures += 1;
     if (this.#failures >= MOST_FAILURES) {
-      throw (
-        giveUp?.() ?? this.#client.failed(this.#api('PATCH', ''), new Error(`the upload broke ${this.#failures} times`))
-      );
+      if (answer !== undefined) throw this.#refused(answer);
+      throw this.#client.failed(this.#api('PATCH', ''), new Error(`the upload broke ${this.#failures} times`));
     }
     // A server that dislikes the size of a piece may just hang up on it.
     if (this.#failures > 2) this.#pieceSize = smallerPiece(this.#pieceSize, this.#smallestPiece) || this.#pieceSize;
+    const retryAfter = answer && headerOf(answer, 'retry-after');
     if (this.#failures > 1) await wait(waitBefore(this.#failures - 1, PATIENT, retryAfter), this.#upload.signal);
+    const end = this.#isWhole ? undefined : await this.#endThere();
+    // Sent again to where it was refused, an upload would turn in circles.
+    if (answer?.status === 416 && (end === undefined || end === this.#accepted)) this.#pieceSize = WHOLE;
+    if (this.#isWhole || end === undefined || end > this.#reader.reached) await this.#begin();
+    else this.#accept(end, end);
+  }
+
+  /** What the registry has by its own account; undefined where it does not know the upload. */
+  async #endThere(): Promise<number | undefined> {
     const status = await this.#client.ask({ ...this.#api('GET', this.#location ?? '') }, [400, 401, 404, 405, 416]);
-    const end = isGood(status.status) ? endOfRange(headerOf(status, 'range')) : undefined;
-    if (end === undefined || end > this.#reader.reached) {
-      await this.#begin();
-      return;
-    }
-    if (headerOf(status, 'location') !== undefined) await this.#moveTo(status);
-    this.#accept(end, end);
+    if (!isGood(status.status)) return undefined;
+    await this.#moveTo(status);
+    return endOfRange(headerOf(status, 'range'));
   }
 
   /** Closes the upload; false where it must be tried again, with what the registry then lacks. */
@@ -206,7 +234,7 @@ class UploadSession {
     // Perhaps only the answer was lost.
     const there = await this.#client.ask({ ...this.#api('HEAD', `${this.#upload.repository}/blobs/${digest}`) }, [404]);
     if (there.status !== 404) return true;
-    await this.#recover(undefined);
+    await this.#recover();
     return false;
   }
 
@@ -215,6 +243,10 @@ class UploadSession {
     const expected = this.#upload.digest;
     if (expected !== undefined && digest !== expected) throw mismatch(this.#upload.source.name, expected, digest);
     return digest;
+  }
+
+  #refused(answer: ApiAnswer): DeliveryError {
+    return this.#client.refused(this.#api('PATCH', ''), refusalIn(answer, answer.body));
   }
 
   #accept(end: number, most: number): void {

@@ -25,6 +25,8 @@ export type RequestPlan = (request: {
   readonly index: number;
   /** Bytes that the request announces. */
   readonly size: number;
+  /** Its `Content-Range`. */
+  readonly range: string | undefined;
 }) => RequestFault | undefined;
 
 export class RegistryFaults {
@@ -77,7 +79,7 @@ export class RegistryFaults {
     this.#counts.set(method, index + 1);
     this.seen.push({ method, path, authorization: incoming.headers.authorization });
     const size = Number(incoming.headers['content-length'] ?? 0);
-    const fault = this.plan({ method, path, index, size });
+    const fault = this.plan({ method, path, index, size, range: incoming.headers['content-range'] });
     if (fault !== undefined && 'answer' in fault) {
       incoming.resume();
       incoming.on('end', () => outgoing.writeHead(fault.answer, fault.headers).end(fault.body ?? ''));

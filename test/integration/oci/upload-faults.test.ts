@@ -40,9 +40,9 @@ describe('an upload', function () {
   /** Uploads under a plan of faults; `index` of a plan counts from the upload's first request of a method. */
   async function upload(plan: RequestPlan, rest: Partial<Parameters<typeof uploadBlob>[1]> = {}): Promise<Uploaded> {
     const first = new Map<string, number>();
-    faults.plan = ({ method, path, index, size }) => {
+    faults.plan = ({ method, index, ...rest }) => {
       if (!first.has(method)) first.set(method, index);
-      return plan({ method, path, size, index: index - (first.get(method) ?? 0) });
+      return plan({ method, index: index - (first.get(method) ?? 0), ...rest });
     };
     try {
       return await uploadBlob(client(), {

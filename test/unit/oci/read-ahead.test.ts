@@ -5,7 +5,7 @@ import { type BlobSource, SourceReader } from '../../../lib/oci/blob-source.ts';
 import { digestOf } from '../../../lib/oci/digest.ts';
 import { inParallel } from '../../../lib/oci/in-parallel.ts';
 import { readAhead } from '../../../lib/oci/read-ahead.ts';
-import { largestPiece, smallerPiece } from '../../../lib/oci/upload-pieces.ts';
+import { largestPiece, smallerPiece, WHOLE } from '../../../lib/oci/upload-pieces.ts';
 
 const NEVER = new AbortController().signal;
 const settings = { capacity: 10, idleLimit: 1000, name: 'the source' };
@@ -149,6 +149,24 @@ describe('a source that is sent in pieces', () => {
     assert.equal(reader.digest(), digestOf(content));
   });
 
+  it('may be all in one piece, which is not gathered first, also where nobody knows its size', async () => {
+    let asked = 0;
+    const unsized = {
+      ...{ name: 'it', size: undefined },
+      open: async function* () {
+        for (asked = 1; asked <= 10; asked += 1)
+          yield await Promise.resolve(content.subarray(10 * asked - 10, 10 * asked));
+      },
+    };
+    const reader = new SourceReader(unsized, NEVER);
+    const { end, body } = await reader.piece(0, WHOLE, 50);
+    assert.deepEqual([end, asked, reader.size], [Infinity, 0, undefined]);
+    assert.deepEqual([await collect(body), reader.size, reader.digest()], [content, 100, digestOf(content)]);
+    // Once more, from its beginning.
+    assert.deepEqual(await collect((await reader.piece(0, WHOLE)).body), content);
+    assert.equal((await new SourceReader(source, NEVER).piece(0, WHOLE)).end, 100);
+  });
+
   it('may be silent for minutes, as while a busy store is left alone, but not for ever', async () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     try {
@@ -187,6 +205,32 @@ describe('a source that is sent in pieces', () => {
 describe('pieces of an upload', () => {
   it('begin smaller where a cloud caps the body of a request', () => {
     assert.ok(largestPiece('shop.azurecr.io') < largestPiece('127.0.0.1:5000'));
+  });
+
+  it('are all of it where a registry takes none, or none that can break', () => {
+    for (const registry of [
+      '123456789012.dkr.ecr.eu-west-1.amazonaws.com',
+      '123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn',
+      '123456789012.dkr.ecr-fips.us-east-1.amazonaws.com',
+      '123456789012.dkr-ecr.eu-west-1.on.aws',
+      'public.ecr.aws',
+      'europe-west3-docker.pkg.dev',
+      'gcr.io',
+      'eu.gcr.io',
+      'ghcr.io',
+      'containers.shop.ghe.com',
+      'quay.io',
+    ]) {
+      assert.equal(largestPiece(registry), WHOLE, registry);
+    }
+    for (const registry of [
+      ...['docker.io', 'registry.gitlab.com', 'shop.azurecr.io', 'localhost:5000'],
+      // No names of these clouds.
+      ...['notgcr.io', 'ghcr.io.example.com', 'quay.io:8443', 'dkr.ecr.example.com', 's3.eu-west-1.amazonaws.com'],
+    ]) {
+      assert.ok(largestPiece(registry) < WHOLE, registry);
+    }
+    assert.equal(smallerPiece(WHOLE, 1), 0);
   });
 
   it('step down until they are as small as a registry takes, then there is none left', () => {
