@@ -54,8 +54,10 @@ export interface RegistryRoute {
  * @throws DeliveryError `IMAGE_NAME_INVALID`, `INPUT_INVALID`, `CONNECTION_MISSING`, `CONNECTION_INVALID`, `REGISTRY_NOT_AZURE`
  */
 export async function registryRoute(agent: Agent, dispatcher: Dispatcher): Promise<RegistryRoute> {
-  const { clientOf, access } = await registryClients(agent, dispatcher);
-  const target = parseRepositoryName(agent.inputs.text('repository'), access.host);
+  const clients = await registryClients(agent, dispatcher, (host) =>
+    parseRepositoryName(agent.inputs.text('repository'), host),
+  );
+  const { clientOf, access, own: target } = clients;
   return {
     target,
     client: clientOf(target.registry, formatRepository(target), access),
@@ -65,19 +67,22 @@ export async function registryRoute(agent: Agent, dispatcher: Dispatcher): Promi
 
 /**
  * Reads `repository`, `registry`, `registryConnection` and `registrySubscription`, the same of the base (`baseRegistry`, …),
- * `allowHttp`, and `baseImage` once it is wanted. Where no connection is for a registry, the login is docker's own, if any.
+ * `allowHttp`, which is for the registry of the target alone, and `baseImage` once it is wanted. Where no connection is for a
+ * registry, the login is docker's own, if any.
  *
  * @throws DeliveryError `IMAGE_NAME_INVALID`, `INPUT_INVALID`, `CONNECTION_MISSING`, `CONNECTION_INVALID`, `REGISTRY_NOT_AZURE`
  */
 export async function imageRoute(agent: Agent, dispatcher: Dispatcher): Promise<ImageRoute> {
   const { inputs } = agent;
-  const { clientOf, access } = await registryClients(agent, dispatcher);
+  const clients = await registryClients(agent, dispatcher, (host) =>
+    parseRepositoryName(inputs.text('repository'), host),
+  );
+  const { clientOf, access, own: target } = clients;
   const baseAccess = registryAccess(agent, {
     registry: inputs.optionalText('baseRegistry'),
     connection: ['baseRegistryConnection', inputs.optionalText('baseRegistryConnection')],
     subscription: ['baseRegistrySubscription', inputs.optionalText('baseRegistrySubscription')],
   });
-  const target = parseRepositoryName(inputs.text('repository'), access.host);
   const client = clientOf(target.registry, formatRepository(target), access);
   const open = (base: ImageName, by: RegistryAccess | undefined): BaseSource => {
     const isTargets = by?.login === undefined && base.registry === target.registry;
@@ -116,29 +121,38 @@ export async function namedImage(
   agent: Agent,
   dispatcher: Dispatcher,
 ): Promise<{ readonly image: ImageName; readonly client: RegistryClient }> {
-  const { clientOf, access } = await registryClients(agent, dispatcher);
-  const image = parseImageName(agent.inputs.text('image'), access.host);
+  const clients = await registryClients(agent, dispatcher, (host) => parseImageName(agent.inputs.text('image'), host));
+  const { clientOf, access, own: image } = clients;
   return { image, client: clientOf(image.registry, formatImage(image), access) };
 }
 
-/** Makes clients of registries that sign in by the connections of the inputs, or as docker is signed in. */
-async function registryClients(agent: Agent, dispatcher: Dispatcher) {
+/**
+ * Makes clients of registries that sign in by the connections of the inputs, or as docker is signed in.
+ *
+ * @param readOwn reads the name whose registry the inputs are about, given the one of its connection: `allowHttp` is for it alone
+ */
+async function registryClients<Name extends RepositoryName>(
+  agent: Agent,
+  dispatcher: Dispatcher,
+  readOwn: (host: string | undefined) => Name,
+) {
   const { inputs } = agent;
   const access = registryAccess(agent, {
     registry: inputs.optionalText('registry'),
     connection: ['registryConnection', inputs.optionalText('registryConnection')],
     subscription: ['registrySubscription', inputs.optionalText('registrySubscription')],
   });
+  const own = readOwn(access.host);
   const ownLogin = await dockerLogins(agent);
   const clientOf = (registry: string, name: string, by: RegistryAccess | undefined): RegistryClient =>
     new RegistryClient({
       registry,
       login: (by && checkedLogin(by, registry, name)) ?? ownLogin(registry),
-      allowHttp: inputs.flag('allowHttp'),
+      allowHttp: registry === own.registry && inputs.flag('allowHttp'),
       dispatcher,
       onToken: (token) => agent.hide(token),
     });
-  return { access, clientOf };
+  return { access, own, clientOf };
 }
 
 async function loginOf(client: RegistryClient, signal: AbortSignal): Promise<readonly RegistryLogin[]> {

@@ -240,7 +240,10 @@ function isStream(body: HttpRequest['body']): boolean {
   return typeof body === 'object' && Symbol.asyncIterator in body;
 }
 
-/** What a server without TLS makes of a TLS greeting. */
+/**
+ * Whether a server answered a TLS greeting by something other than TLS, as those of HTTP do. A connection that breaks says
+ * nothing of the kind: whoever stands between could otherwise have the credentials sent in the clear by cutting it once.
+ */
 function speaksNoTls(error: unknown): boolean {
-  return /^(?:ERR_SSL_|EPROTO|ECONNRESET|UND_ERR_SOCKET)/.test(codeOf(error) ?? '');
+  return codeOf(error) === 'ERR_SSL_WRONG_VERSION_NUMBER';
 }
