@@ -93,10 +93,12 @@ export class Agent {
     for (const [name, value] of Object.entries(outputs)) taskLib.setVariable(name, String(value), false, true);
   }
 
-  /** Tells the agent to hide a value from now on. */
+  /** Tells the agent to hide a value from now on. It takes single lines only: a key file is hidden line by line, as a log shows it. */
   hide(secret: string): void {
-    taskLib.setSecret(secret);
     this.#hidden.add(secret);
+    for (const line of secret.split(/\r?\n/).map((text) => text.trim())) {
+      if (line.length >= SHORTEST_SECRET) taskLib.setSecret(line);
+    }
   }
 
   /** Shows a Markdown page on the run's summary tab; where it cannot be kept, that is a warning. */

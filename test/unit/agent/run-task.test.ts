@@ -32,6 +32,13 @@ describe('a task', () => {
     assert.deepEqual((await exit)[0], 0);
   });
 
+  it('that has a secret of several lines hides each of them', () => {
+    const { stdout } = run(`void runTask('Secretive', async (agent) => agent.hide('{\\n  "key": "1234"\\r\\n}\\n'));`);
+    assert.match(stdout, /##vso\[task\.setsecret\]"key": "1234"\n/);
+    assert.equal(stdout.match(/task\.setsecret/g)?.length, 1);
+    assert.match(stdout, /result=Succeeded/);
+  });
+
   it('that waits for what will never come fails', () => {
     const { status, stdout } = run(`void runTask('Waiting', () => new Promise(() => undefined));`);
     assert.equal(status, 1);
