@@ -7,7 +7,7 @@ import {
 } from '@azure/core-rest-pipeline';
 import type { Dispatcher } from 'undici';
 import { messageOf } from '../errors/delivery-error.ts';
-import { readStart } from '../http/bounded-body.ts';
+import { readBounded, readStart } from '../http/bounded-body.ts';
 import { refusalOfProxy } from '../http/proxy.ts';
 import { request as send } from '../http/request.ts';
 import { codeOf } from '../http/retry.ts';
@@ -48,7 +48,12 @@ export function identityHttpClient({ persistent, dispatcher, signal, onExchange 
           ...(typeof request.body === 'string' ? { body: request.body } : {}),
           signal,
         });
-        const text = (await readStart(body, LARGEST_ANSWER)).toString('utf8');
+        // Of a refusal the start will do; a token that breaks off is worth another attempt.
+        const whole =
+          status === 200
+            ? readBounded(body, LARGEST_ANSWER, `What ${url.host} answered`)
+            : readStart(body, LARGEST_ANSWER);
+        const text = (await whole).toString('utf8');
         onExchange({ url, status, text });
         return answerOf(request, status, headers as Readonly<Record<string, string>>, text);
       } catch (error) {

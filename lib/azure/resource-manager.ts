@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { readStart } from '../http/bounded-body.ts';
+import { readBounded, readStart } from '../http/bounded-body.ts';
 import { headerOf, request } from '../http/request.ts';
 import { isPassing, isPassingError, PATIENT, wait, waitBefore } from '../http/retry.ts';
 import { busy, unreachable } from './availability.ts';
@@ -32,6 +32,7 @@ interface Attempt {
 
 /** Pages of lists are the largest answers: some thousand resources with all their properties. */
 const LARGEST_ANSWER = 64 * 1024 * 1024;
+const LARGEST_REFUSAL = 64 * 1024;
 
 /** Azure Resource Manager: what there is in a subscription, and how to get at it. */
 export class ResourceManager {
@@ -55,7 +56,7 @@ export class ResourceManager {
     explain: (refusal: Refusal) => DeliveryError | undefined = () => undefined,
   ): Promise<unknown> {
     const { status, text } = await this.#persist(method, new URL(`${this.#options.cloud.resourceManager}${path}`));
-    if (status === 200) return JSON.parse(text) as unknown;
+    if (status === 200) return this.#parse(method, path, text);
     const refusal = refusalOf(status, text);
     throw explain(refusal) ?? this.#refused(method, path, refusal);
   }
@@ -104,8 +105,24 @@ export class ResourceManager {
       ...(method === 'POST' ? { 'content-length': '0' } : {}),
     };
     const answer = await request(dispatcher, { method, url, headers, signal });
-    const text = (await readStart(answer.body, LARGEST_ANSWER)).toString('utf8');
+    // A refusal that breaks off still explains something; an answer that breaks off is asked for again.
+    const body =
+      answer.status === 200
+        ? readBounded(answer.body, LARGEST_ANSWER, `What ${url.host} answered`)
+        : readStart(answer.body, LARGEST_REFUSAL);
+    const text = (await body).toString('utf8');
     return { status: answer.status, retryAfter: headerOf(answer, 'retry-after'), text };
+  }
+
+  #parse(method: string, path: string, text: string): unknown {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      throw new DeliveryError('AZURE_FAILED', {
+        message: `${this.#options.cloud.resourceManager} answered ${method} ${path.replace(/\?.*/, '')} with something that is not JSON.`,
+        remedy: 'Look for a proxy between the agent and Azure that answers with pages of its own.',
+      });
+    }
   }
 
   #refused(method: string, path: string, { status, code, message }: Refusal): DeliveryError {

@@ -38,6 +38,13 @@ describe('signing in to Azure', () => {
     });
   }
 
+  it('asks again, where the connection breaks within the answer', async () => {
+    let left = 1;
+    azure.standIn.circumstances.interrupt = (call) =>
+      isToken(call) && left-- > 0 ? { status: 200, body: { access_token: 'a'.repeat(1000) }, cut: true } : undefined;
+    assert.equal(readToken(await by('secret'))?.claims.oid, azure.application.objectId);
+  });
+
   it('takes a certificate in whichever order it was pasted', async () => {
     const { certificate, key } = azure.certificate;
     await by('certificate', { servicePrincipalCertificate: `${key}\n${certificate}`.replaceAll('\n', '\r\n') });

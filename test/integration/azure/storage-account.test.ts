@@ -92,6 +92,12 @@ describe("a storage account's key, by the service connection", () => {
     assert.ok(Date.now() - started >= 2_000);
   });
 
+  it('is asked for again, where the connection breaks within an answer', async () => {
+    azure.grant('Reader and Data Access');
+    instead(1, { status: 200, body: { value: [{ name: 'other', properties: {} }] }, cut: true });
+    assert.equal(await keyOf('devstoreaccount1'), azure.standIn.account.keys[0]);
+  });
+
   it('is given up, where Azure stays busy or ill', async () => {
     instead(100, { status: 503, headers: { 'retry-after': '0' }, body: {} });
     await assert.rejects(keyOf('devstoreaccount1'), { code: 'AZURE_BUSY', message: /kept answering 503/ });
@@ -110,5 +116,7 @@ describe("a storage account's key, by the service connection", () => {
     await assert.rejects(keyOf('models'), { code: 'AZURE_FORBIDDEN', message: /RequestDisallowedByPolicy/ });
     instead(1, { status: 418, body: 'no object' });
     await assert.rejects(keyOf('models'), { code: 'AZURE_FAILED', message: /answered 418/ });
+    instead(1, { status: 200, body: undefined });
+    await assert.rejects(keyOf('models'), { code: 'AZURE_FAILED', message: /not JSON/, remedy: /proxy/ });
   });
 });

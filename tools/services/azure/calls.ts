@@ -17,8 +17,10 @@ export interface Call {
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON. */
+  /** Sent as JSON; without one, what comes is a page of HTML, as from a proxy. */
   readonly body: unknown;
+  /** Whether the connection breaks in the middle of the body. */
+  readonly cut?: boolean;
 }
 
 /** One service of Azure: answers the calls that it knows. */
@@ -50,9 +52,11 @@ export function answerBy(
     void readCall(request)
       .then(answerTo)
       .catch((error: unknown): Answer => ({ status: 500, body: { error: messageOf(error) } }))
-      .then(({ status, headers, body }) => {
+      .then(({ status, headers, body, cut = false }) => {
         response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers });
-        response.end(JSON.stringify(body));
+        const text = body === undefined ? '<html></html>' : JSON.stringify(body);
+        if (cut) response.write(text.slice(0, text.length / 2), () => response.destroy());
+        else response.end(text);
       });
   };
 }
