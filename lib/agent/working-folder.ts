@@ -1,7 +1,22 @@
 import { resolve } from 'node:path';
+import { DeliveryError } from '../errors/delivery-error.ts';
 import type { Agent } from './agent.ts';
 
-/** A path of an input as an absolute one: relative ones begin at the job's default working folder. */
-export function fullPath(agent: Agent, path: string): string {
+/**
+ * A path of an input as an absolute one: relative ones begin at the job's default working folder.
+ *
+ * @throws DeliveryError `INPUT_INVALID` where a variable in it does not exist, which the agent leaves as it is
+ */
+export function fullPath(agent: Pick<Agent, 'variable'>, path: string): string {
+  const [, variable] = /\$\(([\w.]+)\)/.exec(path) ?? [];
+  if (variable !== undefined) {
+    throw new DeliveryError('INPUT_INVALID', {
+      message: `The path ${path} holds $(${variable}), a variable that is not set.`,
+      remedy:
+        variable === 'Pipeline.Workspace'
+          ? 'A classic release does not have it: begin the path with $(System.DefaultWorkingDirectory) there.'
+          : `Set the variable ${variable} or correct its name.`,
+    });
+  }
   return resolve(agent.variable('System.DefaultWorkingDirectory') ?? process.cwd(), path);
 }

@@ -66,6 +66,7 @@ export function unhealthy(name: string, why: string, remedy?: string): DeliveryE
 function serviceUrl(text: string): URL {
   try {
     const url = new URL(text);
+    if (url.host.includes(',')) throw invalidUrl(text, 'it is a list of addresses');
     if (/^https?:$/.test(url.protocol)) return url;
   } catch (cause) {
     throw invalidUrl(text, messageOf(cause));

@@ -53,7 +53,14 @@ export function accountAddress(
         'Use a name of 3 to 24 small letters and digits, or a URL such as https://myaccount.blob.core.windows.net.',
     });
   }
-  return endpointAddress(url);
+  const address = endpointAddress(url);
+  if (/^[a-z0-9]+\.blob\./.test(url.hostname) && new URL(address.endpoint).pathname !== '/') {
+    throw new DeliveryError('STORE_ADDRESS_INVALID', {
+      message: `"${storageAccount}" has the path ${url.pathname}, and the blob endpoint of a storage account has none.`,
+      remedy: `Use ${url.origin}, and give the name of the container as container.`,
+    });
+  }
+  return address;
 }
 
 /**

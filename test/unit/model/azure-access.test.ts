@@ -30,6 +30,13 @@ describe('a storage account', () => {
     });
   });
 
+  it('given by the address of a container is refused, with the address of the account', () => {
+    assert.throws(() => accountAddress('https://shop.blob.core.windows.net/models'), {
+      code: 'STORE_ADDRESS_INVALID',
+      remedy: /^Use https:\/\/shop\.blob\.core\.windows\.net, /,
+    });
+  });
+
   it('that is neither is refused', () => {
     for (const text of ['Shop_1', 'ftp://shop', 'shop.blob.core.windows.net']) {
       assert.throws(() => accountAddress(text), { code: 'STORE_ADDRESS_INVALID' });
