@@ -1,5 +1,6 @@
 import { asError, DeliveryError } from '../errors/delivery-error.ts';
 import { Agent } from './agent.ts';
+import { warnOfUnusedInputs } from './unused-inputs.ts';
 
 const THREADS = 16;
 
@@ -27,6 +28,7 @@ export async function runTask(name: string, main: (agent: Agent) => Promise<void
   }
   let failed = false;
   try {
+    warnOfUnusedInputs(agent);
     await Promise.race([main(agent), endOfEvents(cancellation.signal)]);
     agent.succeed();
   } catch (error) {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { nearest } from './nearest.ts';
-import { isVisible } from './visible-rule.ts';
+import { isVisible } from '../../lib/agent/visible-rule.ts';
 
 export interface TaskInput {
   readonly name: string;

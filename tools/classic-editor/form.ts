@@ -1,5 +1,5 @@
 // What the classic editor shows of a task: its task.json, with the inputs of one step filled in.
-import { isVisible } from '../agent/visible-rule.ts';
+import { isVisible } from '../../lib/agent/visible-rule.ts';
 import { SAMPLE_VALUES } from './sample-values.ts';
 
 /** The parts of a task.json that the editor shows. */

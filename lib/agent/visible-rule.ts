@@ -1,4 +1,4 @@
-// `visibleRule` of task.json: an input that is not visible is not required.
+// `visibleRule` of task.json: an input that is not visible is neither required nor used.
 
 const COMPARISONS: Readonly<Record<string, (value: string, operand: string) => boolean>> = {
   '=': (value, operand) => value === operand,
