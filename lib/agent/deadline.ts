@@ -1,8 +1,13 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
 import type { Agent } from './agent.ts';
 
-/** Aborts when the agent cancels the task or when its time is over, then with `TIMED_OUT`. */
-export function deadline(agent: Agent, minutes: number): AbortSignal {
+/**
+ * Aborts when the agent cancels the task, or after `timeoutMinutes`, then with `TIMED_OUT`.
+ *
+ * @throws DeliveryError `INPUT_MISSING`, `INPUT_INVALID`
+ */
+export function deadline(agent: Agent): AbortSignal {
+  const minutes = agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 });
   const limit = new AbortController();
   const timer = setTimeout(() => {
     limit.abort(

@@ -12,9 +12,8 @@ const GB = 1024 ** 3;
  * @throws DeliveryError `INPUT_INVALID`, `REQUIREMENT_INVALID`
  */
 export function requirements({ inputs }: Agent): Requirements {
-  const hasLimit = inputs.optionalText('maxAgeDays') !== undefined;
   return {
-    maxAgeDays: hasLimit ? inputs.integer('maxAgeDays', { min: 1, max: 36_500 }) : undefined,
+    maxAgeDays: inputs.optionalInteger('maxAgeDays', { min: 1, max: 36_500 }),
     properties: inputs.lines('minimumProperties').map(propertyRequirement),
     onUnmet: inputs.choice('onUnmet', ['fail', 'warn']),
   };

@@ -3,6 +3,12 @@ import { DeliveryError } from '../errors/delivery-error.ts';
 /** Where inputs come from: the agent in a task, a plain object in a test. */
 export type InputSource = (name: string) => string | undefined;
 
+/** The least and the greatest number that will do. */
+interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
 /**
  * Reads a task's inputs into types. Each method throws a {@link DeliveryError} `INPUT_MISSING` or `INPUT_INVALID`
  * that names the input. White space around a value is never meant and is removed.
@@ -53,17 +59,18 @@ export class Inputs {
   }
 
   /** A whole number from `min` to `max`, both included. */
-  integer(name: string, { min, max }: { readonly min: number; readonly max: number }): number {
-    const text = this.text(name);
-    const value = Number(text);
-    if (!/^-?\d+$/.test(text) || value < min || value > max) {
-      throw this.#invalid(name, `is "${text}"`, `Use a whole number from ${min} to ${max}.`);
-    }
-    return value;
+  integer(name: string, range: Range): number {
+    return this.#wholeNumber(name, this.text(name), range);
+  }
+
+  /** A whole number from `min` to `max`, both included, which may be left out. */
+  optionalInteger(name: string, range: Range): number | undefined {
+    const text = this.optionalText(name);
+    return text === undefined ? undefined : this.#wholeNumber(name, text, range);
   }
 
   /** A number from `min` to `max`, both included, which may be left out. */
-  optionalNumber(name: string, { min, max }: { readonly min: number; readonly max: number }): number | undefined {
+  optionalNumber(name: string, { min, max }: Range): number | undefined {
     const text = this.optionalText(name);
     if (text === undefined) return undefined;
     const value = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
@@ -99,6 +106,12 @@ export class Inputs {
       pairs.set(key, line.slice(equals + 1).trim());
     }
     return Object.fromEntries(pairs);
+  }
+
+  #wholeNumber(name: string, text: string, { min, max }: Range): number {
+    const value = Number(text);
+    if (/^-?\d+$/.test(text) && value >= min && value <= max) return value;
+    throw this.#invalid(name, `is "${text}"`, `Use a whole number from ${min} to ${max}.`);
   }
 
   #value(name: string): string | undefined {

@@ -26,7 +26,7 @@ export async function serviceChecks(agent: Agent): Promise<ServiceChecks> {
   const cases = inputs.optionalText('scoreCases');
   const defaults = {
     answerPath: jsonPath('answerPath', inputs.optionalText('answerPath') ?? '$'),
-    topK: inputs.optionalText('topK') === undefined ? undefined : inputs.integer('topK', { min: 1, max: 1_000_000 }),
+    topK: inputs.optionalInteger('topK', { min: 1, max: 1_000_000 }),
     tolerance: tolerance('tolerance', inputs.optionalText('tolerance')),
   };
   const caseFile = cases === undefined ? undefined : await readCaseFile(fullPath(agent, cases), defaults);

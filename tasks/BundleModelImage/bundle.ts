@@ -23,7 +23,7 @@ import { warnOfTarget } from './target-warning.ts';
 
 /** Makes an image of app and model, and brings it to where the inputs want it. */
 export async function bundle(agent: Agent): Promise<Report> {
-  const signal = deadline(agent, agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
+  const signal = deadline(agent);
   const route = await imageRoute(agent, createDispatcher(networkOf(agent)));
   const { target, client } = route;
   const output = wantedOutput(agent);

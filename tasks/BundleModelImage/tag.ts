@@ -12,7 +12,7 @@ import { tagSummary } from './summary.ts';
 
 /** Lets tags point at an image that is in the registry already: one that has passed its tests, or an approval. */
 export async function tag(agent: Agent): Promise<Report> {
-  const signal = deadline(agent, agent.inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
+  const signal = deadline(agent);
   const { image, client } = await namedImage(agent, createDispatcher(networkOf(agent)));
   const tags = imageTags(agent, undefined, await commitTime(agent));
   const immutableTags = agent.inputs.flag('immutableTags');

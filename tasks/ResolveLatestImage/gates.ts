@@ -11,10 +11,9 @@ export interface Gates extends WantedTrust {
 /** @throws DeliveryError `INPUT_INVALID`, `VERIFICATION_KEY_INVALID` */
 export function gatesOf(inputs: Inputs): Gates {
   const key = inputs.optionalText('verificationKey');
-  const hasLimit = inputs.optionalText('maxAgeDays') !== undefined;
   return {
     provenance: inputs.flag('requireProvenance'),
     key: key === undefined ? undefined : readVerificationKey(key),
-    maxAgeDays: hasLimit ? inputs.integer('maxAgeDays', { min: 1, max: 36_500 }) : undefined,
+    maxAgeDays: inputs.optionalInteger('maxAgeDays', { min: 1, max: 36_500 }),
   };
 }

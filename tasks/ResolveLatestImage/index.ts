@@ -17,7 +17,7 @@ import { wantedImage } from './wanted.ts';
 
 void runTask('ResolveLatestImage', async (agent) => {
   const { inputs } = agent;
-  const signal = deadline(agent, inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
+  const signal = deadline(agent);
   const wanted = wantedImage(inputs);
   const gates = gatesOf(inputs);
   const mostImages = inputs.integer('maximumImages', { min: 1, max: 100_000 });

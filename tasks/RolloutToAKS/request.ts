@@ -34,6 +34,5 @@ async function goalOf(agent: Agent, access: ClusterAccess, home: string): Promis
   const action = inputs.choice('action', ['deploy', 'promote', 'reject', 'rollback']);
   if (action === 'deploy') return { action, ...(await manifestsOf(agent, access, home)) };
   if (action !== 'rollback') return { action };
-  const isNumbered = inputs.optionalText('revision') !== undefined;
-  return { action, revision: isNumbered ? inputs.integer('revision', { min: 1, max: 1e9 }) : undefined };
+  return { action, revision: inputs.optionalInteger('revision', { min: 1, max: 1e9 }) };
 }

@@ -1,3 +1,4 @@
+import { code, escaped, table } from '../../lib/agent/markdown.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { previewLines } from '../../lib/kube/rollout/preview.ts';
 import type { ReportedObject, RolloutReport, RolloutResult } from '../../lib/kube/rollout/report.ts';
@@ -28,7 +29,7 @@ export function summaryOf(report: RolloutReport): string {
     ...bulleted('Reachable at', report.addresses),
     ...bulleted('Images that run', report.imageDigests.map(code)),
     ...(report.objects.length === 0 || report.result === 'previewed' ? [] : [tableOf(report.objects)]),
-    ...(report.timeline.length < 2 ? [] : ['### Timeline', timelineOf(report.timeline, escaped)]),
+    ...(report.timeline.length < 2 ? [] : ['### Timeline', timelineOf(report.timeline)]),
     ...(report.changes.length === 0 ? [] : [folded('What was to be changed', fenced(previewLines(report.changes)))]),
     ...report.findings.map(({ title, lines }) => folded(title, fenced(lines))),
     '',
@@ -57,26 +58,9 @@ function bulleted(title: string, items: readonly string[]): readonly string[] {
 function tableOf(objects: readonly ReportedObject[]): string {
   const rows = objects.map(({ title, namespace = '', change, ready, detail, readyAfterSeconds }) => {
     const when = readyAfterSeconds === undefined ? '' : `${readyAfterSeconds} s`;
-    return `| ${ready ? '✓' : '·'} | ${cell(title)} | ${cell(namespace)} | ${change} | ${cell(detail)} | ${when} |`;
+    return [ready ? '✓' : '·', escaped(title), escaped(namespace), change, escaped(detail), when];
   });
-  return [
-    '| | Object | Namespace | Change | State | Ready after |',
-    '| --- | --- | --- | --- | --- | --- |',
-    ...rows,
-  ].join('\n');
-}
-
-function cell(text: string): string {
-  return escaped(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
-}
-
-function code(text: string): string {
-  return `\`${text.replaceAll('`', '')}\``;
-}
-
-/** Text from the cluster that must not become markup. */
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return table(['', 'Object', 'Namespace', 'Change', 'State', 'Ready after'], rows);
 }
 
 /** A block whose fence is longer than any run of backticks in it. */

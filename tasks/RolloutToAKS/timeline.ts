@@ -1,5 +1,5 @@
 import { formatTime } from '../../lib/agent/quantities.ts';
-import { table } from '../../lib/agent/markdown.ts';
+import { escaped, table } from '../../lib/agent/markdown.ts';
 import type { Moment } from '../../lib/kube/strategies/timeline.ts';
 
 /** A longer bar would break its line. */
@@ -10,10 +10,8 @@ const MOST_ROWS = 24;
 /**
  * What happened when, as a table with a bar for the pods of each version: the summary of a run shows neither SVG nor
  * Mermaid.
- *
- * @param escape makes text from outside safe
  */
-export function timelineOf(moments: readonly Moment[], escape: (text: string) => string): string {
+export function timelineOf(moments: readonly Moment[]): string {
   const rows = thinned(moments);
   const most = Math.max(1, ...rows.map(({ old, next }) => old + next));
   const bar = (pods: number, cell: string): string =>
@@ -22,11 +20,11 @@ export function timelineOf(moments: readonly Moment[], escape: (text: string) =>
     ['After', 'What', 'Pods', 'Old', 'New', 'Seen'],
     rows.map(({ at, what, old, next, checks, failed }) => [
       formatTime(at * 1000),
-      `${failed ? '❌ ' : ''}${escape(what)}`,
+      `${failed ? '❌ ' : ''}${escaped(what)}`,
       `${bar(old, '🟦')}${bar(next, '🟩')}`,
       String(old),
       String(next),
-      checks.map(escape).join('<br>'),
+      checks.map(escaped).join('<br>'),
     ]),
   );
 }

@@ -12,7 +12,7 @@ import { describeEngine } from '../../lib/docker/engine.ts';
 import { withPrivateFolder } from '../../lib/docker/private-folder.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import type { Service } from '../../lib/probe/service.ts';
-import { containerSettings } from './container-inputs.ts';
+import { containerInputs, volumeArgumentOf } from './container-inputs.ts';
 import { servicePort } from './service-port.ts';
 import type { Target } from './target.ts';
 import { watched } from './watched-container.ts';
@@ -31,6 +31,8 @@ export async function withImage<Result>(
   { dispatcher, serviceAt, signal }: ImageContext,
   use: (target: Target) => Promise<Result>,
 ): Promise<Result> {
+  // A mistake in an input is told before gigabytes are pulled.
+  const inputs = await containerInputs(agent);
   const wanted = imageToPull(agent, dispatcher);
   const found = await findDocker(process.env);
   const parent = agent.variable('Agent.TempDirectory') ?? tmpdir();
@@ -43,9 +45,10 @@ export async function withImage<Result>(
     if (left > 0)
       agent.log(`Removed the containers (${left}) that an earlier run of this agent left when it was killed.`);
     const image = await pulled(agent, docker, wanted.name, signal);
-    const port = servicePort(agent, wanted.name, image);
-    const reach = await findReach(docker, { port, hostPort: hostPort(agent) }, signal);
-    const settings = await containerSettings(agent, image.id, reach.within);
+    const port = servicePort(agent, inputs.port, wanted.name, image);
+    const reach = await findReach(docker, { port, hostPort: inputs.hostPort }, signal);
+    const volumes = inputs.volumes.map((volume) => volumeArgumentOf(volume, reach.within));
+    const settings = { ...inputs.settings, image: image.id, volumes };
     agent.log(`Starting a container of ${wanted.name}, whose port ${port} ${wayTo(reach)}`);
     return withContainer(settings, { docker, network: reach.network, owner, signal }, async (container) => {
       const url = await addressOf(container, reach, signal);
@@ -68,12 +71,6 @@ async function pulled(agent: Agent, docker: DockerCli, name: string, signal: Abo
   const policy = agent.inputs.choice('pull', ['always', 'missing', 'never']);
   const onLine = (line: string): void => agent.log(line);
   return agent.logDuring(`Getting ${name}`, () => ensureImage(name, policy, { docker, onLine, signal }));
-}
-
-function hostPort({ inputs }: Agent): number | undefined {
-  return inputs.optionalText('hostPort') === undefined
-    ? undefined
-    : inputs.integer('hostPort', { min: 1, max: 65_535 });
 }
 
 function wayTo({ network }: Reach): string {

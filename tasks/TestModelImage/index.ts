@@ -11,7 +11,7 @@ import { testService } from './test-service.ts';
 
 void runTask('TestModelImage', async (agent) => {
   const { inputs } = agent;
-  const signal = deadline(agent, inputs.integer('timeoutMinutes', { min: 1, max: 1440 }));
+  const signal = deadline(agent);
   const wishes = {
     health: parseEndpointCheck(inputs.text('healthPath')),
     startLimit: inputs.integer('startTimeoutSeconds', { min: 1, max: 86_400 }) * 1000,

@@ -5,12 +5,11 @@ import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 /**
  * The port that the service in an image listens on: the input `port`, else the only one that the image exposes.
  *
- * @throws DeliveryError `INPUT_INVALID`, `PORT_UNKNOWN`
+ * @throws DeliveryError `PORT_UNKNOWN`
  */
-export function servicePort(agent: Agent, name: string, { ports }: ImageFacts): number {
-  const { inputs } = agent;
+export function servicePort(agent: Agent, port: number | undefined, name: string, { ports }: ImageFacts): number {
   const exposed = ports.join(', ');
-  if (inputs.optionalText('port') === undefined) {
+  if (port === undefined) {
     const [only, ...others] = ports;
     if (only !== undefined && others.length === 0) return only;
     throw new DeliveryError('PORT_UNKNOWN', {
@@ -19,7 +18,6 @@ export function servicePort(agent: Agent, name: string, { ports }: ImageFacts): 
         'Give the port in the input port, or expose it in the image: ports of BundleModelImage, EXPOSE of a Dockerfile.',
     });
   }
-  const port = inputs.integer('port', { min: 1, max: 65_535 });
   if (ports.length > 0 && !ports.includes(port)) {
     agent.warn(`The image ${name} exposes ${exposed}, but port is ${port}.`);
   }

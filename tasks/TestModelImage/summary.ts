@@ -1,4 +1,4 @@
-import { code, facts as factTable, table } from '../../lib/agent/markdown.ts';
+import { code, escaped, facts as factTable, table } from '../../lib/agent/markdown.ts';
 import { type Bucket, histogramOf } from '../../lib/probe/histogram.ts';
 import type { Latency } from '../../lib/probe/latency.ts';
 import { formatMeasure, type Measure } from '../../lib/probe/limits.ts';
@@ -15,7 +15,7 @@ export function summaryOf({ target, latency, failure }: TestReport, facts: TestF
   return [
     `## ${headline(facts)}`,
     code(facts.image ?? target),
-    ...(failure === undefined ? [] : [`**${failure.code}**: ${inline(failure.message)}`]),
+    ...(failure === undefined ? [] : [`**${failure.code}**: ${escaped(failure.message)}`]),
     factTable(measuredRows(facts)),
     ...failuresOf(facts),
     ...(latency === undefined || latency.times.length === 0 ? [] : picture(latency)),
@@ -72,9 +72,4 @@ function picture({ times, requests, concurrency }: Latency): readonly string[] {
 
 function boundsOf({ from, to }: Bucket): string {
   return `${from} – ${to} ms`;
-}
-
-/** Text from outside that must not become markup. */
-function inline(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -217,6 +217,12 @@ describe('TestModelImage', function () {
       'DOCKER_PULL_FAILED',
       /no\/such:1.*registry does not have it/,
     ],
+    [
+      'a mistake in an input, before anything is pulled',
+      { image: '127.0.0.1:5080/no/such:1', hostPort: '80a' },
+      'INPUT_INVALID',
+      /The input hostPort is "80a"/,
+    ],
     ['an image that was never built', { image: 'no/such:1', pull: 'never' }, 'IMAGE_NOT_HERE', /no\/such:1/],
     ['a port that nobody tells', { port: '' }, 'PORT_UNKNOWN', /exposes no port/],
     [
