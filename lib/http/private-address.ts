@@ -5,8 +5,12 @@ import { isLoopback } from './proxy.ts';
  * RFC 4291).
  */
 export function isLinkLocal(hostname: string): boolean {
-  return /^169\.254\.|^\[fe[89ab]/i.test(hostname) || hostname === 'metadata.google.internal';
+  const host = hostname.replace(/\.$/, '');
+  return /^169\.254\.|^\[fe[89ab]|^\[::ffff:a9fe:/i.test(host) || METADATA_SERVICES.includes(host);
 }
+
+/** Those whose addresses are not link-local: Google's by its name, and Amazon's by IPv6. */
+const METADATA_SERVICES = ['metadata.google.internal', '[fd00:ec2::254]'];
 
 /**
  * Whether a host, as it stands in URLs, is this machine or an address of a private network (RFC 1918, RFC 4193). An IPv4
@@ -14,7 +18,7 @@ export function isLinkLocal(hostname: string): boolean {
  */
 export function isPrivate(hostname: string): boolean {
   return (
-    isLoopback(hostname) ||
+    isLoopback(hostname.replace(/\.$/, '')) ||
     /^(?:0\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|\[f[cd]|\[::\]|\[::ffff:)/i.test(hostname)
   );
 }

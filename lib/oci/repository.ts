@@ -129,10 +129,23 @@ export class Repository {
     return { bytes: answer.body, next: await this.client.nextPage(answer, signal) };
   }
 
-  /** Whether the repository has a blob. */
-  async hasBlob(digest: string, signal: AbortSignal): Promise<boolean> {
+  /**
+   * Whether the repository has a blob.
+   *
+   * @param size in bytes, as whoever names the blob says
+   * @throws DeliveryError `LAYER_DIGEST_MISMATCH` where the blob of this digest has another size
+   */
+  async hasBlob(digest: string, signal: AbortSignal, size?: number): Promise<boolean> {
     const api = this.#api('HEAD', this.#path('blobs', digest), { doing: `look for ${digest}`, signal });
-    return isGood((await this.client.ask(api, [404])).status);
+    const answer = await this.client.ask(api, [404]);
+    if (!isGood(answer.status)) return false;
+    // A header that is missing or 0 tells nothing: some gateways answer every HEAD so.
+    const length = Number(headerOf(answer, 'content-length') ?? 0);
+    if (size === undefined || length === 0 || length === size) return true;
+    throw new DeliveryError('LAYER_DIGEST_MISMATCH', {
+      message: `The blob ${digest} in ${formatRepository(this.name)} has ${length} bytes, and the manifest that names it says ${size}.`,
+      remedy: 'Push the base image again, or take another one: its manifest is not to be trusted.',
+    });
   }
 
   /**

@@ -113,7 +113,7 @@ class Sending {
 }
 
 async function isThere(target: Repository, { known }: WantedLayer, signal: AbortSignal): Promise<boolean> {
-  return known !== undefined && target.hasBlob(known.digest, signal);
+  return known !== undefined && target.hasBlob(known.digest, signal, known.size);
 }
 
 async function send(
@@ -139,13 +139,13 @@ async function send(
 /** The first of some repositories that has a blob. One that is missing or closed to us is only passed over. */
 async function holderOf(
   { client, name }: Repository,
-  { digest }: LayerIdentity,
+  { digest, size }: LayerIdentity,
   repositories: readonly string[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
   for (const repository of repositories) {
     const other = new Repository(client, { ...name, repository }, 'pull');
-    const holds = await other.hasBlob(digest, signal).catch((error: unknown) => {
+    const holds = await other.hasBlob(digest, signal, size).catch((error: unknown) => {
       if (error instanceof DeliveryError && isClosed(error)) return false;
       throw error;
     });

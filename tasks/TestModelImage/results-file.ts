@@ -16,7 +16,8 @@ export async function keepResults(agent: Agent, facts: TestFacts): Promise<void>
   const file = fullPath(agent, path);
   try {
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, `${JSON.stringify(facts, null, 2)}\n`);
+    // The file may become an artifact, and no agent looks through that for secrets.
+    await writeFile(file, agent.masked(`${JSON.stringify(facts, null, 2)}\n`));
   } catch (cause) {
     throw new DeliveryError('RESULTS_NOT_WRITTEN', {
       message: `The results cannot be written to ${file}: ${messageOf(cause)}.`,

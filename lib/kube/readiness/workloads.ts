@@ -1,6 +1,6 @@
 import { brief } from '../client/api-error.ts';
 import { conditionOf, isObserved, titleOf } from '../objects.ts';
-import type { KubeObject } from '../objects.ts';
+import type { KubeObject, Pod } from '../objects.ts';
 import { newestPodsOf, newestReplicaSetOf } from './owned-pods.ts';
 import { symptomsOfPod } from './pod-symptoms.ts';
 import { fatal, ready, waiting } from './verdict.ts';
@@ -95,6 +95,9 @@ export function assessStatefulSet(live: KubeObject, target: Target, around: Surr
   if (allReady && spec.updateStrategy?.type === 'OnDelete' && !sameRevision) {
     return ready(detail, `${titleOf(live)} updates a pod only when it is deleted (OnDelete): old pods still run.`);
   }
+  if (allReady && updated >= toUpdate && updated < wanted) {
+    return ready(detail, `${titleOf(live)} keeps its first pods as they are (partition): old pods still run.`);
+  }
   if (allReady && updated >= toUpdate) return readyWith(live, target, wanted, detail);
   return waiting(detail, ...podSymptoms(live, around), ...creationSymptoms(live, around));
 }
@@ -127,8 +130,20 @@ export function assessReplicaSet(live: KubeObject, target: Target, around: Surro
   const wanted = spec.replicas ?? 1;
   const { replicas = 0, availableReplicas = 0 } = status;
   const detail = `${availableReplicas}/${wanted} available`;
-  if (replicas === wanted && availableReplicas >= wanted) return readyWith(live, target, wanted, detail);
-  return waiting(detail, ...podSymptoms(live, around), ...creationSymptoms(live, around));
+  if (replicas !== wanted || availableReplicas < wanted) {
+    return waiting(detail, ...podSymptoms(live, around), ...creationSymptoms(live, around));
+  }
+  if (newestPodsOf(live, around).some((pod) => !runsImagesOf(live, pod))) {
+    return ready(detail, `${titleOf(live)} does not replace its pods: old pods still run. Use a Deployment.`);
+  }
+  return readyWith(live, target, wanted, detail);
+}
+
+/** Whether a pod was made with the images that its workload's template names now; what webhooks add to a pod does not count. */
+function runsImagesOf(workload: KubeObject, pod: Pod): boolean {
+  const { spec } = workload as KubeObject & { readonly spec?: { readonly template?: Pick<Pod, 'spec'> } };
+  const wanted = spec?.template?.spec?.containers ?? [];
+  return wanted.every(({ name, image }) => pod.spec?.containers.find((one) => one.name === name)?.image === image);
 }
 
 /** Nothing is served by zero replicas: fine only if the manifest itself asks for them. */

@@ -42,10 +42,10 @@ export interface ReadingStore {
 /** Reads objects in the same way, whatever kind of store has them; see {@link ObjectStore}. */
 export class ObjectReader implements Pick<ObjectStore, 'read' | 'readRange'> {
   readonly #store: ReadingStore;
-  readonly #receivers: Receivers;
+  readonly #receivers: Pick<Receivers, 'expect'>;
 
   /** @param receivers whom the store's requests may tell of the bytes, in place of giving a body */
-  constructor(store: ReadingStore, receivers: Receivers) {
+  constructor(store: ReadingStore, receivers: Pick<Receivers, 'expect'>) {
     this.#store = store;
     this.#receivers = receivers;
   }
@@ -70,7 +70,9 @@ export class ObjectReader implements Pick<ObjectStore, 'read' | 'readRange'> {
     let filled = 0;
     let state = etag;
     const check = (total: number, found: string): void => {
-      if (total !== size) throw changed(name);
+      // A cache or gateway on the way may have dropped the condition.
+      const isOther = state !== undefined && bare(found) !== bare(state);
+      if (total !== size || isOther) throw changed(name);
       state = found;
     };
     const attempt = async (abortSignal: AbortSignal): Promise<void> => {
@@ -109,6 +111,11 @@ async function readDocument({ body, length }: ObjectAnswer, uri: string): Promis
   const bytes = Buffer.allocUnsafe(length);
   await fill(bytes, 0, body, () => undefined);
   return bytes.toString('utf8');
+}
+
+/** An ETag without what only some answers put around it: listings leave out the quotes, and proxies that compress call it weak. */
+function bare(etag: string): string {
+  return etag.replace(/^W\//, '').replaceAll('"', '');
 }
 
 /** The size of the whole, of which an answer is a part; NaN where it does not say. */

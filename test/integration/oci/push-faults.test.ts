@@ -171,6 +171,20 @@ describe('a push', function () {
     }
   });
 
+  it('onto a base whose layer has another size than its manifest says is refused, though nobody reads the layer', async () => {
+    const { request, before } = await nextImage();
+    const base = `push/${randomUUID()}`;
+    await pushBaseImage(bench.repository(base), '1');
+    const stored = await bench.repository(base).manifest('1', NEVER);
+    assert.ok(stored !== undefined);
+    const { layers, ...manifest } = JSON.parse(stored.bytes.toString()) as Manifest;
+    const body = JSON.stringify({ ...manifest, layers: layers.map((layer) => ({ ...layer, size: layer.size + 1 })) });
+    faults.plan = ({ path }) => (path.endsWith(`${base}/manifests/1`) ? { answer: 200, body } : undefined);
+    const lying = bench.push({ ...request, base: bench.base(`${base}:1`, faults.host) });
+    await assert.rejects(lying, { code: 'LAYER_DIGEST_MISMATCH', message: /the manifest that names it says/ });
+    assert.equal(await bench.tagOf(request), before);
+  });
+
   it('onto a base whose manifest is not that of its digest is refused', async () => {
     const base = `push/${randomUUID()}`;
     const digest = await pushBaseImage(bench.repository(base), '1');

@@ -38,6 +38,7 @@ describe('the address of a registry', () => {
       ...never,
       'https://172.20.0.1',
       'https://localhost',
+      'https://localhost.',
       'https://127.0.0.1',
       'https://[::1]',
       'file:///etc/passwd',
@@ -48,7 +49,16 @@ describe('the address of a registry', () => {
 
   it('on this machine may lead to this machine, but never to the metadata service', () => {
     assert.ok(mayLeadTo(url('http://127.0.0.1:5000'), url('http://localhost:5001')));
-    assert.ok(!mayLeadTo(url('http://127.0.0.1:5000'), url('http://169.254.169.254/')));
+    for (const target of [
+      'http://169.254.169.254/',
+      'http://[::ffff:169.254.169.254]/',
+      'http://[fd00:ec2::254]/',
+      'http://metadata.google.internal./',
+    ]) {
+      for (const registry of ['http://127.0.0.1:5000', 'http://10.0.0.1:5000']) {
+        assert.ok(!mayLeadTo(url(registry), url(target)), `${registry} to ${target}`);
+      }
+    }
   });
 
   it('shares its credentials with token services of its own domain and no others', () => {

@@ -138,9 +138,39 @@ describe('a StatefulSet', () => {
     assert.equal(look(workload('StatefulSet', spec, { ...status, updatedReplicas: 1 })).state, 'ready');
   });
 
+  it('with a partition says that old pods still run', () => {
+    for (const [partition, updatedReplicas] of [
+      [2, 1],
+      [3, 0],
+    ]) {
+      const spec = { replicas: 3, updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition } } };
+      const verdict = look(workload('StatefulSet', spec, { ...status, updatedReplicas }));
+      assert.match(verdict.state === 'ready' ? (verdict.warning ?? '') : '', /old pods still run/);
+    }
+  });
+
   it('that updates on delete only says that old pods still run', () => {
     const live = workload('StatefulSet', { replicas: 3, updateStrategy: { type: 'OnDelete' } }, status);
     const verdict = look(live);
+    assert.match(verdict.state === 'ready' ? (verdict.warning ?? '') : '', /old pods still run/);
+  });
+});
+
+describe('a ReplicaSet', () => {
+  const status = { replicas: 1, availableReplicas: 1 };
+  const running = (image: string): Verdict => {
+    const template = { spec: { containers: [{ name: 'app', image }] } };
+    const live = workload('ReplicaSet', { replicas: 1, template }, status);
+    return look(live, live, around({ pods: [pod('w', { ready: true })] }));
+  };
+
+  it('is ready when all replicas are available', () => {
+    const images = pod('w').spec.containers.map(({ image }) => image);
+    assert.deepEqual(running(images[0] ?? ''), { state: 'ready', detail: '1/1 available' });
+  });
+
+  it('says that old pods still run, for it never replaces any', () => {
+    const verdict = running('shop.io/app:9');
     assert.match(verdict.state === 'ready' ? (verdict.warning ?? '') : '', /old pods still run/);
   });
 });
