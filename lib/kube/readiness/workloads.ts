@@ -142,8 +142,8 @@ export function assessReplicaSet(live: KubeObject, target: Target, around: Surro
 /** Whether a pod was made with the images that its workload's template names now; what webhooks add to a pod does not count. */
 function runsImagesOf(workload: KubeObject, pod: Pod): boolean {
   const { spec } = workload as KubeObject & { readonly spec?: { readonly template?: Pick<Pod, 'spec'> } };
-  const wanted = spec?.template?.spec?.containers ?? [];
-  return wanted.every(({ name, image }) => pod.spec?.containers.find((one) => one.name === name)?.image === image);
+  const wanted = spec?.template?.spec.containers ?? [];
+  return wanted.every(({ name, image }) => pod.spec.containers.find((one) => one.name === name)?.image === image);
 }
 
 /** Nothing is served by zero replicas: fine only if the manifest itself asks for them. */
