@@ -131,7 +131,10 @@ describe('FetchLatestModel', function () {
     succeeded(await fetch({ ...plain, blobs: 'm/**', select: 'tag', tagFilter: 'stage=production' }));
     assert.deepEqual(Object.keys(contentOf(folder.at('out/model'))), ['1.9.0/digits-1.9.0.pkl']);
     const [forgotten] = succeeded(await fetch({ ...plain, blobs: 'm/**', tagFilter: 'stage=production' })).issues;
-    assert.match(forgotten?.message ?? '', /^The input tagFilter has no effect here: .* layout = plain && select = tag/);
+    assert.match(
+      forgotten?.message ?? '',
+      /^The input tagFilter has no effect here: .* layout = plain && select = tag/,
+    );
   });
 
   it('reads no data of what is there already', async () => {
