@@ -10,17 +10,17 @@ import { ApiError, namespaceNotFound } from '../client/api-error.ts';
 import { discoverKinds } from '../client/discovery.ts';
 import { rightsMissing } from '../client/kube-client.ts';
 import { NAMESPACES } from '../client/resource.ts';
-import { rethrow } from '../client/rethrow.ts';
 import { withImageFacts } from '../manifests/lineage.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { Beside } from '../strategies/beside.ts';
 import { labelOf, notRestored, pendingOf } from '../strategies/outcome.ts';
 import { trialTime } from '../strategies/strategy.ts';
-import { beginning } from './journal.ts';
+import { beginning, undone } from './journal.ts';
 import { BY_INPUT, missingNamespaces } from './missing-namespaces.ts';
 import { plan } from './prepare.ts';
 import { leftoversIn, untilSettled } from './recover.ts';
 import { missingRights, rightsToHold, rightsToMakeNamespaces } from './rights.ts';
+import type { Goal } from './request.ts';
 import type { Rollout } from './rollout.ts';
 import { undo } from './undo.ts';
 
@@ -36,14 +36,19 @@ export async function begin(rollout: Rollout): Promise<void> {
   // To look only, it need not be held.
   if (rollout.request.dryRun) await rollout.session.lookAt(application);
   else await takeHold(rollout, application);
+  const { record } = rollout.session;
   if (goal.action === 'deploy') {
     const factsOf = await goal.imageFacts;
     rollout.manifests = rollout.manifests.map((one) => ({ ...one, object: withImageFacts(one.object, factsOf) }));
   }
-  if (goal.action === 'promote')
-    rollout.manifests = unpack(pendingOf(rollout.session.record, application, goal).manifests);
-  if (goal.action === 'rollback')
-    goBackTo(rollout, revisionToRestore(application, rollout.session.record, goal.revision));
+  if (decides(goal)) rollout.manifests = unpack(pendingOf(record, application, goal).manifests);
+  if (goal.action === 'rollback') goBackTo(rollout, revisionToRestore(application, record, goal.revision));
+  if (!rollout.request.dryRun) await takeUpWaiting(rollout, application);
+}
+
+/** Whether somebody has the last word about a version that waits. */
+function decides({ action }: Goal): boolean {
+  return action === 'promote' || action === 'reject';
 }
 
 /** What is asked for while something else goes on; until it is waited for, its failure is nobody's. */
@@ -59,18 +64,34 @@ async function takeHold(rollout: Rollout, application: Application): Promise<voi
   const trialMs = trialTime(rollout.request.strategy);
   await rollout.session.takeHold(application, { ...rollout.request, trialMs, makeHome });
   const left = leftoversIn(rollout.session.record, rollout.session.reporter);
-  const staged = [...left.values()].filter(({ isStaged }) => isStaged === true);
-  const own = [...left].filter(([, { isStaged }]) => isStaged !== true);
-  // The stable version serves again before requests go to it alone.
-  if (staged.length > 0)
-    await putBackStable(
-      rollout,
-      own.map(([, footprint]) => footprint),
-    );
-  await takeUpBeside(rollout, application, staged);
-  rollout.leftovers = new Map([...own, ...made.map((home) => [keyOf(home.ref), home] as const)]);
+  const still = await recover(rollout, application, [...left.values()]);
+  rollout.leftovers = new Map([...still, ...made].map((footprint) => [keyOf(footprint.ref), footprint]));
   for (const [key, footprint] of rollout.leftovers) rollout.begun.set(key, footprint);
   await untilSettled(rollout.session.client, left, rollout.session.limit);
+}
+
+/**
+ * Takes back what a run has left that did not finish, where a version of it stands beside the stable one, or where this run
+ * has nothing to put in its place.
+ *
+ * @returns what is left all the same: objects that go straight to where this run wants them
+ */
+async function recover(
+  rollout: Rollout,
+  application: Application,
+  left: readonly Footprint[],
+): Promise<readonly Footprint[]> {
+  const staged = left.filter(({ isStaged }) => isStaged === true);
+  const isReplaced = staged.length === 0 && !decides(rollout.request.goal);
+  if (isReplaced || left.length === 0) return left;
+  rollout.recovery = 'underWay';
+  // The stable version serves again before requests go to it alone.
+  await putBackStable(
+    rollout,
+    left.filter(({ isStaged }) => isStaged !== true),
+  );
+  await makeWay(rollout, besideOf(rollout, application, staged));
+  return [];
 }
 
 /**
@@ -96,33 +117,40 @@ function wayToNamespace({ namespace }: Application): string {
 async function putBackStable(rollout: Rollout, begun: readonly Footprint[]): Promise<void> {
   if (begun.length === 0) return;
   const { client, view, reporter, stopped: signal } = rollout.session;
-  await view.open(begun.map(({ ref }) => ref)).catch(rethrow);
   const { result, sentence } = await undo({ client, view, reporter, begun, signal });
+  reporter.line(sentence);
   if (result === 'notRestored') throw notRestored([sentence]);
 }
 
-/**
- * Takes up what an earlier run has left beside the stable version: to promote or reject it, or else to take it away.
- *
- * @param stranded what a run has left that did not finish
- */
-async function takeUpBeside(rollout: Rollout, application: Application, stranded: readonly Footprint[]): Promise<void> {
-  const { client, view, reporter, record } = rollout.session;
-  const { goal, run, forceConflicts } = rollout.request;
-  const decides = goal.action === 'promote' || goal.action === 'reject';
-  const pending = decides ? pendingOf(record, application, goal) : record.pending;
+/** Takes up the version that waits beside the stable one, if one does: to promote or reject it, or else to take it away. */
+async function takeUpWaiting(rollout: Rollout, application: Application): Promise<void> {
+  const { pending } = rollout.session.record;
+  const beside = besideOf(rollout, application, pending === undefined ? [] : unpack(pending.footprints));
+  if (!beside.isEmpty && !decides(rollout.request.goal)) await makeWay(rollout, beside);
+  rollout.beside = beside;
+}
+
+/** @param staged what an earlier run has left beside the stable version */
+function besideOf(rollout: Rollout, application: Application, staged: readonly Footprint[]): Beside {
+  const { client, view, reporter } = rollout.session;
+  const { run, forceConflicts: force } = rollout.request;
   const { timeline } = rollout.course;
-  const keep = (staged: readonly Footprint[]): Promise<void> =>
-    rollout.session.noteBeginning(beginning(rollout.session.record, run, [...rollout.begun.values(), ...staged]));
-  rollout.beside = new Beside(
-    { client, view, reporter, timeline, application: labelOf(application), force: forceConflicts, keep },
-    [...stranded, ...(pending === undefined ? [] : unpack(pending.footprints))],
-  );
-  if (decides || rollout.beside.isEmpty) return;
-  reporter.line('A new version that an earlier run has left beside the stable one makes way.');
-  const failures = await rollout.beside.goBack(rollout.session.stopped.aborted ? 'hurried' : 'sound');
-  if (failures.length > 0) throw notRestored(failures);
-  await rollout.session.noteSuccess({ ...rollout.session.record, pending: undefined });
+  const keep = (begun: readonly Footprint[]): Promise<void> =>
+    rollout.session.noteBeginning(beginning(rollout.session.record, run, [...rollout.begun.values(), ...begun]));
+  return new Beside({ client, view, reporter, timeline, application: labelOf(application), force, keep }, staged);
+}
+
+/** Takes away what stands beside the stable version. From then on nothing of an earlier run is left to put back. */
+async function makeWay(rollout: Rollout, beside: Beside): Promise<void> {
+  const { session } = rollout;
+  rollout.recovery = 'underWay';
+  if (!beside.isEmpty) {
+    session.reporter.line('A new version that an earlier run has left beside the stable one makes way.');
+    const failures = await beside.goBack(session.stopped.aborted ? 'hurried' : 'sound');
+    if (failures.length > 0) throw notRestored(failures);
+  }
+  await session.noteSuccess(undone(session.record));
+  rollout.recovery = 'done';
 }
 
 function goBackTo(rollout: Rollout, revision: Revision): void {

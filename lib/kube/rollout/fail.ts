@@ -18,9 +18,12 @@ export async function fail(rollout: Rollout, error: unknown): Promise<RolloutRep
   const reason = reasonOf(rollout, error);
   // What waits for its promotion stays, as long as that has not begun.
   const standsBeside = rollout.beside?.isEmpty === false && rollout.request.goal.action !== 'promote';
-  if (rollout.begun.size === 0 && !standsBeside) return refused(rollout, reason);
+  const isRecovering = rollout.recovery === 'underWay';
+  if (rollout.begun.size === 0 && !standsBeside && !isRecovering) return refused(rollout, reason);
   reporter.line(`✗ ${messageOf(reason)}`);
   if (rollout.session.isOvertaken) return rollout.report('notRestored', reason);
+  // The record still tells what to put back.
+  if (isRecovering) return rollout.report('notRestored', endingWith(reason, STILL_LEFT, 'notRestored'));
   if (!stopped.aborted) {
     const findings = await diagnose(client, view, rollout.course.standings).catch(() => []);
     for (const { title, lines } of findings) reporter.group(title, lines);
@@ -32,10 +35,14 @@ export async function fail(rollout: Rollout, error: unknown): Promise<RolloutRep
   return rollout.report('kept', endingWith(reason, 'It was left as it is, because onFailure is keep.', 'kept'));
 }
 
-/** Nothing was written. */
+const STILL_LEFT = 'What an earlier run has left is still there; the next run begins with that.';
+const TAKEN_BACK = 'What an earlier run had left was taken back.';
+
+/** Nothing was written, but for what was taken back of an earlier run. */
 async function refused(rollout: Rollout, reason: Error): Promise<RolloutReport> {
   await rollout.session.noteEnd((record) => stillBeside(rollout, undone(record)));
-  return rollout.report('refused', reason);
+  if (rollout.recovery === 'none') return rollout.report('refused', reason);
+  return rollout.report('restored', endingWith(reason, TAKEN_BACK, 'restored'));
 }
 
 async function undoAll(rollout: Rollout, reason: Error): Promise<RolloutReport> {

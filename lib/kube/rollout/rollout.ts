@@ -29,6 +29,8 @@ export class Rollout {
   restores: number | undefined;
   /** What an earlier run may have written and never finished. */
   leftovers: Leftovers = new Map();
+  /** Whether what an earlier run left is taken back before anything else; until that is done, the record must tell of it. */
+  recovery: 'none' | 'underWay' | 'done' = 'none';
   /** What is to be pruned. */
   abandoned: readonly Footprint[] = [];
   /** What stands beside the stable version. */

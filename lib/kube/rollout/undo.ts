@@ -52,6 +52,8 @@ export async function undo(parts: UndoParts): Promise<Undone> {
   // What happened to the failed version must not be held against the one before.
   view.settle();
   try {
+    // A run that fails early follows nothing yet.
+    await view.open(begun.map(({ ref }) => ref).filter((ref) => view.object(ref) === undefined));
     await awaitReady(putBack, view, { reporter, signal: AbortSignal.any([signal, tooLate()]) });
   } catch (error) {
     if (stopped())
