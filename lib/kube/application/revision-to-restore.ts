@@ -20,7 +20,7 @@ export function revisionToRestore(
   const place = current === undefined ? 0 : originOf(current);
   const found =
     number === undefined
-      ? revisions.findLast((revision) => revision.restores === undefined && revision.number < place)
+      ? revisions.findLast((revision) => revision.number < place)
       : revisions.find((revision) => revision.number === number);
   if (found !== undefined) return found;
   const kept = revisions.map((revision) => `${revision.number} (${revision.at.slice(0, 16)}Z, ${revision.run.name})`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { pack } from '../../../../lib/kube/application/packed.ts';
 import { NO_RECORD } from '../../../../lib/kube/application/record.ts';
 import type { ApplicationRecord } from '../../../../lib/kube/application/record.ts';
-import { revisionToRestore } from '../../../../lib/kube/application/revision-to-restore.ts';
+import { originOf, revisionToRestore } from '../../../../lib/kube/application/revision-to-restore.ts';
 
 const SHOP = { name: 'shop', namespace: 'prod' };
 
@@ -32,8 +32,12 @@ describe('the revision to go back to', () => {
     assert.equal(before(recordOf(undefined, undefined, undefined, 2)), 1);
   });
 
-  it('is never one that only brought another back', () => {
-    assert.equal(before(recordOf(undefined, undefined, 1, undefined)), 2);
+  it('is the one before the current also where that only brought another back, and not what that was left for', () => {
+    const record = recordOf(undefined, undefined, undefined, 2, undefined);
+    const found = revisionToRestore(SHOP, record, undefined);
+    assert.equal(originOf(found), 2);
+    // Going back once more goes on from there.
+    assert.equal(before(recordOf(undefined, undefined, undefined, 2, undefined, originOf(found))), 1);
   });
 
   it('can be named', () => {
