@@ -31,6 +31,8 @@ export class NotReadyError extends Error {
 
 export interface AwaitOptions {
   readonly reporter: RolloutReporter;
+  /** How an earlier wait for some of the same objects ended. */
+  readonly earlier?: readonly Standing[];
   /** Ends the wait when it aborts; its reason becomes the reason of the failure. */
   readonly signal: AbortSignal;
 }
@@ -43,7 +45,7 @@ export interface AwaitOptions {
 export async function awaitReady(
   targets: readonly Target[],
   view: LiveView,
-  { reporter, signal }: AwaitOptions,
+  { reporter, earlier = [], signal }: AwaitOptions,
 ): Promise<readonly Standing[]> {
   const started = Date.now();
   const patience = new Patience();
@@ -53,7 +55,9 @@ export async function awaitReady(
     const waited = Date.now() - started;
     const before = standings;
     const look = { view, around: view.around(), waited };
-    standings = targets.map((target, index) => stand(target, before[index], look));
+    standings = targets.map(
+      (target, index) => doneJob(target, [...earlier, ...before]) ?? stand(target, before[index], look),
+    );
     tell(standings, before, reporter);
     if (standings.every(({ verdict }) => verdict.state === 'ready')) return standings;
     const symptom = patience.exhaustedBy(
@@ -77,9 +81,13 @@ interface Look {
   readonly waited: number;
 }
 
+/** A Job that is done stays so: it may be cleaned away by its own time limit (`ttlSecondsAfterFinished`). */
+function doneJob({ ref }: Target, known: readonly Standing[]): Standing | undefined {
+  if (ref.resource.kind !== 'Job') return undefined;
+  return known.find(({ target, verdict }) => target.ref === ref && verdict.state === 'ready');
+}
+
 function stand(target: Target, before: Standing | undefined, { view, around, waited }: Look): Standing {
-  // A Job that is done may be cleaned away by its own time limit.
-  if (before?.verdict.state === 'ready' && target.ref.resource.kind === 'Job') return before;
   const verdict = assess(target, view.object(target.ref), around, waited);
   const readyAfterMs = verdict.state === 'ready' ? (before?.readyAfterMs ?? waited) : undefined;
   return { target, verdict, readyAfterMs };

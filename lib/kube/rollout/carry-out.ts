@@ -26,6 +26,7 @@ export async function writeAll(rollout: Rollout): Promise<void> {
   const { view } = rollout.session;
   await noteBeginning(rollout);
   await putBackOrphans(rollout);
+  rollout.passOver(rollout.course.steps.filter((step) => rollout.beside?.hasRun(step) === true));
   const ground = rollout.course.steps.filter(
     ({ desired, judged }) => judged === 'first' && /^(Namespace|CustomResourceDefinition)$/.test(desired.kind),
   );

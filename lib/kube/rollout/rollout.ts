@@ -3,6 +3,8 @@ import type { Footprint } from '../application/footprint.ts';
 import type { Kinds } from '../client/discovery.ts';
 import type { ManifestObject } from '../manifests/manifest-object.ts';
 import { awaitReady } from '../readiness/await-ready.ts';
+import { ready } from '../readiness/verdict.ts';
+import type { Target } from '../readiness/verdict.ts';
 import type { Beside } from '../strategies/beside.ts';
 import { sampling } from '../strategies/timeline.ts';
 import { beginningNow, reportOf } from './course.ts';
@@ -14,6 +16,7 @@ import type { RolloutReport, RolloutResult } from './report.ts';
 import type { RolloutRequest } from './request.ts';
 import type { Session } from './session.ts';
 import { dryRun, wantsNone, write } from './write.ts';
+import type { Written } from './write.ts';
 
 /** One run, and what is known of it so far; its phases take it from one to the next, and its report is drawn from it. */
 export class Rollout {
@@ -76,12 +79,22 @@ export class Rollout {
   async awaitReady(): Promise<void> {
     const { view, limit: signal } = this.session;
     const reporter = sampling(this.session.reporter, this.course.timeline);
-    const targets = this.course.written.map(({ step, object }) => ({
-      ref: step.ref,
-      written: object,
-      wantsNone: wantsNone(step.desired),
-    }));
-    this.course = { ...this.course, standings: await awaitReady(targets, view, { reporter, signal }) };
+    const { written, standings: earlier } = this.course;
+    const standings = await awaitReady(written.map(targetOf), view, { reporter, earlier, signal });
+    this.course = { ...this.course, standings };
+  }
+
+  /** Takes steps as written and ready that came up beside the stable version and are not to be written again. */
+  passOver(steps: readonly Step[]): void {
+    const passed = steps.map((step) => ({ step, object: step.desired, change: 'created' as const }));
+    const verdict = ready('came up beside the stable version');
+    const standings = passed.map((one) => ({ target: targetOf(one), verdict, readyAfterMs: undefined }));
+    const { course } = this;
+    this.course = {
+      ...course,
+      written: [...course.written, ...passed],
+      standings: [...course.standings, ...standings],
+    };
   }
 
   /** The report of this run, which ends now. */
@@ -94,4 +107,8 @@ export class Rollout {
     const { forceConflicts: force, recreate } = this.request;
     return { force, recreate, signal: this.session.limit };
   }
+}
+
+function targetOf({ step, object }: Written): Target {
+  return { ref: step.ref, written: object, wantsNone: wantsNone(step.desired) };
 }

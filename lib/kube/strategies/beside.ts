@@ -90,6 +90,12 @@ export class Beside {
     return this.#find(step)?.before !== undefined;
   }
 
+  /** Whether a step is a Job that the new version stands on: it has done its work, and may be cleaned away since. */
+  hasRun(step: Step): boolean {
+    const own = this.#find(step);
+    return own !== undefined && own.before === undefined && step.desired.kind === 'Job';
+  }
+
   /** A step as it goes back to before anything was staged: what was switched or moved is back, a new object away. */
   sinceBefore(step: Step): Step {
     const own = this.#find(step);
