@@ -241,6 +241,16 @@ describe('a strategy under traffic', () => {
     });
   });
 
+  it('blue-green that is killed while it is promoted is taken back by the run that rejects it', async () => {
+    await seenDuring(async (traffic) => {
+      await killedAt('  Deployment/web changed', BLUE_GREEN);
+      const rejected = await bench.rollOut('', { inputs: { action: 'reject' } });
+      failed(rejected, 'NOTHING_WAITS', 'restored', /What an earlier run had left was taken back/);
+      assert.deepEqual(await bench.state(), start);
+      await untilOnly(traffic, ONE);
+    });
+  });
+
   it('canary replaces a stable version that is broken, and that somebody else has deployed', async () => {
     await bench.begin();
     const labels = { app: 'web' };
