@@ -28,15 +28,18 @@ export interface Finding {
 /**
  * Gathers the evidence of a failed rollout: for each object that is not ready, the pods that hold it up, with the state
  * of their containers, the last lines of a crashed one's log, their events, and what to do.
+ *
+ * @param stopped the run was told to stop: what is known by then must do
  */
 export async function diagnose(
   client: KubeClient,
   view: LiveView,
   standings: readonly Standing[],
+  stopped: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const signal = AbortSignal.timeout(TIME_LIMIT);
+  const signal = AbortSignal.any([stopped, AbortSignal.timeout(TIME_LIMIT)]);
   const troubled = standings.filter(({ verdict }) => verdict.state === 'waiting');
-  await awaitEvents(view, troubled);
+  await awaitEvents(view, troubled, signal);
   const around = view.around();
   const all = troubled.map(async ({ target, verdict }) => {
     const live = view.object(target.ref) ?? target.written;
@@ -57,7 +60,7 @@ const EVENTS_HIDDEN: Finding = {
 };
 
 /** Waits a moment for the events of pods that are in trouble. */
-async function awaitEvents(view: LiveView, troubled: readonly Standing[]): Promise<void> {
+async function awaitEvents(view: LiveView, troubled: readonly Standing[], signal: AbortSignal): Promise<void> {
   const end = Date.now() + EVENTS_LAG;
   const isUnexplained = (): boolean => {
     const around = view.around();
@@ -66,7 +69,7 @@ async function awaitEvents(view: LiveView, troubled: readonly Standing[]): Promi
     return pods.some((pod) => symptomsOfPod(pod, around.events).length > 0 && !warned.has(pod.metadata.uid));
   };
   // What ends the view is told elsewhere; what it has shown so far is still evidence.
-  while (Date.now() < end && isUnexplained()) await view.changed(100).catch(() => sleep(100));
+  while (Date.now() < end && !signal.aborted && isUnexplained()) await view.changed(100).catch(() => sleep(100));
 }
 
 function worstFirst(pods: readonly Pod[], around: Surroundings): readonly Pod[] {
@@ -159,6 +162,7 @@ async function logOf(
     if (lines.length === 1 && lines[0] === '') return [`container ${status.name} wrote no log`];
     return [`last lines of container ${status.name}:`, ...lines.map((line) => `  | ${line}`)];
   } catch {
+    if (signal.aborted) return [`the log of container ${status.name} was not read in time`];
     return [`the log of container ${status.name} cannot be read; does the account of the connection have pods/log?`];
   }
 }

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../http/unless-aborted.ts';
 import { ApiError } from '../client/api-error.ts';
 import { follow } from '../client/follow.ts';
 import type { Followed } from '../client/follow.ts';
@@ -5,6 +6,7 @@ import { explained } from '../client/kube-client.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import { EVENTS, PODS, REPLICA_SETS } from '../client/resource.ts';
 import type { ObjectRef, Resource } from '../client/resource.ts';
+import { untilReached } from '../client/until-reached.ts';
 import { countOf } from '../objects.ts';
 import type { KubeEvent, KubeObject, Pod } from '../objects.ts';
 import type { Surroundings } from './verdict.ts';
@@ -43,15 +45,26 @@ export class LiveView {
     const wanted = new Set(refs.flatMap(({ namespace }) => namespace ?? []));
     const namespaces = [...wanted].filter((namespace) => !this.#namespaces.has(namespace));
     for (const namespace of namespaces) this.#namespaces.add(namespace);
-    await Promise.all([
-      ...narrowed(refs).map((followed) => this.#follow(followed)),
-      ...namespaces.flatMap((namespace) => [
-        this.#follow({ resource: PODS, namespace }),
-        this.#follow({ resource: REPLICA_SETS, namespace }),
-        this.#followEvents(namespace),
-      ]),
-    ]);
+    try {
+      await Promise.all([
+        ...narrowed(refs).map((followed) => this.#follow(followed)),
+        ...namespaces.flatMap((namespace) => [
+          this.#follow({ resource: PODS, namespace }),
+          this.#follow({ resource: REPLICA_SETS, namespace }),
+          this.#followEvents(namespace),
+        ]),
+      ]);
+    } catch (error) {
+      // The next attempt begins anew.
+      for (const namespace of namespaces) this.#namespaces.delete(namespace);
+      throw error;
+    }
     this.#settle((event) => namespaces.includes(event.metadata.namespace ?? ''));
+  }
+
+  /** The same, however long the API server is away; `signal` ends the attempts. */
+  async openWhenReached(refs: readonly ObjectRef[], signal: AbortSignal): Promise<void> {
+    await untilReached(() => unlessAborted(this.open(refs), signal), signal);
   }
 
   /** From now on, all events that there are belong to the past: what comes next is not their fault. */

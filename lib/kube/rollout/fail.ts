@@ -25,7 +25,7 @@ export async function fail(rollout: Rollout, error: unknown): Promise<RolloutRep
   // The record still tells what to put back.
   if (isRecovering) return rollout.report('notRestored', endingWith(reason, STILL_LEFT, 'notRestored'));
   if (!stopped.aborted) {
-    const findings = await diagnose(client, view, rollout.course.standings).catch(() => []);
+    const findings = await diagnose(client, view, rollout.course.standings, stopped).catch(() => []);
     for (const { title, lines } of findings) reporter.group(title, lines);
     rollout.course = { ...rollout.course, findings };
   }

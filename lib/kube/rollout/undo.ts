@@ -51,10 +51,12 @@ export async function undo(parts: UndoParts): Promise<Undone> {
   }
   // What happened to the failed version must not be held against the one before.
   view.settle();
+  const limit = AbortSignal.any([signal, tooLate()]);
   try {
     // A run that fails early follows nothing yet.
-    await view.open(begun.map(({ ref }) => ref).filter((ref) => view.object(ref) === undefined));
-    await awaitReady(putBack, view, { reporter, signal: AbortSignal.any([signal, tooLate()]) });
+    const unseen = begun.map(({ ref }) => ref).filter((ref) => view.object(ref) === undefined);
+    await view.openWhenReached(unseen, limit);
+    await awaitReady(putBack, view, { reporter, signal: limit });
   } catch (error) {
     if (stopped())
       return { result: 'restored', sentence: `${whatWasDone(restoration)}; its health was not waited for.` };

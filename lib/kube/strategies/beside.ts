@@ -1,12 +1,15 @@
 import { messageOf } from '../../errors/delivery-error.ts';
 import { keyOf, titleOfRef } from '../application/footprint.ts';
 import type { Footprint } from '../application/footprint.ts';
+import { explained } from '../client/kube-client.ts';
 import type { KubeClient } from '../client/kube-client.ts';
+import { untilReached } from '../client/until-reached.ts';
 import type { Pod } from '../objects.ts';
 import type { LiveView } from '../readiness/live-view.ts';
 import type { RolloutReporter } from '../reporter.ts';
 import type { Step } from '../rollout/plan.ts';
 import { putBackLimit } from '../rollout/put-back-limit.ts';
+import type { Restoration } from '../rollout/restore.ts';
 import { refuseMissingRights, rightsToStage } from '../rollout/rights.ts';
 import { awaitEnded } from './await-ended.ts';
 import { bringUp } from './autoscaler-move.ts';
@@ -120,25 +123,39 @@ export class Beside {
   }
 
   /**
-   * Sends all requests to the stable version and removes what stands beside it.
+   * Sends all requests to the stable version and removes what stands beside it. Throws nothing, so that a run which fails has
+   * an end.
    *
-   * @returns what could not be put back, a title each; empty if all was
+   * @returns what could not be put back, and why; empty if all was
    */
   async goBack(retreat: Retreat): Promise<readonly string[]> {
-    const { client, view, reporter, timeline } = this.#tools;
+    const { reporter, timeline } = this.#tools;
     reporter.line('Going back to the stable version …');
     const isHurried = retreat === 'hurried';
     const signal = putBackLimit(isHurried);
     const followMs = isHurried ? 0 : FOLLOW;
     if (retreat === 'sound') await this.#bringUpStable(signal);
-    const { failures, removed } = await goBack(this.#staged, { client, view, signal, followMs });
+    const { failures, removed } = await this.#goBack(signal, followMs);
     if (failures.length > 0) {
       return failures.map(({ footprint, error }) => `${titleOfRef(footprint.ref)} (${messageOf(error)})`);
     }
-    if (!isHurried) await this.#awaitEnded(removed, signal);
+    if (!isHurried) {
+      await this.#awaitEnded(removed, signal).catch((error: unknown) => {
+        reporter.line(`Whether what stood beside the stable version has ended is not known: ${messageOf(error)}`);
+      });
+    }
     this.#staged = [];
     timeline.mark('went back');
     return [];
+  }
+
+  /** Where requests cannot be sent back, all that was staged is still there. */
+  async #goBack(signal: AbortSignal, followMs: number): Promise<Restoration> {
+    const { client, view } = this.#tools;
+    return goBack(this.#staged, { client, view, signal, followMs }).catch((thrown: unknown) => {
+      const error: unknown = signal.aborted ? signal.reason : explained(thrown);
+      return { putBack: [], removed: [], failures: this.#staged.map((footprint) => ({ footprint, error })) };
+    });
   }
 
   async #awaitEnded(removed: readonly Footprint[], signal: AbortSignal): Promise<void> {
@@ -154,13 +171,9 @@ export class Beside {
   /** Requests go back in any case: a stable version that does not get its pods serves with those that it has. */
   async #bringUpStable(signal: AbortSignal): Promise<void> {
     const { client, view, reporter } = this.#tools;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(BRING_UP)]);
     try {
-      await bringUp(this.#staged, {
-        client,
-        view,
-        reporter,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(BRING_UP)]),
-      });
+      await untilReached(() => bringUp(this.#staged, { client, view, reporter, signal: limit }), limit);
     } catch (error) {
       reporter.line(`The stable version has not as many pods as the new one: ${messageOf(error)}`);
     }

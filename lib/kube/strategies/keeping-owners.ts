@@ -1,6 +1,7 @@
 import { FIELD_MANAGER } from '../client/kube-client.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import type { ObjectRef } from '../client/resource.ts';
+import { untilReached } from '../client/until-reached.ts';
 import type { KubeObject } from '../objects.ts';
 
 /** Which fields of an object somebody manages, as the server keeps it. */
@@ -30,7 +31,9 @@ export async function replaceKeepingOwners(
   // A run that was killed in between may have left an entry of its own.
   const owners = managers.filter((entry) => !isOfChange(entry, field));
   if (owners.length === 0) return changed;
-  return client.patchJson(ref, [{ op: 'replace', path: '/metadata/managedFields', value: owners }], signal);
+  const giveBack = [{ op: 'replace', path: '/metadata/managedFields', value: owners }];
+  // Who the owners were is known here only: another attempt would find the change made already.
+  return untilReached(() => client.patchJson(ref, giveBack, signal), signal);
 }
 
 /** Whether an entry was made by a write of this task that changed this field and nothing else. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Footprint } from '../application/footprint.ts';
 import type { KubeClient } from '../client/kube-client.ts';
+import { untilReached } from '../client/until-reached.ts';
 import type { LiveView } from '../readiness/live-view.ts';
 import { restore } from '../rollout/restore.ts';
 import type { Restoration } from '../rollout/restore.ts';
@@ -43,11 +44,11 @@ export async function takeDown(
   for (const { ref, before } of services) {
     if (before === undefined || !isService(before)) continue;
     const next = wanted(before);
-    await setSelector(client, ref, selectorOf(next), signal);
+    await untilReached(() => setSelector(client, ref, selectorOf(next), signal), signal);
     // A Service without a manifest becomes what it was, owners and all; of another one its manifest has the last word.
     if (next === before) await restore(client, [{ ref, before, desired: before }], signal);
   }
-  for (const moved of staged.filter(isMove)) await moveBack(client, moved, signal);
+  for (const moved of staged.filter(isMove)) await untilReached(() => moveBack(client, moved, signal), signal);
   if (services.length > 0) await followed(followMs, signal);
   return removed(staged.filter(isTemporary), tools);
 }
@@ -59,20 +60,24 @@ function isSwitch({ before }: Footprint): boolean {
 
 /**
  * Goes back: all requests to the stable version first, and the autoscalers with them; then everything that the strategy has
- * written is put back or removed.
+ * written is put back or removed. Where requests cannot be sent back, it throws, and what they reach stays.
  */
 export async function goBack(staged: readonly Footprint[], tools: TakeDownTools): Promise<Restoration> {
   const { client, view, signal, followMs } = tools;
   const services = staged.filter(isSwitch);
-  await view.open(services.map(({ ref }) => ref));
+  await view.openWhenReached(
+    services.map(({ ref }) => ref),
+    signal,
+  );
   let isSwitchedBack = false;
   for (const footprint of services) {
-    const live = selectorOf(await client.get(footprint.ref, signal));
+    const { ref } = footprint;
+    const live = selectorOf(await untilReached(() => client.get(ref, signal), signal));
     if (live[TRACK] === undefined) continue;
-    await setSelector(client, footprint.ref, stableSelector(footprint, view), signal);
+    await untilReached(() => setSelector(client, ref, stableSelector(footprint, view), signal), signal);
     isSwitchedBack = true;
   }
-  for (const moved of staged.filter(isMove)) await moveBack(client, moved, signal);
+  for (const moved of staged.filter(isMove)) await untilReached(() => moveBack(client, moved, signal), signal);
   if (isSwitchedBack) await followed(followMs, signal);
   const others = await removed(
     staged.filter(({ before }) => before === undefined),
@@ -107,7 +112,10 @@ async function removed(
   footprints: readonly Footprint[],
   { client, view, signal }: TakeDownTools,
 ): Promise<Restoration> {
-  await view.open(footprints.map(({ ref }) => ref));
+  await view.openWhenReached(
+    footprints.map(({ ref }) => ref),
+    signal,
+  );
   return restore(client, footprints, signal);
 }
 

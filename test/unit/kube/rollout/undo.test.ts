@@ -19,7 +19,7 @@ describe('putting back', () => {
     const before = deployment({ status: { replicas: 2, updatedReplicas: 2, availableReplicas: 1 } });
     const client = { get: () => Promise.resolve(before) };
     const view = {
-      open: () => Promise.resolve(),
+      openWhenReached: () => Promise.resolve(),
       settle: () => undefined,
       object: () => before,
       around: () => around(),

@@ -94,7 +94,7 @@ class LeftCluster {
       noteSuccess: noted,
       noteEnd: (change: (record: ApplicationRecord) => ApplicationRecord) => noted(change(this.record)),
       view: {
-        open: () => Promise.resolve(),
+        openWhenReached: () => Promise.resolve(),
         object: (ref: ObjectRef) => this.objects.get(keyOf(ref)),
         ...{ around: () => around(), settle: () => undefined, hidesEvents: false },
       },
