@@ -26,7 +26,7 @@ export interface Listing {
 export interface ClientOptions extends TransportOptions {
   /** Under whose name fields are written. */
   readonly fieldManager?: string;
-  /** Awaited before anything is written; what it throws stops the write. */
+  /** Awaited before anything is written, and before each attempt of it; what it throws stops the write. */
   readonly beforeWrite?: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -87,13 +87,14 @@ export interface WatchEvent {
 export class KubeClient {
   readonly #transport: Transport;
   readonly #fieldManager: string;
-  readonly #beforeWrite: (signal: AbortSignal) => Promise<void>;
+  /** What requests that write have in common. */
+  readonly #writing: Pick<ApiRequest, 'permit'>;
   readonly #rules = new Map<string, readonly AccessRule[]>();
 
   constructor(access: ClusterAccess, { fieldManager = FIELD_MANAGER, beforeWrite, ...options }: ClientOptions = {}) {
     this.#transport = new Transport(access, options);
     this.#fieldManager = fieldManager;
-    this.#beforeWrite = beforeWrite ?? (() => Promise.resolve());
+    this.#writing = beforeWrite === undefined ? {} : { permit: beforeWrite };
   }
 
   async close(): Promise<void> {
@@ -121,7 +122,6 @@ export class KubeClient {
    * to `create` it too, dry run or not.
    */
   async apply(ref: ObjectRef, object: KubeObject, options: ApplyOptions, signal: AbortSignal): Promise<KubeObject> {
-    if (!options.dryRun) await this.#beforeWrite(signal);
     const applied = this.#object({
       method: 'PATCH',
       path: objectPath(ref),
@@ -135,6 +135,7 @@ export class KubeClient {
       body: object,
       contentType: 'application/apply-patch+yaml',
       asked: askedOf('patch', ref),
+      ...(options.dryRun ? {} : this.#writing),
       signal,
     });
     return applied.catch((error: unknown) => {
@@ -143,22 +144,21 @@ export class KubeClient {
   }
 
   async create(ref: ObjectRef, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
-    await this.#beforeWrite(signal);
     const path = collectionPath(ref.resource, ref.namespace);
     const query = { fieldManager: this.#fieldManager };
-    return this.#object({ method: 'POST', path, query, body: object, asked: askedOf('create', ref), signal });
+    const asked = askedOf('create', ref);
+    return this.#object({ method: 'POST', path, query, body: object, asked, ...this.#writing, signal });
   }
 
   /** Writes a whole object; its `resourceVersion` makes the write fail with 409 if somebody else was faster. */
   async replace(ref: ObjectRef, object: KubeObject, signal: AbortSignal): Promise<KubeObject> {
-    await this.#beforeWrite(signal);
     const path = objectPath(ref);
     const query = { fieldManager: this.#fieldManager };
-    return this.#object({ method: 'PUT', path, query, body: object, asked: askedOf('update', ref), signal });
+    const asked = askedOf('update', ref);
+    return this.#object({ method: 'PUT', path, query, body: object, asked, ...this.#writing, signal });
   }
 
   async patchJson(ref: ObjectRef, operations: readonly unknown[], signal: AbortSignal): Promise<KubeObject> {
-    await this.#beforeWrite(signal);
     return this.#object({
       method: 'PATCH',
       path: objectPath(ref),
@@ -166,6 +166,7 @@ export class KubeClient {
       body: operations,
       contentType: 'application/json-patch+json',
       asked: askedOf('patch', ref),
+      ...this.#writing,
       signal,
     });
   }
@@ -180,7 +181,6 @@ export class KubeClient {
     signal: AbortSignal,
     propagationPolicy = OWNERS.includes(groupOf(ref.resource.apiVersion)) ? 'Foreground' : 'Background',
   ): Promise<void> {
-    await this.#beforeWrite(signal);
     await orUndefined(
       this.#transport.json({
         method: 'DELETE',
@@ -192,6 +192,7 @@ export class KubeClient {
           ...(uid === undefined ? {} : { preconditions: { uid } }),
         },
         asked: askedOf('delete', ref),
+        ...this.#writing,
         signal,
       }),
     );

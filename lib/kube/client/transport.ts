@@ -21,6 +21,8 @@ export interface ApiRequest {
   readonly contentType?: string;
   /** What it is about, for messages. */
   readonly asked: Asked;
+  /** Awaited before each attempt; what it throws ends the request. */
+  readonly permit?: (signal: AbortSignal) => Promise<void>;
   /** How long the answer may be silent, in milliseconds, where the usual limit is too much. */
   readonly idleLimit?: number;
   readonly signal: AbortSignal;
@@ -142,8 +144,9 @@ export class Transport {
 
   async #sendAs(
     who: string | undefined,
-    { method, path, query = {}, body, contentType = JSON_TYPE, idleLimit, signal }: ApiRequest,
+    { method, path, query = {}, body, contentType = JSON_TYPE, permit, idleLimit, signal }: ApiRequest,
   ): Promise<HttpAnswer> {
+    await permit?.(signal);
     const url = new URL(`${this.#access.server.replace(/\/$/, '')}${path}`);
     for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
     const content = body === undefined ? {} : { body: JSON.stringify(body) };

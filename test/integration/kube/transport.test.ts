@@ -6,23 +6,30 @@ import type { ClusterCredential } from '../../../lib/kube/cluster-access.ts';
 import { explainRefusal } from '../../../lib/kube/client/api-error.ts';
 import { ApiError } from '../../../lib/kube/client/api-error.ts';
 import { KubeClient } from '../../../lib/kube/client/kube-client.ts';
+import type { ClientOptions } from '../../../lib/kube/client/kube-client.ts';
 import { NAMESPACES, PODS } from '../../../lib/kube/client/resource.ts';
 import { json, list, playServer } from '../../support/api-server.ts';
 import type { Act } from '../../support/api-server.ts';
 
 const SHOP = { resource: NAMESPACES, namespace: undefined, name: 'shop' };
 const FOUND = { kind: 'Namespace', metadata: { name: 'shop' } };
+const FOUND_WHOLE = { apiVersion: 'v1', ...FOUND };
 let signal: AbortSignal;
+
+interface AgainstOptions extends Pick<ClientOptions, 'beforeWrite'> {
+  readonly warnings?: string[];
+  readonly credential?: ClusterCredential;
+}
 
 /** What `use` gives against a server that plays `acts`, and the requests that it took. */
 async function against<T>(
   acts: readonly Act[],
   use: (client: KubeClient) => Promise<T>,
-  { warnings = [], credential }: { readonly warnings?: string[]; readonly credential?: ClusterCredential } = {},
+  { warnings = [], credential, ...options }: AgainstOptions = {},
 ): Promise<{ readonly value: T; readonly requests: readonly string[] }> {
   const server = await playServer(...acts);
   const access = { ...server.access, credential: credential ?? server.access.credential };
-  const client = new KubeClient(access, { onWarning: (warning) => warnings.push(warning) });
+  const client = new KubeClient(access, { onWarning: (warning) => warnings.push(warning), ...options });
   try {
     return { value: await use(client), requests: server.requests };
   } finally {
@@ -61,6 +68,27 @@ describe('requests to an API server that misbehaves on purpose', () => {
       against([cut, json(201, object)], (client) => client.create(ref, object, signal)),
       { code: 'CLUSTER_UNREACHABLE' },
     );
+  });
+
+  it('that write are sent again only if writing is still permitted', async () => {
+    const lost = new DeliveryError('LEASE_LOST', { message: 'Another run has it.', remedy: 'See what came of that.' });
+    const writes: readonly ((client: KubeClient) => Promise<unknown>)[] = [
+      (client) => client.apply(SHOP, FOUND_WHOLE, { dryRun: false, force: false }, signal),
+      (client) => client.create(SHOP, FOUND_WHOLE, signal),
+      (client) => client.replace(SHOP, FOUND_WHOLE, signal),
+      (client) => client.patchJson(SHOP, [], signal),
+      (client) => client.remove(SHOP, undefined, signal),
+    ];
+    for (const write of writes) {
+      let sent = 0;
+      const busy: Act = (request, response) => {
+        sent++;
+        json(503, { kind: 'Status' })(request, response);
+      };
+      const beforeWrite = (): Promise<void> => (sent > 0 ? Promise.reject(lost) : Promise.resolve());
+      await assert.rejects(against([busy, busy], write, { beforeWrite }), lost);
+      assert.equal(sent, 1);
+    }
   });
 
   it('give undefined for what is not there, but not for a missing namespace', async () => {
