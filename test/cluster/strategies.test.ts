@@ -198,11 +198,13 @@ describe('a strategy under traffic', () => {
     });
   });
 
-  it('blue-green that waits is rejected by another run, which switches back', async () => {
+  it('blue-green that waits outlasts a refused deployment, and is rejected by another run, which switches back', async () => {
     await seenDuring(async (traffic) => {
       const run = await rollOut({ ...BLUE_GREEN, promotion: 'manual' });
       assert.equal(run.outputs.result, 'waiting', run.log);
       await untilOnly(traffic, TWO);
+      const refused = await bench.rollOut(web().replace('replicas: 3', 'replicas: -3'));
+      failed(refused, 'APPLY_REFUSED', 'refused', /Deployment\/web/);
       const rejected = await bench.rollOut('', { inputs: { action: 'reject' } });
       assert.equal(rejected.outputs.result, 'rejected', rejected.log);
       assert.deepEqual(await bench.state(), start);

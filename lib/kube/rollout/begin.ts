@@ -126,7 +126,11 @@ async function putBackStable(rollout: Rollout, begun: readonly Footprint[]): Pro
 async function takeUpWaiting(rollout: Rollout, application: Application): Promise<void> {
   const { pending } = rollout.session.record;
   const beside = besideOf(rollout, application, pending === undefined ? [] : unpack(pending.footprints));
-  if (!beside.isEmpty && !decides(rollout.request.goal)) await makeWay(rollout, beside);
+  if (!beside.isEmpty && !decides(rollout.request.goal)) {
+    // Should this run be refused, the version goes on waiting.
+    await plan(rollout, beside);
+    await makeWay(rollout, beside);
+  }
   rollout.beside = beside;
 }
 

@@ -1,8 +1,10 @@
+import { keyOf } from '../application/footprint.ts';
 import type { Footprint } from '../application/footprint.ts';
 import { discoverKinds } from '../client/discovery.ts';
 import type { ObjectRef } from '../client/resource.ts';
 import { rethrow } from '../client/rethrow.ts';
 import { withRunFacts } from '../manifests/lineage.ts';
+import type { Beside } from '../strategies/beside.ts';
 import { podCounter } from '../strategies/timeline.ts';
 import { BY_INPUT } from './missing-namespaces.ts';
 import { planRollout } from './plan.ts';
@@ -41,9 +43,16 @@ async function refuseMissingWrites({ request, session, course, abandoned }: Roll
   await refuseMissingRights(session.client, wanted, session.limit);
 }
 
-/** Finds out what there is to write, and whether the server would accept it. */
-export async function plan(rollout: Rollout): Promise<void> {
+/**
+ * Finds out what there is to write, and whether the server would accept it.
+ *
+ * @param beside what it has changed or made can be judged only when that is back as it was
+ */
+export async function plan(rollout: Rollout, beside?: Beside): Promise<void> {
   await findSteps(rollout);
+  const staged = new Set(beside?.staged.map(({ ref }) => keyOf(ref)));
+  const steps = rollout.course.steps.filter(({ ref }) => !staged.has(keyOf(ref)));
+  rollout.course = { ...rollout.course, steps };
   await rollout.judge('first');
 }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { DeliveryError } from '../../../../lib/errors/delivery-error.ts';
 import { keyOf } from '../../../../lib/kube/application/footprint.ts';
 import type { Footprint } from '../../../../lib/kube/application/footprint.ts';
+import { pack } from '../../../../lib/kube/application/packed.ts';
 import { NO_RECORD } from '../../../../lib/kube/application/record.ts';
 import type { ApplicationRecord } from '../../../../lib/kube/application/record.ts';
 import { ApiError } from '../../../../lib/kube/client/api-error.ts';
@@ -8,7 +10,7 @@ import type { ObjectRef } from '../../../../lib/kube/client/resource.ts';
 import type { KubeObject } from '../../../../lib/kube/objects.ts';
 import { begin } from '../../../../lib/kube/rollout/begin.ts';
 import { fail } from '../../../../lib/kube/rollout/fail.ts';
-import { beginning } from '../../../../lib/kube/rollout/journal.ts';
+import { beginning, waiting } from '../../../../lib/kube/rollout/journal.ts';
 import type { RolloutReport } from '../../../../lib/kube/rollout/report.ts';
 import type { Goal, RolloutRequest } from '../../../../lib/kube/rollout/request.ts';
 import { Rollout } from '../../../../lib/kube/rollout/rollout.ts';
@@ -34,6 +36,8 @@ function settings(value: string, resourceVersion: string): KubeObject {
   return { ...rest, metadata: { ...metadata, resourceVersion } };
 }
 
+const RUN = { name: 'shop 1', url: undefined };
+const HOME: KubeObject = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
 const OLD = settings('old', '1');
 const NEXT = settings('next', '2');
 const CANARY = object('apps/v1', 'Deployment', 'web-canary', {
@@ -49,13 +53,24 @@ const CANARY_MADE: Footprint = {
 
 /** A cluster as a killed run has left it, and what is known there of its application. */
 class LeftCluster {
-  readonly objects = new Map([NEXT, CANARY].map((one) => [keyOf(refTo(one)), one]));
+  readonly objects = new Map([HOME, NEXT, CANARY].map((one) => [keyOf(refTo(one)), one]));
   record: ApplicationRecord;
   /** Why the stable version cannot be put back. */
   refusal: Error | undefined;
 
-  constructor(...footprints: readonly Footprint[]) {
-    this.record = beginning(NO_RECORD, { name: 'shop 1', url: undefined }, footprints);
+  constructor(record: ApplicationRecord) {
+    this.record = record;
+  }
+
+  /** A run was killed that had begun to write these. */
+  static killed(...footprints: readonly Footprint[]): LeftCluster {
+    return new LeftCluster(beginning(NO_RECORD, RUN, footprints));
+  }
+
+  /** A canary waits until somebody promotes or rejects it. */
+  static waiting(...footprints: readonly Footprint[]): LeftCluster {
+    const pending = { strategy: 'canary', run: RUN, manifests: pack([]), footprints: pack(footprints), state: {} };
+    return new LeftCluster(waiting(NO_RECORD, pending));
   }
 
   get settings(): unknown {
@@ -66,16 +81,15 @@ class LeftCluster {
     return this.objects.has(keyOf(refTo(CANARY)));
   }
 
-  /** Somebody decides about a version that does not wait. */
-  async decide(action: 'promote' | 'reject'): Promise<RolloutReport> {
-    const goal: Goal = { action };
+  /** A run begins, and fails at once; by `later`, if nothing else ends it. */
+  async begin(goal: Goal, later?: Error): Promise<RolloutReport> {
     const request = {
       ...{ goal, applicationName: 'shop', namespace: 'shop', strategy: { kind: 'rolling' }, onFailure: 'restore' },
       ...{ access: { server: 'https://cluster', namespace: undefined }, run: { name: 'shop 2', url: undefined } },
     };
     const rollout = new Rollout(request as unknown as RolloutRequest, this.#session() as unknown as Session);
     const error: unknown = await begin(rollout).then(
-      () => undefined,
+      () => later,
       (thrown: unknown) => thrown,
     );
     return fail(rollout, error);
@@ -92,7 +106,9 @@ class LeftCluster {
       ...{ stopped: new AbortController().signal, limit: new AbortController().signal },
       takeHold: () => Promise.resolve(),
       noteSuccess: noted,
-      noteEnd: (change: (record: ApplicationRecord) => ApplicationRecord) => noted(change(this.record)),
+      // As in the session itself: where no run has begun, there is nothing to note.
+      noteEnd: (change: (record: ApplicationRecord) => ApplicationRecord) =>
+        this.record.unfinished === undefined ? Promise.resolve() : noted(change(this.record)),
       view: {
         openWhenReached: () => Promise.resolve(),
         object: (ref: ObjectRef) => this.objects.get(keyOf(ref)),
@@ -111,6 +127,8 @@ class LeftCluster {
       rulesIn: () => Promise.resolve([{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }]),
       get: (ref: ObjectRef) => Promise.resolve(this.objects.get(keyOf(ref))),
       replace: write,
+      apply: write,
+      document: () => Promise.resolve({ resources: [{ name: 'configmaps', kind: 'ConfigMap', namespaced: true }] }),
       patchJson: (ref: ObjectRef) => Promise.resolve(this.objects.get(keyOf(ref))),
       remove: (ref: ObjectRef) => Promise.resolve(void this.objects.delete(keyOf(ref))),
     };
@@ -120,8 +138,8 @@ class LeftCluster {
 describe('a run that did not finish', () => {
   for (const action of ['promote', 'reject'] as const) {
     it(`while it promoted is taken back by the ${action} that follows, which finds nothing waiting`, async () => {
-      const cluster = new LeftCluster(STABLE_CHANGED, CANARY_MADE);
-      const { result, failure } = await cluster.decide(action);
+      const cluster = LeftCluster.killed(STABLE_CHANGED, CANARY_MADE);
+      const { result, failure } = await cluster.begin({ action });
       assert.equal(result, 'restored');
       assert.match(
         failure?.message ?? '',
@@ -133,28 +151,66 @@ describe('a run that did not finish', () => {
     });
 
     it(`in a step of its canary is taken back by the ${action} that follows`, async () => {
-      const cluster = new LeftCluster(CANARY_MADE);
-      assert.equal((await cluster.decide(action)).result, 'restored');
+      const cluster = LeftCluster.killed(CANARY_MADE);
+      assert.equal((await cluster.begin({ action })).result, 'restored');
       assert.equal(cluster.hasCanary, false);
       assert.deepEqual(cluster.record, NO_RECORD);
     });
 
     it(`of a rolling update is taken back by the ${action} that follows`, async () => {
-      const cluster = new LeftCluster(STABLE_CHANGED);
-      assert.equal((await cluster.decide(action)).result, 'restored');
+      const cluster = LeftCluster.killed(STABLE_CHANGED);
+      assert.equal((await cluster.begin({ action })).result, 'restored');
       assert.deepEqual(cluster.settings, { value: 'old' });
       assert.deepEqual(cluster.record, NO_RECORD);
     });
 
     it(`stays known to the cluster, if the ${action} that follows cannot put it back`, async () => {
-      const cluster = new LeftCluster(STABLE_CHANGED, CANARY_MADE);
+      const cluster = LeftCluster.killed(STABLE_CHANGED, CANARY_MADE);
       const { record } = cluster;
       cluster.refusal = new ApiError(403, { message: 'no' }, { verb: 'update', resource: 'configmaps' });
-      const { result, failure } = await cluster.decide(action);
+      const { result, failure } = await cluster.begin({ action });
       assert.equal(result, 'notRestored');
       assert.match(failure?.message ?? '', /ConfigMap\/settings.*the next run begins with that/);
       assert.equal(cluster.record, record);
       assert.ok(cluster.hasCanary);
     });
   }
+});
+
+describe('a version that waits', () => {
+  const goal: Goal = {
+    action: 'deploy',
+    manifests: [{ object: settings('other', ''), source: 'app.yml:1' }],
+    imageFacts: Promise.resolve(() => undefined),
+  };
+
+  it('goes on waiting when a deployment that would take its place is refused', async () => {
+    const cluster = LeftCluster.waiting(CANARY_MADE);
+    const { record } = cluster;
+    cluster.refusal = new ApiError(422, { message: 'wrong' }, { verb: 'patch', resource: 'configmaps' });
+    const { result, failure } = await cluster.begin(goal);
+    assert.equal(result, 'refused');
+    assert.match(failure?.message ?? '', /does not accept ConfigMap.settings/);
+    assert.ok(cluster.hasCanary);
+    assert.equal(cluster.record.pending?.footprints, record.pending?.footprints);
+  });
+
+  it('has made way, and the result says so, when a deployment ends after that without having written anything', async () => {
+    const cluster = LeftCluster.waiting(CANARY_MADE);
+    const { result, failure } = await cluster.begin(
+      goal,
+      new DeliveryError('CLUSTER_FORBIDDEN', { message: 'No right to write.', remedy: 'Grant it.' }),
+    );
+    assert.equal(result, 'restored');
+    assert.match(failure?.message ?? '', /What an earlier run had left was taken back/);
+    assert.equal(cluster.hasCanary, false);
+  });
+
+  it('is nothing that a deployment is judged by: what it has made for itself is gone by then', async () => {
+    const cluster = LeftCluster.waiting({ ...STABLE_CHANGED, before: undefined, isStaged: true });
+    cluster.refusal = new ApiError(422, { message: 'wrong' }, { verb: 'patch', resource: 'configmaps' });
+    const { failure } = await cluster.begin(goal, new DeliveryError('LATER', { message: 'Later.', remedy: 'Wait.' }));
+    assert.match(failure?.message ?? '', /^Later/);
+    assert.equal(cluster.settings, undefined);
+  });
 });
