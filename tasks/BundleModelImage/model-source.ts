@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Agent } from '../../lib/agent/agent.ts';
 import { modelSelection } from '../../lib/agent/model-selection.ts';
 import { openStore } from '../../lib/agent/model-store.ts';
 import { fullPath } from '../../lib/agent/working-folder.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
 import { recordedLineage, type ModelLineage } from '../../lib/model/destination-record.ts';
+import { contentOf } from '../../lib/model/model-content.ts';
 import { modelDigest } from '../../lib/model/model-digest.ts';
 import type { ResolvedModel } from '../../lib/model/resolved-model.ts';
 import { withModel } from '../../lib/model/with-model.ts';
@@ -119,14 +119,6 @@ function fromStore(agent: Agent, model: ResolvedModel, packing: Packing): Bundle
       content: contentLabels(contentOf(model), packing),
     },
   };
-}
-
-/** What tells one content from another: the model's digest, or what a plain store knows of its blobs. */
-function contentOf({ digest, uri, version, files }: ResolvedModel): string {
-  if (digest !== undefined) return digest;
-  const hash = createHash('sha256').update(`${uri}\n${version}\n`);
-  for (const { path, size, md5 = '' } of files) hash.update(`${md5} ${size} ${path}\n`);
-  return `sha256:${hash.digest('hex')}`;
 }
 
 function contentLabels(content: string, { target, compression, owner }: Packing): LayerGroup['content'] {

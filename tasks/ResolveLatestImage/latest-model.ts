@@ -2,6 +2,7 @@ import type { Agent } from '../../lib/agent/agent.ts';
 import { modelSelection } from '../../lib/agent/model-selection.ts';
 import { openStore } from '../../lib/agent/model-store.ts';
 import { DeliveryError } from '../../lib/errors/delivery-error.ts';
+import { contentOf } from '../../lib/model/model-content.ts';
 import { resolveModel } from '../../lib/model/resolve.ts';
 import type { ResolvedModel } from '../../lib/model/resolved-model.ts';
 import type { ImageLineage } from './lineage.ts';
@@ -44,14 +45,20 @@ export function carriesLatest(
     carried.digest === undefined && carried.version === undefined
       ? 'does not say which model it carries'
       : `carries ${carried.name ?? 'a model'} ${carried.version ?? carried.digest ?? ''}`;
+  const other = carried.version === model.version ? ', with other content' : '';
   throw new DeliveryError('MODEL_NOT_LATEST', {
-    message: `${image} ${has}; the newest is ${model.name} ${model.version} (${model.uri}).`,
+    message: `${image} ${has}${other}; the newest is ${model.name} ${model.version} (${model.uri}).`,
     remedy: 'Run the pipeline that bundles the newest model into the image, or leave requireLatestModel off.',
   });
 }
 
-/** By content, where both know it; a plain store knows its models only by version. */
-function isSame(carried: ImageLineage['model'], { name, version, digest }: ResolvedModel): boolean {
-  if (digest !== undefined && carried.digest !== undefined) return carried.digest === digest;
-  return carried.version === version && (carried.name === undefined || carried.name === name);
+/**
+ * By content, where both know it in one way: by digest, or by the blobs of a plain store, which can be overwritten under one
+ * version. Else, as of a model that came out of a plain store by way of a folder, by version.
+ */
+function isSame(carried: ImageLineage['model'], model: ResolvedModel): boolean {
+  const content = carried.digest ?? carried.content;
+  const inOneWay = (carried.digest === undefined) === (model.digest === undefined);
+  if (inOneWay && content !== undefined) return content === contentOf(model);
+  return carried.version === model.version && (carried.name === undefined || carried.name === model.name);
 }

@@ -3,7 +3,8 @@ export interface ImageLineage {
   /** Commit of the app. */
   readonly revision: string | undefined;
   readonly base: { readonly name: string | undefined; readonly digest: string | undefined };
-  readonly model: Readonly<Record<'name' | 'version' | 'digest' | 'uri', string | undefined>>;
+  /** `content` is what tells the states of a plain store apart (see `contentOf`). */
+  readonly model: Readonly<Record<'name' | 'version' | 'digest' | 'content' | 'uri', string | undefined>>;
 }
 
 export function lineageOf(labels: Readonly<Record<string, string | undefined>>): ImageLineage {
@@ -17,6 +18,7 @@ export function lineageOf(labels: Readonly<Record<string, string | undefined>>):
       name: labels['model-delivery.model.name'],
       version: labels['model-delivery.model.version'],
       digest: labels['model-delivery.model.digest'],
+      content: labels['model-delivery.model.content'],
       uri: labels['model-delivery.model.uri'],
     },
   };
