@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import type { Agent } from './agent.ts';
 
@@ -19,4 +19,11 @@ export function fullPath(agent: Pick<Agent, 'variable'>, path: string): string {
     });
   }
   return resolve(agent.variable('System.DefaultWorkingDirectory') ?? process.cwd(), path);
+}
+
+/** The path from a folder to what lies in it, with `/` between its parts; '' for the folder itself, undefined for what lies elsewhere. */
+export function pathWithin(folder: string, path: string): string | undefined {
+  const below = relative(folder, path);
+  const isElsewhere = isAbsolute(below) || below === '..' || below.startsWith(`..${sep}`);
+  return isElsewhere ? undefined : below.split(sep).join('/');
 }

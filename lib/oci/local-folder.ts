@@ -17,15 +17,24 @@ const CHUNK = 1024 * 1024;
 
 /**
  * Everything in a folder on this machine as entries of a layer: files with their right to execute, symbolic and hard
- * links as links, empty folders too; without what its `.dockerignore` names.
+ * links as links, empty folders too; without what its `.dockerignore` names, and without one more folder.
  *
  * @param target folder of the image that it becomes, such as `/app`
+ * @param without path of a folder in it that goes elsewhere
  * @throws DeliveryError `APP_FOLDER_NOT_FOUND`, `APP_FOLDER_EMPTY`, `PATH_UNSAFE`, `TARGET_INVALID`, `SOURCE_UNREADABLE`
  */
-export async function appEntries(folder: string, target: string): Promise<readonly Entry<LayerFile>[]> {
+export async function appEntries(
+  folder: string,
+  target: string,
+  without?: string,
+): Promise<readonly Entry<LayerFile>[]> {
   await checkFolder(folder, 'APP_FOLDER_NOT_FOUND', 'app');
   const root = targetPath(target);
-  const rules = ignoreRules(await ignoreFile(join(folder, '.dockerignore')));
+  const own = ignoreRules(await ignoreFile(join(folder, '.dockerignore')));
+  const rules: IgnoreRules = {
+    leavesOut: (path) => path === without || own.leavesOut(path),
+    closes: (path) => path === without || own.closes(path),
+  };
   const found: Found[] = [];
   for await (const each of walk(folder, '', rules)) found.push(each);
   const firstNames = namesOfFirstLinks(found);

@@ -39,7 +39,8 @@ export function planLayers<File extends PlannedFile>(
   }
 }
 
-function entryOf<File extends PlannedFile>(file: File, folder: string): FileEntry<File> {
+/** A file of a model as an entry of a layer, below the folder of the image that the model goes into, such as `model`. */
+export function entryOf<File extends PlannedFile>(file: File, folder: string): FileEntry<File> {
   // Never executable: stores keep no modes, and a model gives the same layers from a folder as from a store.
   return { type: 'file', path: `${folder}/${file.path}`, size: file.size, executable: false, file };
 }

@@ -69,7 +69,12 @@ export function sizeOf(segment: Segment<unknown>): number {
   return segment.type === 'bytes' ? segment.bytes.length : segment.entry.size;
 }
 
-function withParents<File>(entries: readonly Entry<File>[]): readonly Entry<File>[] {
+/**
+ * Entries with a folder for each that stands above one of them.
+ *
+ * @throws DeliveryError `PATH_UNSAFE` where two have one path, or a file stands where a folder must be
+ */
+export function withParents<File>(entries: readonly Entry<File>[]): readonly Entry<File>[] {
   const byPath = new Map<string, Entry<File>>();
   for (const entry of entries) {
     if (byPath.has(entry.path)) throw collision(entry.path, 'it is there twice');

@@ -41,7 +41,7 @@ export async function bundle(agent: Agent): Promise<Report> {
     const reporter = transferReporter(agent, output === 'registry' ? 'Sending layers' : 'Writing layers');
     let attached = NOTHING_ATTACHED;
     const beforeTags = async (image: StoredImage): Promise<void> => {
-      attached = await attachSupplyChain(agent, wishes, { app, model, created }, image, signal);
+      attached = await attachSupplyChain(agent, wishes, { app: app?.group, model, created }, image, signal);
     };
     const made = await withBase(agent, route, { model, created, signal }, (base) => {
       agent.log(`Bundling onto ${base.name} into ${formatRepository(target)} as ${tags.join(', ')}`);

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import type { Agent } from '../../lib/agent/agent.ts';
 import { formatBytes } from '../../lib/agent/quantities.ts';
-import { fullPath } from '../../lib/agent/working-folder.ts';
+import { fullPath, pathWithin } from '../../lib/agent/working-folder.ts';
 import { keepSecrets, parseBuildSecret } from '../../lib/docker/build-secret.ts';
 import type { ImageBuild } from '../../lib/docker/image-build.ts';
 import { MODEL_FOLDER, stageContext } from '../../lib/docker/staged-context.ts';
@@ -90,13 +90,12 @@ async function contextWith(agent: Agent, own: OwnContext, staged: string, signal
     return context;
   }
   const modelFolder = fullPath(agent, inputs.text('modelFolder'));
-  const path = relative(context, modelFolder);
-  const isInside = !isAbsolute(path) && path !== '..' && !path.startsWith(`..${sep}`);
+  const path = pathWithin(context, modelFolder);
   if (!copies) {
-    if (isInside) await warnOfModel(agent, own, path.split(sep).join('/'));
+    if (path !== undefined) await warnOfModel(agent, own, path);
     return context;
   }
-  if (isInside) return context;
+  if (path !== undefined) return context;
   await stageContext(context, modelFolder, staged, signal);
   agent.log(`The model is in the build context as ${MODEL_FOLDER}/`);
   return staged;

@@ -16,6 +16,8 @@ import type { Owner } from '../../lib/packing/entry.ts';
 import { PACKING_FORMAT } from '../../lib/packing/layer.ts';
 import type { LayerIdentity } from '../../lib/packing/layer-digest.ts';
 import { planLayers } from '../../lib/packing/layer-plan.ts';
+import type { BundledApp } from './app-source.ts';
+import { checkNotHidden } from './hidden-model.ts';
 import { fileOwner } from './image-inputs.ts';
 
 /** A model on its way into an image. */
@@ -149,16 +151,18 @@ function isRoot({ uid, gid }: Owner): boolean {
  * What lies upon the base, from below: the model, unless a Dockerfile has copied it, and the app, which changes more
  * often, since engines unpack again only what is above a change.
  *
- * @throws DeliveryError `NOTHING_TO_ADD` where neither a model nor an app goes into the image
+ * @throws DeliveryError `NOTHING_TO_ADD` where neither a model nor an app goes into the image, `MODEL_HIDDEN`
  */
 export function groupsToAdd(
   { inputs }: Agent,
   model: BundledModel | undefined,
-  app: LayerGroup | undefined,
+  app: BundledApp | undefined,
 ): readonly LayerGroup[] {
   const builds = inputs.choice('builder', ['append', 'dockerfile']) === 'dockerfile';
   const copied = builds && inputs.flag('modelInContext');
-  const groups = [copied ? undefined : model?.group, app].flatMap((group) => group ?? []);
+  const added = copied ? undefined : model?.group;
+  if (added !== undefined && app !== undefined) checkNotHidden(added, app);
+  const groups = [added, app?.group].flatMap((group) => group ?? []);
   if (groups.length > 0 || builds) return groups;
   throw new DeliveryError('NOTHING_TO_ADD', {
     message: 'There is neither a model nor an app to put onto the base image.',

@@ -1,6 +1,6 @@
-import { basename, isAbsolute, relative, sep } from 'node:path';
+import { basename, isAbsolute } from 'node:path';
 import type { Agent } from '../../lib/agent/agent.ts';
-import { fullPath } from '../../lib/agent/working-folder.ts';
+import { fullPath, pathWithin } from '../../lib/agent/working-folder.ts';
 import { parseLocalBase } from '../../lib/oci/local-base.ts';
 
 /**
@@ -38,8 +38,6 @@ function withoutFolders(agent: Agent, name: string, value: string): string {
 /** A path from the default working folder on, where that is the same on any agent; of one elsewhere the last name. */
 function shortPath(agent: Agent, path: string): string {
   if (!isAbsolute(path)) return path;
-  const below = relative(fullPath(agent, '.'), path);
-  if (below === '') return '.';
-  const isInside = !isAbsolute(below) && below !== '..' && !below.startsWith(`..${sep}`);
-  return isInside ? below.split(sep).join('/') : basename(path);
+  const below = pathWithin(fullPath(agent, '.'), path);
+  return below === '' ? '.' : (below ?? basename(path));
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDispatcher } from '../../../lib/http/dispatcher.ts';
@@ -342,6 +342,46 @@ describe('BundleModelImage', function () {
       assert.equal(await tagOf(target), before);
     });
   }
+
+  it('makes the same image of a model that lies within the app as of one beside it', async () => {
+    const app = mkdtempSync(join(folder, 'around-'));
+    cpSync(join(folder, 'app'), app, { recursive: true });
+    cpSync(join(folder, 'model'), join(app, 'models', 'current'), { recursive: true });
+    mkdirSync(join(folder, 'app', 'models'));
+    try {
+      for (const modelTarget of ['/model', '/app/models/current']) {
+        const beside = succeeded(await run({ modelTarget }));
+        const within = succeeded(await run({ modelTarget, appFolder: app, modelFolder: join(app, 'models/current') }));
+        assert.equal(within.outputs.imageDigest, beside.outputs.imageDigest);
+        assert.match(
+          within.log,
+          new RegExp(`without its folder models/current: the model in it goes to ${modelTarget}`),
+        );
+      }
+    } finally {
+      rmSync(join(folder, 'app', 'models'), { recursive: true });
+    }
+  });
+
+  it('refuses an app that would hide the model in the image', async () => {
+    const app = mkdtempSync(join(folder, 'over-'));
+    const inputs = { appFolder: app, modelTarget: '/app/model' };
+    writeFileSync(join(app, 'main.py'), 'print("hello")\n');
+    mkdirSync(join(app, 'model'));
+    writeFileSync(join(app, 'model', '__init__.py'), '');
+    succeeded(await run(inputs));
+    writeFileSync(join(app, 'model', 'weights.npz'), 'of last year');
+    failed(
+      await run(inputs),
+      'MODEL_HIDDEN',
+      /in \/app\/model\. The path "app\/model\/weights\.npz" .* twice.*dockerignore/,
+    );
+    rmSync(join(app, 'model'), { recursive: true });
+    symlinkSync('../data', join(app, 'model'));
+    failed(await run(inputs), 'MODEL_HIDDEN', /"app\/model" .* symlink/);
+    writeFileSync(join(app, '.dockerignore'), 'model\n');
+    succeeded(await run(inputs));
+  });
 
   it('refuses an app folder and a model folder that hold nothing', async () => {
     const empty = mkdtempSync(join(folder, 'empty-'));
