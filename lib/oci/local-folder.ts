@@ -1,5 +1,5 @@
 import { createReadStream, type Dirent } from 'node:fs';
-import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { lstat, open, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeliveryError } from '../errors/delivery-error.ts';
 import { sourceUnreadable } from '../errors/source-unreadable.ts';
@@ -15,18 +15,25 @@ import { ignoreRules, type IgnoreRules } from './docker-ignore.ts';
  */
 const CHUNK = 1024 * 1024;
 
+/** How to take an app's folder. */
+interface AppOptions {
+  /** Path of a folder in it that goes elsewhere. */
+  readonly without?: string | undefined;
+  /** Whose files these are, as `process.platform` names it. */
+  readonly platform?: NodeJS.Platform;
+}
+
 /**
  * Everything in a folder on this machine as entries of a layer: files with their right to execute, symbolic and hard
- * links as links, empty folders too; without what its `.dockerignore` names, and without one more folder.
+ * links as links, empty folders too; without what its `.dockerignore` names.
  *
  * @param target folder of the image that it becomes, such as `/app`
- * @param without path of a folder in it that goes elsewhere
  * @throws DeliveryError `APP_FOLDER_NOT_FOUND`, `APP_FOLDER_EMPTY`, `PATH_UNSAFE`, `TARGET_INVALID`, `SOURCE_UNREADABLE`
  */
 export async function appEntries(
   folder: string,
   target: string,
-  without?: string,
+  { without, platform = process.platform }: AppOptions = {},
 ): Promise<readonly Entry<LayerFile>[]> {
   await checkFolder(folder, 'APP_FOLDER_NOT_FOUND', 'app');
   const root = targetPath(target);
@@ -38,16 +45,18 @@ export async function appEntries(
   const found: Found[] = [];
   for await (const each of walk(folder, '', rules)) found.push(each);
   const firstNames = namesOfFirstLinks(found);
-  const entries = found.map((each): Entry<LayerFile> => {
+  const entryOf = async (each: Found): Promise<Entry<LayerFile>> => {
     const path = `${root}/${each.path}`;
     if (each.type === 'folder') return { type: 'folder', path };
-    if (each.type === 'symlink') return { type: 'symlink', path, linkTarget: each.linkTarget };
+    if (each.type === 'symlink') return { type: 'symlink', path, linkTarget: linkTargetOf(each, platform) };
     const { file } = each;
-    const executable = isExecutable(file);
+    const executable = await isExecutable(join(folder, each.path), each, platform);
     const first = each.inode === undefined ? each.path : (firstNames.get(each.inode) ?? each.path);
     if (first !== each.path) return { type: 'hardlink', path, linkTarget: `${root}/${first}`, executable };
     return { type: 'file', path, size: file.size, executable, file };
-  });
+  };
+  const entries: Entry<LayerFile>[] = [];
+  for (const each of found) entries.push(await entryOf(each));
   if (!entries.some(({ type }) => type === 'file')) {
     throw new DeliveryError('APP_FOLDER_EMPTY', {
       message: `The app folder ${folder} holds no file to put into the image.`,
@@ -84,14 +93,19 @@ interface FoundFile {
   readonly type: 'file';
   readonly path: string;
   readonly file: LayerFile;
+  /** Permissions, of which only the owner's right to execute counts. */
+  readonly mode: number;
   /** Tells the names of one file from those of others; undefined where the file has only this one. */
   readonly inode: string | undefined;
 }
 
-type Found =
-  | FoundFile
-  | { readonly type: 'folder'; readonly path: string }
-  | { readonly type: 'symlink'; readonly path: string; readonly linkTarget: string };
+interface FoundLink {
+  readonly type: 'symlink';
+  readonly path: string;
+  readonly linkTarget: string;
+}
+
+type Found = FoundFile | FoundLink | { readonly type: 'folder'; readonly path: string };
 
 /** Of each file with several names, the one that sorts first: a layer holds the bytes under it. */
 function namesOfFirstLinks(found: readonly Found[]): ReadonlyMap<string, string> {
@@ -128,21 +142,20 @@ async function leafOf(root: string, path: string, child: Dirent): Promise<Found>
   if (!child.isFile()) throw special(location);
   // Some file systems number their files beyond what a double holds: two would look like one.
   const { size, mode, nlink, dev, ino } = await lstat(location, { bigint: true }).catch(thrower(location));
-  const file = localFile(root, path, Number(size), Number(mode));
-  return { type: 'file', path, file, inode: nlink > 1n ? `${dev}:${ino}` : undefined };
+  const file = localFile(root, path, Number(size));
+  return { type: 'file', path, file, mode: Number(mode), inode: nlink > 1n ? `${dev}:${ino}` : undefined };
 }
 
 async function linkedFile(root: string, path: string): Promise<LayerFile> {
   const found = await stat(join(root, path)).catch(() => undefined);
   if (found?.isFile() !== true) throw special(join(root, path));
-  return localFile(root, path, found.size, found.mode);
+  return localFile(root, path, found.size);
 }
 
-function localFile(root: string, path: string, size: number, mode: number): LayerFile {
+function localFile(root: string, path: string, size: number): LayerFile {
   return {
     path,
     size,
-    mode,
     open: (offset, signal) => Promise.resolve(contentOf(join(root, path), size, offset, signal)),
   };
 }
@@ -178,8 +191,20 @@ function thrower(location: string): (error: unknown) => never {
   };
 }
 
-function isExecutable({ mode = 0 }: LayerFile): boolean {
-  return (mode & 0o100) !== 0;
+/** Windows has no right to execute: there, what Linux could execute is known by its first bytes, a script or a program. */
+async function isExecutable(location: string, { mode }: FoundFile, platform: NodeJS.Platform): Promise<boolean> {
+  if (platform !== 'win32') return (mode & 0o100) !== 0;
+  const file = await open(location).catch(thrower(location));
+  try {
+    const { buffer } = await file.read(Buffer.alloc(4), 0, 4).catch(thrower(location));
+    return /^(?:#!|\x7fELF)/.test(buffer.toString('latin1'));
+  } finally {
+    await file.close();
+  }
+}
+
+function linkTargetOf({ linkTarget }: FoundLink, platform: NodeJS.Platform): string {
+  return platform === 'win32' ? linkTarget.replaceAll('\\', '/') : linkTarget;
 }
 
 async function checkFolder(folder: string, code: string, what: string): Promise<void> {

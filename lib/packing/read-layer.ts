@@ -8,8 +8,6 @@ export interface LayerFile {
   readonly path: string;
   /** In bytes. */
   readonly size: number;
-  /** Permissions, of which only the owner's right to execute counts. Left out: not executable. */
-  readonly mode?: number;
   /** The content from `offset` on. */
   open(offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /**

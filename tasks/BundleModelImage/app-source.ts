@@ -22,7 +22,7 @@ export async function appToBundle(agent: Agent): Promise<BundledApp | undefined>
   if (input === undefined) return undefined;
   const compression = inputs.choice('appCompression', ['gzip', 'none']);
   const folder = fullPath(agent, input);
-  const entries = await appEntries(folder, target, modelWithin(agent, folder));
+  const entries = await appEntries(folder, target, { without: modelWithin(agent, folder) });
   const layers = [layerOf(entries, { owner: fileOwner(agent), path: targetPath(target) })];
   return { entries, group: { name: 'app', target, layers, compression, local: true } };
 }

@@ -59,6 +59,21 @@ describe('an app folder', function () {
     assert.equal(once.files.filter(({ size }) => size === 'one content'.length).length, 1);
   });
 
+  it('of a Windows agent, which knows no right to execute, has its scripts and programs executable, and links that lead somewhere', async () => {
+    const app = newFolder();
+    mkdirSync(join(app, 'lib'));
+    writeFileSync(join(app, 'run.sh'), '#!/bin/sh\n', { mode: 0o644 });
+    writeFileSync(join(app, 'server'), '\x7fELF\x02\x01', { mode: 0o644 });
+    writeFileSync(join(app, 'app.py'), 'import os\n', { mode: 0o755 });
+    writeFileSync(join(app, 'empty'), '');
+    symlinkSync('..\\run.sh', join(app, 'lib', 'start'));
+    const entries = await appEntries(app, '/app', { platform: 'win32' });
+    const executable = entries.filter((entry) => entry.type === 'file' && entry.executable);
+    assert.deepEqual(executable.map(({ path }) => path).sort(), ['app/run.sh', 'app/server']);
+    const link = entries.find(({ type }) => type === 'symlink');
+    assert.deepEqual(link, { type: 'symlink', path: 'app/lib/start', linkTarget: '../run.sh' });
+  });
+
   it('of 10,000 files unpacks to the same tree, soon', async () => {
     const app = newFolder();
     for (let n = 0; n < 10_000; n += 1) {
