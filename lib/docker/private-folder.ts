@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Environment } from './docker-cli.ts';
@@ -21,6 +21,14 @@ export interface PrivateFolder {
   readonly env: Environment;
 }
 
+/** What the user of a private folder has set up, and what is added to it. */
+interface Setup {
+  readonly logins: readonly RegistryLogin[];
+  readonly env: Environment;
+  /** Whose links to make, as `process.platform` names it. */
+  readonly platform?: NodeJS.Platform;
+}
+
 /**
  * Makes a private folder for what docker must read from files, uses it, and removes it in every case, also where the
  * process is told to end meanwhile. Docker's configuration in it is the user's own with the logins added: they stay off
@@ -30,7 +38,7 @@ export interface PrivateFolder {
  */
 export async function withPrivateFolder<Result>(
   parent: string,
-  { logins, env }: { readonly logins: readonly RegistryLogin[]; readonly env: Environment },
+  { logins, env, platform = process.platform }: Setup,
   use: (folder: PrivateFolder) => Promise<Result>,
 ): Promise<Result> {
   const path = await mkdtemp(join(parent, 'docker-'));
@@ -40,7 +48,7 @@ export async function withPrivateFolder<Result>(
   try {
     const own = env.DOCKER_CONFIG ?? join(homedir(), '.docker');
     const config = join(path, 'config');
-    await mirrorConfig(own, config, logins);
+    await mirrorConfig(own, config, { logins, platform });
     return await use({ path, env: { DOCKER_CONFIG: config, BUILDX_CONFIG: env.BUILDX_CONFIG ?? join(own, 'buildx') } });
   } finally {
     process.removeListener('exit', remove);
@@ -55,13 +63,23 @@ interface ConfigFile {
   readonly [other: string]: unknown;
 }
 
-async function mirrorConfig(own: string, config: string, logins: readonly RegistryLogin[]): Promise<void> {
+async function mirrorConfig(
+  own: string,
+  config: string,
+  { logins, platform }: Required<Omit<Setup, 'env'>>,
+): Promise<void> {
   await mkdir(config, { mode: 0o700 });
   for (const name of await readdir(own).catch(() => [])) {
-    if (name !== 'config.json') await symlink(join(own, name), join(config, name));
+    if (name !== 'config.json') await mirror(join(own, name), join(config, name), platform);
   }
   const merged = withLogins(await readConfig(join(own, 'config.json')), logins);
   await writeFile(join(config, 'config.json'), JSON.stringify(merged), { mode: 0o600 });
+}
+
+/** Windows lets only some users make links, and everybody junctions, which lead to folders alone; elsewhere those are links. */
+async function mirror(source: string, target: string, platform: NodeJS.Platform): Promise<void> {
+  if (platform === 'win32' && !(await stat(source)).isDirectory()) await copyFile(source, target);
+  else await symlink(source, target, 'junction');
 }
 
 async function readConfig(file: string): Promise<ConfigFile> {

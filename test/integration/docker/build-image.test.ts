@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import {
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -229,6 +230,22 @@ describe('docker', function () {
     await assert.rejects(using, /the build failed/);
     assert.throws(() => statSync(seen), { code: 'ENOENT' });
     assert.deepEqual(readdirSync(own).sort(), ['cli-plugins', 'config.json']);
+  });
+
+  it('reads what the user has set up also on Windows, where nobody may link to a file', async () => {
+    const own = join(folder, 'of-windows');
+    mkdirSync(join(own, 'contexts'), { recursive: true });
+    writeFileSync(join(own, 'contexts', 'meta.json'), 'context');
+    writeFileSync(join(own, 'ca.pem'), 'certificate');
+    const setup = { logins: [], env: { DOCKER_CONFIG: own }, platform: 'win32' } as const;
+    await withPrivateFolder(folder, setup, ({ env }) => {
+      const config = env.DOCKER_CONFIG ?? '';
+      assert.equal(readFileSync(join(config, 'contexts', 'meta.json'), 'utf8'), 'context');
+      assert.equal(readFileSync(join(config, 'ca.pem'), 'utf8'), 'certificate');
+      assert.ok(!lstatSync(join(config, 'ca.pem')).isSymbolicLink());
+      return Promise.resolve();
+    });
+    assert.deepEqual(readdirSync(own), ['ca.pem', 'contexts']);
   });
 
   it('gets a context with the model in it, made of links', async () => {
