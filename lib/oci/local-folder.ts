@@ -128,7 +128,10 @@ async function* walk(root: string, below: string, rules: IgnoreRules): AsyncGene
   yield* await Promise.all(staying.map(({ child, path }) => leafOf(root, path, child)));
   for (const { child, path } of named) {
     if (!child.isDirectory() || rules.closes(path)) continue;
-    if (!rules.leavesOut(path)) yield { type: 'folder', path };
+    if (!rules.leavesOut(path)) {
+      checkRelativePath(path);
+      yield { type: 'folder', path };
+    }
     yield* walk(root, path, rules);
   }
 }

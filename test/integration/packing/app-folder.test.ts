@@ -109,6 +109,15 @@ describe('an app folder', function () {
     }
   });
 
+  it('holds no name that deletes files of the base, be it of an empty folder', async () => {
+    const app = newFolder();
+    writeFileSync(join(app, 'main.py'), 'print()');
+    mkdirSync(join(app, '.wh.lib'));
+    await assert.rejects(appEntries(app, '/app'), { code: 'PATH_UNSAFE', message: /"\.wh\.lib" cannot go into/ });
+    writeFileSync(join(app, '.dockerignore'), '.wh.*\n');
+    assert.equal((await appEntries(app, '/app')).length, 1);
+  });
+
   it('belongs to whom it shall, and the folders above it to the system', async () => {
     const app = newFolder();
     mkdirSync(join(app, 'sub'));
