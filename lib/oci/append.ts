@@ -10,7 +10,7 @@ import {
   type Manifest,
 } from './image.ts';
 import { type AddedLabels, relabelled } from './labels.ts';
-import { layerType, type MediaFamily } from './media-types.ts';
+import { layerType } from './media-types.ts';
 import { type RunSettings, withSettings } from './run-settings.ts';
 
 /** A layer to add on top of a base. */
@@ -57,10 +57,10 @@ const DETACHED = { subject: undefined };
 
 /**
  * Puts layers and settings on every platform of a base. Pure: the same base and addition give the same bytes. Documents
- * stay in the base's family, and fields that this program does not know stay in them.
+ * stay in the families that the base has them in, and fields that this program does not know stay in them.
  */
 export function append(base: BaseImage, addition: Addition): NewImage {
-  const images = base.images.map((image) => appendTo(image, base.family, addition));
+  const images = base.images.map((image) => appendTo(image, addition));
   const manifests = images.map(({ manifest }) => manifest);
   const configs = images.map(({ config }) => config);
   const [only] = manifests;
@@ -69,8 +69,7 @@ export function append(base: BaseImage, addition: Addition): NewImage {
 }
 
 function appendTo(
-  { manifest, config }: PlatformImage,
-  family: MediaFamily,
+  { family, manifest, config }: PlatformImage,
   addition: Addition,
 ): { readonly manifest: NewDocument; readonly config: NewDocument } {
   const newConfig = document(family.config, appendToConfig(config, addition));
@@ -81,7 +80,8 @@ function appendTo(
     ...manifest,
     ...DETACHED,
     mediaType: family.manifest,
-    config: { ...manifest.config, size: newConfig.bytes.length, digest: newConfig.digest },
+    // What else the base says of its configuration, such as its bytes in `data`, is not true of the new one.
+    config: { mediaType: family.config, size: newConfig.bytes.length, digest: newConfig.digest },
     layers: [...manifest.layers, ...layers],
     ...(family.annotated ? { annotations: relabelled(manifest.annotations, addition.annotations) } : {}),
   };
@@ -109,9 +109,9 @@ function indexOf(
   { annotations }: Addition,
 ): NewDocument {
   // Of an entry only the platform comes along: its annotations and embedded data speak of the base's digest.
-  const entries = manifests.map(({ digest, bytes }, position): Descriptor => {
+  const entries = manifests.map(({ mediaType, digest, bytes }, position): Descriptor => {
     const { platform } = images[position] ?? {};
-    return { mediaType: family.manifest, size: bytes.length, digest, ...(platform === undefined ? {} : { platform }) };
+    return { mediaType, size: bytes.length, digest, ...(platform === undefined ? {} : { platform }) };
   });
   const newIndex: Index = {
     ...index,

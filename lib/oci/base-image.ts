@@ -17,6 +17,8 @@ export interface PlatformImage {
   readonly platform: Platform;
   /** Its entry in the index; undefined where the base has no index. */
   readonly entry: Descriptor | undefined;
+  /** That of its manifest, which need not be that of the index. */
+  readonly family: MediaFamily;
   readonly manifest: Manifest;
   readonly config: ImageConfig;
 }
@@ -26,6 +28,7 @@ export interface BaseImage {
   readonly source: BaseSource;
   /** The digest of its index or manifest; where it has neither, in an old archive, its id. */
   readonly digest: string;
+  /** That of its index or only manifest. */
   readonly family: MediaFamily;
   readonly index: Index | undefined;
   readonly images: readonly PlatformImage[];
@@ -101,7 +104,6 @@ async function readIndex(
     chosen.map(async (entry) => {
       const stored = await source.manifest(entry.digest, signal);
       if (stored === undefined) throw new DocumentError('its registry lacks a manifest that its index names');
-      if (kindOfStored(stored)?.isIndex !== false) throw new DocumentError('its index holds more than images');
       return readPlatform(source, stored, entry, signal);
     }),
   );
@@ -120,6 +122,8 @@ async function readPlatform(
   entry: Descriptor | undefined,
   signal: AbortSignal,
 ): Promise<PlatformImage> {
+  const kind = kindOfStored(stored);
+  if (kind?.isIndex !== false) throw new DocumentError('its index holds more than images');
   const manifest = parseManifest(stored.bytes);
   const { mediaType, digest } = manifest.config;
   if (!/^application\/vnd\.(?:oci\.image\.config|docker\.container\.image)\.v1\+json$/.test(mediaType)) {
@@ -129,7 +133,7 @@ async function readPlatform(
   if (config.rootfs.diff_ids.length !== manifest.layers.length) {
     throw new DocumentError('its configuration and its manifest disagree about its layers');
   }
-  return { platform: entry?.platform ?? platformOf(config), entry, manifest, config };
+  return { platform: entry?.platform ?? platformOf(config), entry, family: kind.family, manifest, config };
 }
 
 function platformOf({ os, architecture, variant }: ImageConfig): Platform {

@@ -32,13 +32,15 @@ export interface ImageRequest {
  * @throws DeliveryError `COMPRESSION_UNSUPPORTED`, `ANNOTATIONS_UNSUPPORTED`
  */
 export function checkFamily(
-  { family, source }: BaseImage,
+  { family, images, source }: BaseImage,
   { groups, annotations }: Pick<ImageRequest, 'groups' | 'annotations'>,
 ): void {
-  for (const { compression } of groups) layerType(family, compression);
-  if (family.annotated || Object.keys(annotations).length === 0) return;
+  const families = [family, ...images.map((image) => image.family)];
+  for (const { compression } of groups) for (const each of families) layerType(each, compression);
+  const bare = families.find(({ annotated }) => !annotated);
+  if (bare === undefined || Object.keys(annotations).length === 0) return;
   throw new DeliveryError('ANNOTATIONS_UNSUPPORTED', {
-    message: `The base image ${source.name} is in ${family.name} format, which has no annotations.`,
+    message: `The base image ${source.name} is in ${bare.name} format, which has no annotations.`,
     remedy: 'Use labels, or a base image in OCI format: skopeo copy --format oci makes one.',
   });
 }

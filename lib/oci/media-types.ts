@@ -1,7 +1,7 @@
 import { DeliveryError } from '../errors/delivery-error.ts';
 import type { Compression } from '../packing/compression.ts';
 
-/** The two families of image formats. An image is all of one: engines refuse mixtures. */
+/** The two families of image formats. A manifest is all of one: engines refuse mixtures. An index may be of the other. */
 export interface MediaFamily {
   readonly name: 'OCI' | 'Docker';
   readonly index: string;

@@ -82,7 +82,7 @@ async function pushPlatform(
     ...{ family, index: undefined },
     images: [
       {
-        ...{ platform, entry: undefined },
+        ...{ platform, entry: undefined, family },
         manifest: { schemaVersion: 2, config: { mediaType: family.config, digest: '', size: 0 }, layers: [] },
         config: { ...platform, rootfs: { type: 'layers', diff_ids: [] }, ...extra },
       },

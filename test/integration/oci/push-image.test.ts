@@ -425,6 +425,26 @@ describe('an image pushed to a registry', function () {
     await manifestOf<Manifest>(request.target.repository, now);
   });
 
+  it('of a base whose OCI index holds images in the format of Docker holds such images, too', async () => {
+    const request = await given({ family: FAMILIES.DOCKER, platforms: [PLATFORMS.AMD64, PLATFORMS.ARM64] });
+    const base = request.base.repository?.repository ?? '';
+    const { manifests } = await manifestOf<Index>(base, '1');
+    const { index: mediaType } = FAMILIES.OCI;
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests }));
+    await repository(base).putManifest('1', { mediaType, bytes }, NEVER);
+    await push({ ...request, groups: [modelGroup(someModel())] });
+    const { repository: target } = request.target;
+    const index = await manifestOf<Index>(target, 'latest');
+    assert.equal(index.mediaType, mediaType);
+    const { manifest, config, layers } = FAMILIES.DOCKER;
+    for (const entry of index.manifests) {
+      const made = await manifestOf<Manifest>(target, entry.digest);
+      const types = [entry, made, made.config, ...made.layers].map((each) => each.mediaType);
+      assert.deepEqual(types, [manifest, manifest, config, layers.none, layers.none]);
+    }
+    await assert.rejects(push({ ...request, annotations: { a: 'b' } }), { code: 'ANNOTATIONS_UNSUPPORTED' });
+  });
+
   it('carries annotations and a health check, and refuses annotations that its format cannot hold', async () => {
     const annotations = { 'com.example.owner': 'ml' };
     const settings = { stopSignal: 'SIGINT', healthCheck: { Test: ['NONE'] } };

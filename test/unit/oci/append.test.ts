@@ -23,7 +23,7 @@ function unasked(): never {
 
 function base(family: MediaFamily, platforms: readonly Platform[], extra: Partial<ImageConfig> = {}): BaseImage {
   const images = platforms.map((platform) => ({
-    platform,
+    ...{ platform, family },
     entry:
       platforms.length > 1
         ? { mediaType: family.manifest, digest: digest('e'), size: 1, platform, annotations: { old: 'x' } }
@@ -98,6 +98,30 @@ describe('appending to a base image', () => {
     const docker = parsed(append(base(DOCKER, [AMD64]), addition).top) as Manifest;
     assert.deepEqual(typesOf(docker), [DOCKER.config, DOCKER.layers.gzip, DOCKER.layers.none]);
     assert.equal(docker.mediaType, DOCKER.manifest);
+  });
+
+  it('keeps each manifest of an index in the family that it has, also where the index is of another', () => {
+    const mixed = { ...base(DOCKER, [AMD64, ARM64]), family: OCI };
+    const { top, manifests } = append(mixed, addition);
+    const { mediaType, manifests: entries } = parsed(top) as Index;
+    assert.deepEqual(
+      [mediaType, ...entries.map((entry) => entry.mediaType)],
+      [OCI.index, DOCKER.manifest, DOCKER.manifest],
+    );
+    for (const manifest of manifests.map((each) => parsed(each) as Manifest)) {
+      assert.equal(manifest.mediaType, DOCKER.manifest);
+      assert.deepEqual(typesOf(manifest), [DOCKER.config, DOCKER.layers.gzip, DOCKER.layers.none]);
+    }
+  });
+
+  it('says of its configuration nothing that its base said of the old one', () => {
+    const told = base(OCI, [AMD64]);
+    const images = told.images.map(({ manifest, ...image }) => {
+      const config = { ...manifest.config, data: 'e30=', annotations: { of: 'the base' } };
+      return { ...image, manifest: { ...manifest, config } };
+    });
+    const { config } = parsed(append({ ...told, images }, addition).top) as Manifest;
+    assert.deepEqual(Object.keys(config).sort(), ['digest', 'mediaType', 'size']);
   });
 
   it('drops what its base says and is true no more, and leaves the rest', () => {
