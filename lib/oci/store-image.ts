@@ -53,11 +53,12 @@ export async function moveTags(
       if (before === top.digest) continue;
       checkUnmoved({ ...tagging, tags: [tag] }, [before], top.digest);
       await moveTag(repository, tag, top, signal);
+      moved.push(tag);
       await confirmTag(repository, { tag, before, after: top.digest }, signal);
     } catch (error) {
-      throw afterMoving(moved, error);
+      const isLost = error instanceof DeliveryError && error.code === 'TAG_MOVED';
+      throw afterMoving(isLost ? moved.filter((each) => each !== tag) : moved, error);
     }
-    moved.push(tag);
   }
   return moved.length;
 }

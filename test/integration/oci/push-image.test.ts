@@ -5,6 +5,7 @@ import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { DeliveryError } from '../../../lib/errors/delivery-error.ts';
 import { createDispatcher } from '../../../lib/http/dispatcher.ts';
 import type { Index, Manifest } from '../../../lib/oci/image.ts';
 import { registryBase } from '../../../lib/oci/base-source.ts';
@@ -366,6 +367,31 @@ describe('an image pushed to a registry', function () {
       const [first, second, ...rest] = await Promise.all(now);
       assert.ok(first !== undefined && first === second);
       assert.deepEqual(rest, [undefined, undefined]);
+    } finally {
+      await faults.stop();
+    }
+  });
+
+  it('says which of its tags have moved also where it is stopped before it has read the last one back', async () => {
+    const request = { ...(await given()), tags: ['1.0', 'latest'], groups: [modelGroup(someModel())] };
+    const faults = await RegistryFaults.start(host);
+    const stop = new AbortController();
+    let isMoved = false;
+    try {
+      faults.before = ({ method, path }) => {
+        const isTag = path.endsWith('/manifests/1.0');
+        if (isTag && isMoved) stop.abort(new DeliveryError('CANCELLED', { message: 'Cancelled.', remedy: '' }));
+        isMoved ||= isTag && method === 'PUT';
+        return Promise.resolve();
+      };
+      const target = { ...request.target, registry: faults.host };
+      const context = {
+        client: new RegistryClient({ registry: faults.host, dispatcher }),
+        onProgress: () => undefined,
+      };
+      const pushing = pushImage({ ...request, target }, { ...context, signal: stop.signal });
+      await assert.rejects(pushing, { code: 'CANCELLED', message: 'Cancelled. Moved before that: 1.0.' });
+      assert.equal(await repository(request.target.repository).digestOfTag('latest', NEVER), undefined);
     } finally {
       await faults.stop();
     }
