@@ -10,7 +10,7 @@ import { runUrl } from './run-identity.ts';
 export function modelSource(agent: Agent, author: string | undefined): ModelSource {
   const [pipeline, number] = [agent.variable('Build.DefinitionName'), agent.variable('Build.BuildNumber')];
   const known: { readonly [Field in keyof ModelSource]: string | undefined } = {
-    repository: withoutCredentials(agent.variable('Build.Repository.Uri')),
+    repository: repositoryAddress(agent),
     commit: agent.variable('Build.SourceVersion'),
     branch: agent.variable('Build.SourceBranch'),
     run: number === undefined ? undefined : [pipeline, number].filter((part) => part !== undefined).join(' '),
@@ -20,11 +20,11 @@ export function modelSource(agent: Agent, author: string | undefined): ModelSour
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
 }
 
-/** Addresses of repositories may carry a user name or token. */
-function withoutCredentials(uri: string | undefined): string | undefined {
+/** Where the run's sources are, as anybody may know it: addresses may carry a token, as a user's name or in a query. */
+export function repositoryAddress(agent: Agent): string | undefined {
+  const uri = agent.variable('Build.Repository.Uri');
   if (uri === undefined || !URL.canParse(uri)) return uri;
   const url = new URL(uri);
-  url.username = '';
-  url.password = '';
+  for (const part of ['username', 'password', 'search', 'hash'] as const) url[part] = '';
   return url.href;
 }

@@ -1,4 +1,5 @@
 import type { Agent } from '../../lib/agent/agent.ts';
+import { repositoryAddress } from '../../lib/agent/model-source.ts';
 import { timestamp } from '../../lib/oci/append.ts';
 import type { BaseImage } from '../../lib/oci/base-image.ts';
 import type { AddedLabels } from '../../lib/oci/labels.ts';
@@ -18,7 +19,7 @@ export function aboutImage(
   return (base) => ({
     'org.opencontainers.image.created': timestamp(created),
     'org.opencontainers.image.revision': agent.variable('Build.SourceVersion'),
-    'org.opencontainers.image.source': withoutCredentials(agent.variable('Build.Repository.Uri')),
+    'org.opencontainers.image.source': repositoryAddress(agent),
     'org.opencontainers.image.version': tags[0],
     'org.opencontainers.image.base.name': base.source.publicName,
     // A digest without a name is of no use to anybody, and may be that of an archive made a moment ago.
@@ -39,14 +40,4 @@ function aboutModel({ name, version, digest, uri }: BundledModel): AddedLabels {
     'model-delivery.model.packing': undefined,
     'model-delivery.model.layers': undefined,
   };
-}
-
-/** Repository addresses may carry a user name and token, and labels are for everybody to read. */
-function withoutCredentials(address: string | undefined): string | undefined {
-  if (address === undefined || !URL.canParse(address)) return address;
-  const url = new URL(address);
-  url.username = '';
-  url.password = '';
-  url.search = '';
-  return url.href;
 }

@@ -26,7 +26,7 @@ const COMMIT = 'a'.repeat(40);
 const VARIABLES = {
   SOURCE_DATE_EPOCH: '1764000000',
   'Build.SourceVersion': COMMIT,
-  'Build.Repository.Uri': 'https://user:token@example.com/app',
+  'Build.Repository.Uri': 'https://user:token@example.com/app?token=token',
   'Build.SourceBranch': 'refs/heads/main',
   'Build.BuildId': '7',
   'System.CollectionUri': 'https://dev.azure.com/shop/',
