@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { type BlobService, findBlob, startBlob, stopBlob } from './blob.ts';
 import { type DockerEngine, findDocker, startDocker, stopDocker } from './docker-engine.ts';
 import { type Cluster, findCluster, startCluster, stopCluster } from './kubernetes/cluster.ts';
+import { unmountBelow } from './mounts.ts';
 import { findRegistry, type Registry, startRegistry, stopRegistry } from './registry.ts';
 import { findS3, type S3Service, startS3, stopS3 } from './s3.ts';
 import { underSetupLock } from './setup-lock.ts';
@@ -79,7 +80,10 @@ export async function clearServices(
   await underSetupLock(printedProgress(), async () => {
     for (const name of lastStartedFirst(names)) {
       await PARTS[name].stop();
-      await rm(statePath(name), { recursive: true, force: true });
+      // An engine that was killed leaves what it had mounted, and what is mounted cannot be removed.
+      await unmountBelow(statePath(name));
+      // What a service that would not end had started itself may write for a moment longer.
+      await rm(statePath(name), { recursive: true, force: true, maxRetries: 5 });
       onCleared(name);
     }
   });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort } from '../../../tools/services/ports.ts';
 import { S3_KEYS, S3_REGION } from '../../../tools/services/s3/emulator.ts';
+import { SmallDisk } from '../../support/small-disk.ts';
 
 const MAIN = join(import.meta.dirname, '../../../tools/services/main.ts');
 /** A program that has the set-up lock and keeps it. */
@@ -70,6 +71,20 @@ describe('npm run services', () => {
     assert.deepEqual([status, stdout, stderr], [0, 'registry  cleared\nblob      cleared\n', '']);
     await assert.rejects(access(data), { code: 'ENOENT' });
     assert.match(services('status', 'registry').stdout, /^registry +down$/m);
+  });
+
+  it('clears also what a Docker engine that was killed had mounted', async function () {
+    const data = join(home, 'state/docker/data');
+    await mkdir(data, { recursive: true });
+    const mounted = SmallDisk.mount(data, 1);
+    if (mounted === undefined) return this.skip();
+    try {
+      const { status, stdout, stderr } = services('clear', 'docker');
+      assert.deepEqual([status, stdout, stderr], [0, 'cluster   cleared\ndocker    cleared\n', '']);
+      await assert.rejects(access(data), { code: 'ENOENT' });
+    } finally {
+      mounted.unmount();
+    }
   });
 
   it('does nothing when all is up', () => {
