@@ -395,7 +395,7 @@ function addressesIn(endpoints: KubeObject): number {
 
 async function eventually(holds: () => Promise<void>): Promise<void> {
   // The disruption controller allows nothing while pods still end whose Deployment is gone; a node may take a minute for that.
-  const end = Date.now() + 90_000;
+  const end = Date.now() + 300_000;
   for (;;) {
     try {
       await holds();

@@ -107,9 +107,9 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
   });
 
   it('waits longer than its tokens live, and goes on with a new one that it has got in time', async () => {
-    azure.standIn.circumstances.tokenLife = 3;
+    azure.standIn.circumstances.tokenLife = 5;
     const [tokens, refusals] = [aks.tokens.size, aks.refusals];
-    const run = await rollOut(failing('expired', 6));
+    const run = await rollOut(failing('expired', 9));
     assert.match(errorOf(run), /^JOB_FAILED: .* was removed/);
     assert.match(run.log, /\| too long/);
     assert.ok(aks.tokens.size - tokens >= 2, run.log);

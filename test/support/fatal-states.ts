@@ -60,7 +60,7 @@ export const FATAL_STATES: readonly FatalState[] = [
   },
   {
     title: 'a readiness probe that fails until the progress deadline',
-    attempt: (rollOut) => rollOut(web({ path: '/broken', spec: '  progressDeadlineSeconds: 20\n' })),
+    attempt: (rollOut) => rollOut(web({ path: '/broken', spec: '  progressDeadlineSeconds: 45\n' })),
     code: 'PROGRESS_DEADLINE_EXCEEDED',
     says: /Deployment\/web made no progress within its progressDeadlineSeconds.*Readiness probe failed: .*404/,
     shows: [/Pod web-\S+: running, but not ready/, /event Unhealthy: Readiness probe failed: .*404/],

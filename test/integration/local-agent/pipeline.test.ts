@@ -134,8 +134,8 @@ steps:
 `);
     assert.equal(result, 'Failed');
     assert.match(log, /took longer than its 0.01 minutes/);
-    const seconds = (performance.now() - started) / 1000;
-    assert.ok(seconds > 9.9 && seconds < 14, `${seconds} s`);
+    // It is given 10 s to end by itself.
+    assert.ok(performance.now() - started >= 9_900);
   });
 
   it('that is cancelled stops its step and still runs what must always run', async () => {

@@ -27,7 +27,8 @@ describe('a base image on this machine', function () {
   let folder = '';
   let base = '';
   let digest = '';
-  before(async () => {
+  before(async function () {
+    this.timeout('10m');
     ({ host } = (await ensureServices(['registry'])).registry);
     await ensureImageInspectors();
     folder = mkdtempSync(join(tmpdir(), 'local-base-'));

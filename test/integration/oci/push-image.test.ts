@@ -39,7 +39,8 @@ const someModel = (): readonly MemoryFile[] => [
 describe('an image pushed to a registry', function () {
   this.timeout('60s');
   let host = '';
-  before(async () => {
+  before(async function () {
+    this.timeout('10m');
     ({ host } = (await ensureServices(['registry'])).registry);
     await ensureImageInspectors();
   });

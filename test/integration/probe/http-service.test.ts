@@ -132,7 +132,7 @@ describe('a service over HTTP', function () {
 
   it('is waited for no longer than the limit, also where it hangs', async () => {
     const service = httpService({ url: url(), dispatcher, requestLimit: 20_000 });
-    const wait = { check: parseEndpointCheck('/'), limit: 400, onWaiting: () => undefined };
+    const wait = { check: parseEndpointCheck('/'), limit: 1_500, onWaiting: () => undefined };
     answer = (_request, response) => response.writeHead(503).end('loading the model');
     const unhealthy = await awaitHealth(service, wait, NEVER);
     assert.ok(!unhealthy.isHealthy);

@@ -70,7 +70,7 @@ function exchange({ body }: Call, surroundings: RegistryTokenSurroundings): Answ
     oid: objectId,
     iat: now,
     nbf: now,
-    exp: now + life().refresh,
+    exp: now + life().refresh + 1,
   };
   const token = issueToken({ ...claims, jti: randomUUID() }, issuer.key.key, 'registry');
   onToken(token);
