@@ -64,10 +64,13 @@ describe('BundleModelImage, from a Dockerfile', function () {
     }
   };
 
-  /** An app with this Dockerfile, in a folder of its own. */
+  /** An app with this Dockerfile, in a folder of its own; `BASE` and `REGISTRY` stand for those of this test. */
   const app = (dockerfile: string, files: Readonly<Record<string, string>> = {}): string => {
     const context = mkdtempSync(join(folder, 'app-'));
-    writeFileSync(join(context, 'Dockerfile'), `${dockerfile.replaceAll('BASE', from)}\n`);
+    writeFileSync(
+      join(context, 'Dockerfile'),
+      `${dockerfile.replaceAll('BASE', from).replaceAll('REGISTRY', registry)}\n`,
+    );
     writeFileSync(join(context, 'app.txt'), 'the app\n');
     for (const [name, content] of Object.entries(files)) writeFileSync(join(context, name), content);
     return context;
@@ -257,7 +260,7 @@ describe('BundleModelImage, from a Dockerfile', function () {
     ['a context that is not there', 'FROM BASE', { buildContext: '/no/such' }, 'BUILD_CONTEXT_NOT_FOUND', /\/no\/such/],
     ['a stage that is not there', 'FROM BASE', { buildTarget: 'web' }, 'BUILD_TARGET_NOT_FOUND', /"web"/],
     ['a secret without a value', 'FROM BASE', { buildSecrets: 'pip=' }, 'BUILD_SECRET_INVALID', /for pip has no value/],
-    ['a base that is not there', 'FROM 127.0.0.1:5080/no/such:1', {}, 'DOCKER_PULL_FAILED', /no\/such:1/],
+    ['a base that is not there', 'FROM REGISTRY/no/such:1', {}, 'DOCKER_PULL_FAILED', /no\/such:1/],
   ] as const) {
     it(`refuses ${what}, and leaves the tag as it was`, async () => {
       const repository = newRepository();
