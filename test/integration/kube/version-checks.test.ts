@@ -99,7 +99,7 @@ describe('the checks of a new version', () => {
   });
 
   describe('of latency', () => {
-    const RULE = { ratio: 2, requests: 5 };
+    const RULE = { ratio: 2, requests: 2 };
     const slow = (milliseconds: number): RequestListener => {
       return (_, response) => void setTimeout(() => response.end('ok'), milliseconds);
     };

