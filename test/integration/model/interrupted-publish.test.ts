@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { build } from 'esbuild';
 import { readChannels } from '../../../lib/model/channel.ts';
 import { ManagedLayout } from '../../../lib/model/layout.ts';
 import { readManifest } from '../../../lib/model/manifest.ts';
@@ -17,7 +20,6 @@ import type { Order } from '../../support/publisher.ts';
 import { RequestProxy, type SeenRequest } from '../../support/request-proxy.ts';
 
 const NEVER = new AbortController().signal;
-const PUBLISHER = join(import.meta.dirname, '..', '..', 'support', 'publisher.ts');
 const MiB = 1024 * 1024;
 
 describe('a publication that is interrupted', () => {
@@ -25,6 +27,15 @@ describe('a publication that is interrupted', () => {
   let direct: ObjectStore;
   let folder: TestFolder;
   let proxy: RequestProxy;
+  let bundle: string;
+  let publisher: string;
+
+  before(async () => {
+    bundle = await mkdtemp(join(tmpdir(), 'publisher-'));
+    publisher = join(bundle, 'publisher.mjs');
+    await bundlePublisher(publisher);
+  });
+  after(() => rm(bundle, { recursive: true, force: true }));
 
   beforeEach(async () => {
     container = await freshContainer();
@@ -140,7 +151,7 @@ describe('a publication that is interrupted', () => {
     };
     proxy.reset({ [when]: kill });
     const access = { ...container.access, endpoint: `${proxy.origin}${new URL(container.access.endpoint).pathname}` };
-    child = spawn(process.execPath, [PUBLISHER, JSON.stringify({ access, ...task } satisfies Order)], {
+    child = spawn(process.execPath, [publisher, JSON.stringify({ access, ...task } satisfies Order)], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     await once(child, 'exit');
@@ -217,3 +228,13 @@ describe('a publication that is interrupted', () => {
     return versions;
   }
 });
+
+/** Makes one file of the publisher: many are started, and one file starts in a fraction of the time. */
+async function bundlePublisher(outfile: string): Promise<void> {
+  await build({
+    ...{ entryPoints: [join(import.meta.dirname, '..', '..', 'support', 'publisher.ts')], outfile },
+    ...{ bundle: true, platform: 'node', format: 'esm', mainFields: ['module', 'main'], logLevel: 'warning' },
+    // Packages of the older module format ask for Node.js' own modules by `require`, which this one lacks.
+    banner: { js: "import { createRequire as from } from 'node:module'; const require = from(import.meta.url);" },
+  });
+}
