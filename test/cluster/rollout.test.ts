@@ -142,14 +142,13 @@ describe('a rollout over a version that runs', () => {
 describe('a rollout of things that were not there', () => {
   let bench: RolloutBench;
 
-  before(async function () {
+  // A namespace of its own is empty at once; to clear one takes as long as its pods take to end.
+  beforeEach(async function () {
     this.timeout('30m');
     bench = await RolloutBench.open();
   });
 
-  beforeEach(() => bench.begin());
-
-  after(() => bench.close());
+  afterEach(() => bench.close());
 
   it('is green when the new pods serve, and tells where and which', async () => {
     const run = await bench.rollOut(APP);

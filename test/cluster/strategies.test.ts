@@ -242,6 +242,23 @@ describe('a strategy under traffic', () => {
       await untilOnly(traffic, ONE);
     });
   });
+});
+
+describe('a strategy where nothing serves yet', () => {
+  let bench: RolloutBench;
+
+  // A namespace of its own is empty at once; to clear one takes as long as its pods take to end.
+  beforeEach(async function () {
+    this.timeout('30m');
+    bench = await RolloutBench.open();
+  });
+
+  afterEach(() => bench.close());
+
+  /** Rolls the second version out. */
+  function rollOut(inputs: Readonly<Record<string, string>>): Promise<TaskProcessResult> {
+    return bench.rollOut(web('changed'), { images: `app=${bench.images[1]}`, inputs });
+  }
 
   it('blue-green that is killed while it is promoted is taken back by the run that rejects it', async () => {
     await seenDuring(async (traffic) => {
@@ -254,7 +271,6 @@ describe('a strategy under traffic', () => {
   });
 
   it('canary replaces a stable version that is broken, and that somebody else has deployed', async () => {
-    await bench.begin();
     const labels = { app: 'web' };
     // Or it would be ready for a moment each time that it begins.
     const readinessProbe = { httpGet: { path: '/', port: 8080 } };
@@ -280,7 +296,6 @@ describe('a strategy under traffic', () => {
   });
 
   it('of a first deployment is a rolling one; there is nothing to promote', async () => {
-    await bench.begin();
     const run = await rollOut(CANARY);
     assert.equal(run.outputs.result, 'deployed', run.log);
     assert.match(run.log, /nothing can be tried beside it: a rolling update/);
