@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { each } from '../../lib/kube/rollout/each.ts';
 import { fetchModel } from '../../lib/model/fetch.ts';
 import { type Published, publishModel } from '../../lib/model/publish.ts';
 import type { ModelSelection } from '../../lib/model/selection.ts';
@@ -31,7 +32,8 @@ export interface TrialOptions {
 
 /** Never a wrong or partial model at its final path, through connections cut at random bytes by FIN and RST; all complete. */
 export async function tryCuts({ runs, seed }: TrialOptions): Promise<Trial> {
-  return inPlace(runs, async (place, run) => {
+  // Most of a run is waiting before the next attempt.
+  return inPlace({ runs, atOnce: 4 }, async (place, run) => {
     const random = seeded(seed + run);
     const model = { 'a.bin': noise(9 * MiB, run + 1), 'b.bin': noise(MiB, run + 2), 'c.txt': 'small' };
     await publish(await openContainer(place.container), place.folder.write('m', model), `${run}`);
@@ -54,7 +56,7 @@ export async function tryCuts({ runs, seed }: TrialOptions): Promise<Trial> {
  */
 export async function tryOverwrites({ runs, seed }: TrialOptions): Promise<Trial> {
   const all: ModelSelection = { layout: 'plain', model: undefined, patterns: ['*.bin'], select: 'all' };
-  return inPlace(runs, async ({ container, folder }, run) => {
+  return inPlace({ runs }, async ({ container, folder }, run) => {
     const random = seeded(seed + run);
     const overwrite = (name: string, state: number): Promise<unknown> =>
       put(container, name, Buffer.alloc(9 * MiB, state));
@@ -82,7 +84,7 @@ function statesIn(content: string): string {
 
 /** A fetch that is killed at any moment leaves the old model, the new one or none, and the next fetch completes. */
 export async function tryKills({ runs, seed }: TrialOptions): Promise<Trial> {
-  return inPlace(runs, async ({ container, folder }, run) => {
+  return inPlace({ runs }, async ({ container, folder }, run) => {
     const random = seeded(seed + run);
     const store = await openContainer(container);
     const [old, fresh] = [{ 'a.bin': noise(MiB, 1) }, { 'a.bin': noise(24 * MiB, 2), 'b.txt': 'new' }];
@@ -101,7 +103,7 @@ export async function tryKills({ runs, seed }: TrialOptions): Promise<Trial> {
 
 /** Of twenty that publish one version at once, exactly one wins, and a fetch gets what it published. */
 export async function tryRaces({ runs }: TrialOptions): Promise<Trial> {
-  return inPlace(runs, async ({ container, folder }) => {
+  return inPlace({ runs }, async ({ container, folder }) => {
     const store = await openContainer(container);
     const sources = Array.from({ length: 20 }, (_, racer) => folder.write(`m${racer}`, { 'm.txt': `by ${racer}` }));
     const outcomes = await Promise.allSettled(sources.map((source) => publish(store, source, '1')));
@@ -114,7 +116,7 @@ export async function tryRaces({ runs }: TrialOptions): Promise<Trial> {
 
 /** To publish or fetch again changes nothing. */
 export async function tryAgain({ runs }: TrialOptions): Promise<Trial> {
-  return inPlace(runs, async ({ container, folder }, run) => {
+  return inPlace({ runs }, async ({ container, folder }, run) => {
     const store = await openContainer(container);
     const source = folder.write('m', { 'a.bin': noise(9 * MiB, run + 1), 'b.txt': 'small' });
     const first = await publish(store, source, '1');
@@ -134,11 +136,11 @@ interface Place {
 
 /** Runs a trial again and again, each time in a container and a folder of its own. */
 async function inPlace(
-  runs: number,
+  { runs, atOnce = 1 }: { readonly runs: number; readonly atOnce?: number },
   trial: (place: Place, run: number) => Promise<string | undefined>,
 ): Promise<Trial> {
   const broken: string[] = [];
-  for (let run = 0; run < runs; run++) {
+  await each([...Array(runs).keys()], atOnce, async (run) => {
     const place = { container: await freshContainer(), folder: new TestFolder() };
     try {
       const problem = await trial(place, run);
@@ -149,7 +151,7 @@ async function inPlace(
       place.folder.remove();
       await place.container.client.delete();
     }
-  }
+  });
   return { runs, broken };
 }
 
