@@ -51,6 +51,13 @@ describe('FetchLatestModel', function () {
     return done;
   };
 
+  /** Kills the task as soon as it has noted that a mebibyte of a file is here. */
+  const killing = (): readonly string[] => [
+    ...['sh', '-c'],
+    `"$@" & task=$!; for try in $(seq 600); do sleep 0.1; grep -qs '"bytes":[0-9]\\{7\\}' "$0"/.*.fetching-*/journal && break; done; kill -9 $task; wait $task`,
+    folder.at('out'),
+  ];
+
   for (const node of ['24', '20'] as const) {
     it(`chooses by range, by digest and by name on Node ${node}`, async () => {
       const digest = await publish('1.9.0', { 'model.pkl': 'one' }, 'accuracy=0.91');
@@ -76,7 +83,7 @@ describe('FetchLatestModel', function () {
       const slow = await FaultProxy.start(container.service.endpoint, ({ head }) =>
         /^GET [^ ]*\.bin/.test(head) ? { stallAfter: transfers++ < 2 ? 20 * MiB : MiB } : undefined,
       );
-      const killed = await fetch({}, { node, origin: slow.origin, wrapper: ['timeout', '-s', 'KILL', '10'] });
+      const killed = await fetch({}, { node, origin: slow.origin, wrapper: killing() });
       await slow.stop();
       assert.notEqual(killed.exitCode, 0);
       assert.deepEqual(contentOf(folder.at('out/model')), {});

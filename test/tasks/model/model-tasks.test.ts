@@ -173,15 +173,6 @@ describe('PublishModel and FetchLatestModel', () => {
       [/^INPUT_MISSING: The input model/, fetch({ model: '' })],
       [/^INPUT_INVALID: .*modelStorage/, fetch({ connectionString: '$(modelStorage)' })],
       [/^CONNECTION_STRING_INVALID: /, fetch({ connectionString: 'nonsense' })],
-      [
-        /^STORE_UNREACHABLE: .*127\.0\.0\.1:9 refused/,
-        fetch({
-          connectionString:
-            'UseDevelopmentStorage=false;AccountName=a;AccountKey=' +
-            container.service.accountKey +
-            ';BlobEndpoint=http://127.0.0.1:9/a',
-        }),
-      ],
       [/^VERSION_EXISTS: .*versions\/1 was published before/, publish({ 'model.pkl': 'y' }, { version: '1' })],
       [
         /^MODEL_EMPTY: /,
