@@ -10,7 +10,7 @@ import { AksBench } from '../support/aks-bench.ts';
 import { SCHEMES, type TestAzure } from '../support/azure.ts';
 import { ConnectProxy } from '../support/connect-proxy.ts';
 import { assertNotShown } from '../support/not-shown.ts';
-import type { Connection, TaskProcessResult } from '../support/packed-task.ts';
+import { type Connection, errorOf, succeeded, type TaskProcessResult } from '../support/packed-task.ts';
 import { kubeconfigConnection, RolloutBench, type RolloutParts } from '../support/rollout-bench.ts';
 
 const SETTINGS = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {greeting: hello}\n';
@@ -46,18 +46,6 @@ spec:
 }
 const BY_AZURE = { connectionType: 'azureResourceManager', azureSubscription: 'models', kubernetesConnection: '' };
 const SHOP = { ...BY_AZURE, resourceGroup: 'shop', cluster: 'shop-aks' };
-
-function succeeded(run: TaskProcessResult): TaskProcessResult {
-  assert.equal(run.result, 'Succeeded', run.log);
-  return run;
-}
-
-function errorOf({ result, issues, log }: TaskProcessResult): string {
-  assert.equal(result, 'Failed', log);
-  const errors = issues.filter(({ type }) => type === 'error');
-  assert.equal(errors.length, 1, log);
-  return errors[0]?.message ?? '';
-}
 
 describe('a rollout to an AKS cluster by an Azure connection', () => {
   let shop: AksBench;

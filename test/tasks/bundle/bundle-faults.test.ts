@@ -12,7 +12,12 @@ import { printedProgress } from '../../../tools/services/stages.ts';
 import { type BlobContainer, freshContainer, openContainer, put } from '../../support/blob-container.ts';
 import { ensureBusyboxImage } from '../../support/busybox-image.ts';
 import { silent } from '../../support/model-folder.ts';
-import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
+import {
+  runTaskProcess,
+  succeeded,
+  type TaskProcessOptions,
+  type TaskProcessResult,
+} from '../../support/packed-task.ts';
 import { RegistryFaults } from '../../support/registry-faults.ts';
 import { SmallDisk } from '../../support/small-disk.ts';
 import { RequestProxy } from '../../support/request-proxy.ts';
@@ -53,10 +58,6 @@ describe('BundleModelImage, when something goes wrong or is large', function () 
       variables: VARIABLES,
       ...rest,
     });
-  const succeeded = (run: TaskProcessResult): TaskProcessResult => {
-    assert.equal(run.result, 'Succeeded', run.log);
-    return run;
-  };
   const tagOf = (target: string): string =>
     execFileSync('skopeo', ['inspect', '--tls-verify=false', '--format', '{{.Digest}}', `docker://${target}:latest`], {
       encoding: 'utf8',

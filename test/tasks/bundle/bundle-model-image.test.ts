@@ -13,6 +13,7 @@ import { pushBaseImage } from '../../support/base-images.ts';
 import {
   type Connection,
   runTaskProcess,
+  succeeded,
   type TaskProcessOptions,
   type TaskProcessResult,
 } from '../../support/packed-task.ts';
@@ -70,10 +71,6 @@ describe('BundleModelImage', function () {
       variables: VARIABLES,
       ...rest,
     });
-  const succeeded = (run: TaskProcessResult): TaskProcessResult => {
-    assert.equal(run.result, 'Succeeded', run.log);
-    return run;
-  };
   const failed = (run: TaskProcessResult, code: string, names: RegExp): void => {
     assert.equal(run.result, 'Failed', run.log);
     assert.equal(run.exitCode, 1);

@@ -13,7 +13,13 @@ import { ensureServices } from '../../../tools/services/services.ts';
 import { ensureBusyboxImage } from '../../support/busybox-image.ts';
 import { dockerCommand } from '../../support/docker-command.ts';
 import { ensureImageInspectors } from '../../support/image-inspectors.ts';
-import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
+import {
+  failed,
+  runTaskProcess,
+  succeeded,
+  type TaskProcessOptions,
+  type TaskProcessResult,
+} from '../../support/packed-task.ts';
 import { startHtpasswdRegistry } from '../../support/test-registry.ts';
 
 const NEVER = new AbortController().signal;
@@ -89,17 +95,6 @@ describe('BundleModelImage, from a Dockerfile', function () {
       variables: { SOURCE_DATE_EPOCH: '1764000000', DOCKER_HOST: engine, ...variables },
       ...rest,
     });
-  const succeeded = (run: TaskProcessResult): TaskProcessResult => {
-    assert.equal(run.result, 'Succeeded', run.log);
-    return run;
-  };
-  const failed = (run: TaskProcessResult, code: string, names: RegExp): void => {
-    assert.equal(run.result, 'Failed', run.log);
-    const errors = run.issues.filter(({ type }) => type === 'error').map(({ message }) => message);
-    assert.equal(errors.length, 1, run.log);
-    assert.match(errors[0] ?? '', new RegExp(`^${code}: `));
-    assert.match(errors[0] ?? '', names);
-  };
   const warnings = ({ issues }: TaskProcessResult): string =>
     issues.flatMap(({ type, message }) => (type === 'warning' ? [message] : [])).join('\n');
 

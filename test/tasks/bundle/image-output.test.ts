@@ -13,7 +13,13 @@ import { PLATFORMS, pushBaseImage } from '../../support/base-images.ts';
 import { ensureBusyboxImage } from '../../support/busybox-image.ts';
 import { dockerCommand } from '../../support/docker-command.ts';
 import { ensureImageInspectors } from '../../support/image-inspectors.ts';
-import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
+import {
+  failed,
+  runTaskProcess,
+  succeeded,
+  type TaskProcessOptions,
+  type TaskProcessResult,
+} from '../../support/packed-task.ts';
 
 const NEVER = new AbortController().signal;
 const dispatcher = createDispatcher();
@@ -72,17 +78,6 @@ describe('where BundleModelImage brings an image', function () {
       },
       rest,
     );
-  const succeeded = (run: TaskProcessResult): TaskProcessResult => {
-    assert.equal(run.result, 'Succeeded', run.log);
-    return run;
-  };
-  const failed = (run: TaskProcessResult, code: string, names: RegExp): void => {
-    assert.equal(run.result, 'Failed', run.log);
-    const errors = run.issues.filter(({ type }) => type === 'error').map(({ message }) => message);
-    assert.equal(errors.length, 1, run.log);
-    assert.match(errors[0] ?? '', new RegExp(`^${code}: `));
-    assert.match(errors[0] ?? '', names);
-  };
 
   describe('with output docker', () => {
     for (const node of ['24', '20'] as const) {

@@ -10,8 +10,10 @@ import { SCHEMES, type Scheme, TestAzure } from '../../support/azure.ts';
 import { pushSimpleBase } from '../../support/base-images.ts';
 import {
   type Connection,
+  errorOf,
   type NodeVersion,
   runTaskProcess,
+  succeeded,
   type TaskProcessResult,
 } from '../../support/packed-task.ts';
 import { startTokenRegistry, type TokenRegistry } from '../../support/token-registry.ts';
@@ -82,16 +84,6 @@ describe('BundleModelImage signs in to registries', function () {
       const spellings = [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64').replace(/=+$/, '')];
       for (const spelling of spellings) assert.ok(!log.includes(spelling), `${spelling} in\n${log}`);
     }
-  };
-  const succeeded = (result: TaskProcessResult): TaskProcessResult => {
-    assert.equal(result.result, 'Succeeded', result.log);
-    return result;
-  };
-  const errorOf = ({ result, issues, log }: TaskProcessResult): string => {
-    assert.equal(result, 'Failed', log);
-    const errors = issues.filter(({ type }) => type === 'error');
-    assert.equal(errors.length, 1, log);
-    return errors[0]?.message ?? '';
   };
   const target = (): Values => ({ repository: `team/app-${randomBytes(4).toString('hex')}` });
   const byConnection = (scheme: Scheme, parameters: Values = {}): [Values, Connection[]] => [

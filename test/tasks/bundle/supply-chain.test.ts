@@ -17,7 +17,12 @@ import { COSIGN_KEY, COSIGN_PASSWORD, COSIGN_PUBLIC_KEY } from '../../support/co
 import { cycloneDxValidator } from '../../support/cyclonedx-schema.ts';
 import { ensureImageInspectors } from '../../support/image-inspectors.ts';
 import { opensslAccepts, pullWithSignatures } from '../../support/image-trust.ts';
-import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
+import {
+  runTaskProcess,
+  succeeded,
+  type TaskProcessOptions,
+  type TaskProcessResult,
+} from '../../support/packed-task.ts';
 import { ReferrersRegistry } from '../../support/referrers-registry.ts';
 
 const NEVER = new AbortController().signal;
@@ -91,10 +96,6 @@ describe('the supply chain of a bundled image', function () {
       variables: VARIABLES,
       ...rest,
     });
-  const succeeded = (result: TaskProcessResult): TaskProcessResult => {
-    assert.equal(result.result, 'Succeeded', result.log);
-    return result;
-  };
   const failed = (result: TaskProcessResult, code: string): void => {
     assert.equal(result.result, 'Failed', result.log);
     assert.match(result.issues.find(({ type }) => type === 'error')?.message ?? '', new RegExp(`^${code}: `));

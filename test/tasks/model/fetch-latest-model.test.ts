@@ -4,7 +4,7 @@ import { type BlobContainer, put } from '../../support/blob-container.ts';
 import { useFreshStore } from '../../support/fresh-store.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
 import { type Content, contentOf, noise, TestFolder } from '../../support/model-folder.ts';
-import { type NodeVersion, runTaskProcess, type TaskProcessResult } from '../../support/packed-task.ts';
+import { type NodeVersion, runTaskProcess, succeeded, type TaskProcessResult } from '../../support/packed-task.ts';
 
 type Values = Readonly<Record<string, string>>;
 
@@ -46,10 +46,6 @@ describe('FetchLatestModel', function () {
   };
   const fetch = (inputs: Values = {}, how: How = {}): Promise<TaskProcessResult> =>
     run('FetchLatestModel', { destination: folder.at('out/model'), ...inputs }, how);
-  const succeeded = (done: TaskProcessResult): TaskProcessResult => {
-    assert.equal(done.result, 'Succeeded', done.log);
-    return done;
-  };
 
   /** Kills the task as soon as it has noted that a mebibyte of a file is here. */
   const killing = (): readonly string[] => [

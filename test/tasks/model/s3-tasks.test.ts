@@ -18,6 +18,7 @@ import {
   type Connection,
   type NodeVersion,
   runTaskProcess,
+  succeeded,
   type TaskProcessResult,
 } from '../../support/packed-task.ts';
 import { freshBucket, objectsIn, putObject, type S3Bucket } from '../../support/s3-bucket.ts';
@@ -119,10 +120,6 @@ describe('the model tasks on S3', function () {
         ...variables,
       },
     });
-  };
-  const succeeded = (result: TaskProcessResult): TaskProcessResult => {
-    assert.equal(result.result, 'Succeeded', result.log);
-    return result;
   };
 
   for (const [name, access] of Object.entries(accesses)) {

@@ -14,7 +14,13 @@ import { dockerCommand } from '../../support/docker-command.ts';
 import { ensureBusyboxImage } from '../../support/busybox-image.ts';
 import { ensureImageInspectors } from '../../support/image-inspectors.ts';
 import { TestFolder } from '../../support/model-folder.ts';
-import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
+import {
+  failed,
+  runTaskProcess,
+  succeeded,
+  type TaskProcessOptions,
+  type TaskProcessResult,
+} from '../../support/packed-task.ts';
 import { startHtpasswdRegistry } from '../../support/test-registry.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
@@ -68,18 +74,6 @@ describe('TestModelImage', function () {
   const cases = (...list: readonly object[]): string => {
     folder.write('.', { 'cases.json': JSON.stringify(list) });
     return folder.at('cases.json');
-  };
-  const succeeded = (result: TaskProcessResult): TaskProcessResult => {
-    assert.equal(result.result, 'Succeeded', result.log);
-    return result;
-  };
-  const failed = (result: TaskProcessResult, code: string, names: RegExp): TaskProcessResult => {
-    assert.equal(result.result, 'Failed', result.log);
-    const errors = result.issues.filter(({ type }) => type === 'error').map(({ message }) => message);
-    assert.equal(errors.length, 1, result.log);
-    assert.match(errors[0] ?? '', new RegExp(`^${code}: `));
-    assert.match(errors[0] ?? '', names);
-    return result;
   };
   const factsOf = ({ attachments }: TaskProcessResult): Record<string, unknown> => {
     const [attachment] = attachments;

@@ -7,7 +7,7 @@ import type { AzureRegistry } from '../../../tools/services/azure/registry-front
 import { ensureServices } from '../../../tools/services/services.ts';
 import { TestAzure } from '../../support/azure.ts';
 import { pushSimpleBase } from '../../support/base-images.ts';
-import { type NodeVersion, runTaskProcess, type TaskProcessResult } from '../../support/packed-task.ts';
+import { type NodeVersion, runTaskProcess, succeeded, type TaskProcessResult } from '../../support/packed-task.ts';
 
 type Values = Readonly<Record<string, string>>;
 const BASE = 'resolve-azure/base';
@@ -54,10 +54,6 @@ describe('ResolveLatestImage in Azure Container Registry', function () {
         SOURCE_DATE_EPOCH: epoch,
       },
     });
-  const succeeded = (result: TaskProcessResult): TaskProcessResult => {
-    assert.equal(result.result, 'Succeeded', result.log);
-    return result;
-  };
   /** Pushes an image of some content; by which time it is of, its push says nothing. */
   const push = async (tags: string, epoch: string, content: string): Promise<string> => {
     writeFileSync(join(folder, 'model', 'weights.bin'), content);

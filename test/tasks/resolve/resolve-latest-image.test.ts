@@ -12,7 +12,12 @@ import { ensureServices } from '../../../tools/services/services.ts';
 import { PLATFORMS, pushBaseImage } from '../../support/base-images.ts';
 import { type BlobContainer, freshContainer } from '../../support/blob-container.ts';
 import { COSIGN_KEY, COSIGN_PASSWORD, COSIGN_PUBLIC_KEY } from '../../support/cosign-key.ts';
-import { runTaskProcess, type TaskProcessOptions, type TaskProcessResult } from '../../support/packed-task.ts';
+import {
+  runTaskProcess,
+  succeeded,
+  type TaskProcessOptions,
+  type TaskProcessResult,
+} from '../../support/packed-task.ts';
 
 type Values = Readonly<Record<string, string>>;
 const SIGNED = { signingKey: COSIGN_KEY, signingKeyPassword: COSIGN_PASSWORD };
@@ -53,10 +58,6 @@ describe('ResolveLatestImage', function () {
       ...{ task, inputs, ...rest },
       variables: { DOCKER_CONFIG: join(folder, 'none'), 'Build.SourceVersion': COMMIT, ...variables },
     });
-  const succeeded = (result: TaskProcessResult): TaskProcessResult => {
-    assert.equal(result.result, 'Succeeded', result.log);
-    return result;
-  };
   /** Bundles the model that lies in the folder, as of so many days ago. */
   const bundle = async (tags: string, inputs: Values = {}, days = 0): Promise<TaskProcessResult> =>
     succeeded(
