@@ -242,6 +242,16 @@ describe('a strategy under traffic', () => {
       await untilOnly(traffic, ONE);
     });
   });
+
+  it('blue-green that is killed while it is promoted is taken back by the run that rejects it', async () => {
+    await seenDuring(async (traffic) => {
+      await killedAt('  Deployment/web changed', BLUE_GREEN);
+      const rejected = await bench.rollOut('', { inputs: { action: 'reject' } });
+      failed(rejected, 'NOTHING_WAITS', 'restored', /What an earlier run had left was taken back/);
+      assert.deepEqual(await bench.state(), start);
+      await untilOnly(traffic, ONE);
+    });
+  });
 });
 
 describe('a strategy where nothing serves yet', () => {
@@ -259,16 +269,6 @@ describe('a strategy where nothing serves yet', () => {
   function rollOut(inputs: Readonly<Record<string, string>>): Promise<TaskProcessResult> {
     return bench.rollOut(web('changed'), { images: `app=${bench.images[1]}`, inputs });
   }
-
-  it('blue-green that is killed while it is promoted is taken back by the run that rejects it', async () => {
-    await seenDuring(async (traffic) => {
-      await killedAt('  Deployment/web changed', BLUE_GREEN);
-      const rejected = await bench.rollOut('', { inputs: { action: 'reject' } });
-      failed(rejected, 'NOTHING_WAITS', 'restored', /What an earlier run had left was taken back/);
-      assert.deepEqual(await bench.state(), start);
-      await untilOnly(traffic, ONE);
-    });
-  });
 
   it('canary replaces a stable version that is broken, and that somebody else has deployed', async () => {
     const labels = { app: 'web' };
