@@ -132,11 +132,21 @@ flagged[14] ^= 0xFF
 joblib.dump([X, Evil(os.system, "true")], bad / "behind.joblib")
 joblib.dump(Evil(os.system, "true"), bad / "zlib.joblib", compress=3)
 joblib.dump(np.array([Evil(os.system, "true")], dtype=object), bad / "objects.joblib")
-# joblib passes over what it pads an array with, where a plain unpickler finds opcodes: the length of the padding is one, too.
-joblib.dump(np.zeros(8, dtype="u1"), bad / "padding.joblib")
-raw = (bad / "padding.joblib").read_bytes()
-at = next(i for i in range(len(raw)) if i + 1 + raw[i] + 8 == len(raw) - 1)
-(bad / "padding.joblib").write_bytes(raw[:at] + b"(" + b"cos\nsystem\n(S'true'\ntR.".ljust(ord("("), b".") + bytes(8) + b".")
+
+
+def joblib_array(path, padding, content):
+    """An array of bytes as joblib writes it, with the padding that the length of the padding begins."""
+    joblib.dump(np.zeros(len(content), dtype="u1"), path)
+    raw = path.read_bytes()
+    at = next(i for i in range(len(raw)) if raw[i:] == bytes([raw[i]]) + b"\xff" * raw[i] + bytes(len(content)) + b".")
+    path.write_bytes(raw[:at] + padding.ljust(padding[0] + 1, b".") + content + b".")
+
+
+# joblib passes over an array and what it is padded with, where a plain unpickler finds opcodes, with all that lies on the stack and in the memo.
+attack = b"cos\nsystem\n(S'true'\ntR."
+joblib_array(bad / "padding.joblib", b"(" + attack, bytes(8))
+joblib_array(bad / "late.joblib", b"(" + b"N0" * 20, b"N0" * 40_000 + attack)
+joblib_array(bad / "recalled.joblib", b"(" + b"N0" * 20, b"h\x00h\x01\x93)\x81.")
 np.save(bad / "objects.npy", np.array([Evil(os.system, "true")], dtype=object), allow_pickle=True)
 np.savez_compressed(bad / "objects.npz", o=np.array([Evil(os.system, "true")], dtype=object))
 (bad / "packed.pkl.gz").write_bytes(gzip.compress(pickle.dumps(Evil(os.system, "true"))))
@@ -146,13 +156,12 @@ for ending in ("joblib", "pk", "sav", "ckpt"):
 (bad / "halfzlib.joblib").write_bytes(zlib.compress(pickle.dumps(list(range(1000))))[:-30])
 
 # Pickles that begin as another format does: the name of the format is a float, or the beginning of a byte string.
-attack = b"0cos\nsystem\n(S'true'\ntR."
 disguises = {
-    "gguf": b"GGUF" + bytes(5) + attack,
-    "gguf1": b"GGUF\x03\x00\x00\x00\x01" + attack,
-    "bzip2": b"BZh\x00\x00" + bytes(0x685A) + attack,
-    "bzip2long": b"BZh9\x00" + bytes(0x39685A) + attack,
-    "safetensors": b'C\x10\0\0\0\0\0\0{"' + bytes(8) + attack + bytes(0x1100),
+    "gguf": b"GGUF" + bytes(5) + b"0" + attack,
+    "gguf1": b"GGUF\x03\x00\x00\x00\x010" + attack,
+    "bzip2": b"BZh\x00\x00" + bytes(0x685A) + b"0" + attack,
+    "bzip2long": b"BZh9\x00" + bytes(0x39685A) + b"0" + attack,
+    "safetensors": b'C\x10\0\0\0\0\0\0{"' + bytes(8) + b"0" + attack + bytes(0x1100),
     # Half of a name is escaped, and it breaks behind the call.
     "escaped": b"GGUF" + bytes(5) + b"0S'o\\x73'\nS'system'\n\x93(S'true'\ntR\xff",
 }
@@ -160,6 +169,32 @@ for name, content in disguises.items():
     (bad / f"{name}.bin").write_bytes(content)
 # The same without a beginning of another format.
 (bad / "escaped.weights").write_bytes(b"S'o\\x73'\nS'system'\n\x93(S'true'\ntR\xff")
+
+# Everything that some unpickler lets pass in front of an attack, in a file whose name is no pickle's.
+openings = {
+    "hexadecimal": b"I0x1\n0",
+    "octal": b"I0o17\n0",
+    "underscore": b"I1_0\n0",
+    "ended": b"I1\0 and so on\n0",
+    "long": b"L0x1L\n0",
+    "blank": b"L 1 \n0",
+    "infinity": b"Finfinity\n0",
+    "real": b"F1_0.5e1\n0",
+    "place": b"Np1_0\n0",
+    "signed": b"Np +1\ng1\n00",
+    "marked": b"N(p0\n10",
+    "quoted": b"S'a'\x01\n0",
+    "line": b"I" + b" " * 100_000 + b"1\n0",
+}
+for name, opening in openings.items():
+    (bad / f"{name}.weights").write_bytes(opening + attack)
+# What is no call of an import does harm as well, and may break behind it.
+(bad / "set.weights").write_bytes(b"cos\nenviron\nS'PATH'\nS'/tmp'\ns\xff")
+(bad / "added.weights").write_bytes(b"csys\npath\nS'/tmp'\na\xff")
+(bad / "endless.weights").write_bytes(b"N0\x80\x04cos\n" + b".".join([b"path.os"] * 10_000) + b".system\n(S'true'\ntR.")
+(bad / "place.bin").write_bytes(b"Np" + b" " * 100_000 + b"1\n0" + attack)
+imports = b"".join(b"csklearn.base\nA%d\n0" % each for each in range(10_001))
+(bad / "crowd.pkl").write_bytes(pickle.dumps({"inner": b"\x80\x02" + imports + attack}, 4))
 
 # Beginnings of real files that an unpickler would read some way.
 (clean / "corpus.txt.bz2").write_bytes(bz2.compress(rng.bytes(300_000)))

@@ -1,4 +1,4 @@
-import { LONGEST_TEXT, MARK, MOST_ITEMS, OTHER, type Value } from './values.ts';
+import { COMPUTED, LONGEST_TEXT, MOST_ITEMS, OTHER, type Value } from './values.ts';
 
 /** More than any real model has on its stack or in its memo; what goes beyond is made to exhaust whoever reads it. */
 const MOST_VALUES = 20_000_000;
@@ -10,14 +10,21 @@ export type Act =
   | { readonly act: 'computed import' }
   /** A call of something that is not an import but the outcome of another call. */
   | { readonly act: 'computed call' }
-  /** An attribute of an imported function, class or module is set. */
+  /** Something is set in, or added to, an imported function, class, module or object of one. */
   | { readonly act: 'changed import'; readonly module: string; readonly name: string }
   /** An entry of the registry that another program has filled. */
-  | { readonly act: 'extension' };
+  | { readonly act: 'extension' }
+  /** It is read no further, though an unpickler may read on. */
+  | { readonly act: 'beyond limits'; readonly why: string };
 
 /** A pickle that no unpickler could read on. */
 export class BrokenPickle extends Error {
-  override readonly name = 'BrokenPickle';
+  override readonly name: string = 'BrokenPickle';
+}
+
+/** A pickle that goes further than any model, and is followed no further. Others may read on, so that this is no sign of harmless bytes. */
+export class PickleBeyondLimits extends BrokenPickle {
+  override readonly name = 'PickleBeyondLimits';
 }
 
 /** The argument of an opcode. Undefined stands for one that is too long to matter. */
@@ -29,7 +36,9 @@ export type ArgumentValue = string | number | readonly [string, string] | undefi
  */
 export class PickleMachine {
   readonly #stack: Value[] = [];
-  readonly #memo = new Map<number, Value>();
+  /** How many values lie below each mark. As before Python 3.6, whatever takes single values may reach below one. */
+  readonly #marks: number[] = [];
+  readonly #memo = new Map<number | string, Value>();
   readonly #report: (act: Act) => void;
   /** Takes what is missing on the stack for something unknown. */
   readonly #bottomless: boolean;
@@ -45,7 +54,7 @@ export class PickleMachine {
     return this.#calls;
   }
 
-  /** The value on top, which STOP gives out. */
+  /** The value on top. */
   get top(): Value | undefined {
     return this.#stack.at(-1);
   }
@@ -55,36 +64,42 @@ export class PickleMachine {
     const effect = EFFECTS[opcode];
     if (effect === undefined) throw new BrokenPickle(`the opcode ${opcode} is not known`);
     effect(this, argument);
-    if (this.#stack.length + this.#memo.size > MOST_VALUES)
-      throw new BrokenPickle('it holds more values than any model');
+    if (this.#stack.length + this.#marks.length + this.#memo.size > MOST_VALUES)
+      throw new PickleBeyondLimits('it holds more values than any model');
   }
 
   push(value: Value): void {
     this.#stack.push(value);
   }
 
+  mark(): void {
+    this.#marks.push(this.#stack.length);
+  }
+
   pop(): Value {
     const value = this.#stack.pop();
-    if (value !== undefined && value.kind !== 'mark') return value;
-    if (this.#bottomless) return OTHER;
-    throw new BrokenPickle('an opcode takes more from the stack than is there');
+    if (value === undefined && !this.#bottomless)
+      throw new BrokenPickle('an opcode takes more from the stack than is there');
+    return value ?? OTHER;
   }
 
   /** Removes what lies above the last mark, and the mark. */
   popToMark(): readonly Value[] {
-    const at = this.#stack.lastIndexOf(MARK);
-    if (at < 0 && !this.#bottomless) throw new BrokenPickle('an opcode wants a mark that is not there');
-    const items = this.#stack.splice(Math.max(0, at));
-    return items[0] === MARK ? items.slice(1) : items;
+    const at = this.#marks.pop();
+    if (at === undefined && !this.#bottomless) throw new BrokenPickle('an opcode wants a mark that is not there');
+    return this.#stack.splice(at ?? 0);
   }
 
   /** POP takes a mark as well. */
   drop(): void {
-    if (this.#stack.pop() === undefined && !this.#bottomless) throw new BrokenPickle('the stack is empty');
+    if (this.#marks.at(-1) === this.#stack.length) this.#marks.pop();
+    else this.pop();
   }
 
-  keep(index: number): void {
-    this.#memo.set(index, this.#stack.at(-1) ?? OTHER);
+  keep(place: number | string): void {
+    const value = this.top;
+    if (value === undefined && !this.#bottomless) throw new BrokenPickle('there is nothing to keep');
+    this.#memo.set(place, value ?? OTHER);
   }
 
   /** MEMOIZE: the next place is the number of places taken. */
@@ -92,8 +107,8 @@ export class PickleMachine {
     this.keep(this.#memo.size);
   }
 
-  recall(index: number): void {
-    const value = this.#memo.get(index);
+  recall(place: number | string): void {
+    const value = this.#memo.get(place);
     if (value === undefined && !this.#bottomless) throw new BrokenPickle('it refers to a value that it never kept');
     this.push(value ?? OTHER);
   }
@@ -109,7 +124,7 @@ export class PickleMachine {
       return;
     }
     this.#report({ act: 'computed import' });
-    this.push(OTHER);
+    this.push(COMPUTED);
   }
 
   extension(): void {
@@ -118,20 +133,26 @@ export class PickleMachine {
   }
 
   call(of: Value, args: Value): void {
-    if (of.kind === 'import') this.#calls += 1;
+    if (of.kind === 'import' || of === COMPUTED) this.#calls += 1;
     else this.#report({ act: 'computed call' });
     this.push({ kind: 'made', of, args, state: OTHER });
   }
 
   build(state: Value): void {
-    const target = this.#stack.at(-1);
+    const target = this.top;
     if (target === undefined && !this.#bottomless) throw new BrokenPickle('a state belongs to nothing');
-    if (target?.kind === 'import') this.#report({ act: 'changed import', module: target.module, name: target.name });
+    this.change();
     if (target?.kind === 'made') target.state = state;
   }
 
+  /** What is on top changes. */
+  change(): void {
+    const target = this.top;
+    if (target?.kind === 'import') this.#report({ act: 'changed import', module: target.module, name: target.name });
+  }
+
   setItem(key: Value, value: Value): void {
-    const table = this.#stack.at(-1);
+    const table = this.top;
     if (table?.kind !== 'table' || key.kind !== 'text' || table.entries.size >= MOST_ITEMS) return;
     table.entries.set(key.text, value);
   }
@@ -145,24 +166,38 @@ const text: Effect = (machine, argument) =>
   machine.push(
     typeof argument === 'string' && argument.length <= LONGEST_TEXT ? { kind: 'text', text: argument } : OTHER,
   );
+/** Escapes may spell anything, so that such a text names nothing that could be trusted. */
+const unescaped: Effect = (machine, argument) =>
+  text(machine, typeof argument === 'string' && argument.includes('\\') ? undefined : argument);
 const number: Effect = (machine, argument) =>
   machine.push(typeof argument === 'number' ? { kind: 'number', number: argument } : OTHER);
 
+// Python's grammar of numbers is written down generously: what is refused here and not there would hide all that comes behind it.
+/** In any base, with underscores. */
+const INTEGER = /^[+-]?(?:0[xob])?[\da-f_]*L?$/i;
+const REAL = /^(?:[+-]?(?:nan(?:\(\w*\))?|inf(?:inity)?)|[\da-fxp._+-]*)$/i;
+/** Of these alone the value is known: one that begins with 0 is octal to some. */
+const PLAIN_INTEGER = /^-?(?:0|[1-9]\d*)L?$/;
+
+/** What Python reads of a number's line: C's texts end at a byte 0. */
+function numeral(argument: ArgumentValue): string {
+  return (String(argument).split('\0', 1)[0] ?? '').trim();
+}
+
 /** A number as a line of digits. */
 const numberLine: Effect = (machine, argument) => {
-  if (argument === undefined) {
-    machine.push(OTHER);
-    return;
-  }
-  const digits = String(argument).replace(/L$/, '');
-  if (!/^\s*[+-]?\d+\s*$/.test(digits)) throw new BrokenPickle('a number is none');
-  machine.push({ kind: 'number', number: Number(digits) });
+  const line = numeral(argument);
+  if (argument !== undefined && !INTEGER.test(line)) throw new BrokenPickle('a number is none');
+  machine.push(PLAIN_INTEGER.test(line) ? { kind: 'number', number: Number(line.replace('L', '')) } : OTHER);
 };
 
-const place = (argument: ArgumentValue): number => {
-  const index = Number(argument);
-  if (!Number.isSafeInteger(index) || index < 0) throw new BrokenPickle('a place in the memo is no number');
-  return index;
+/** A place in the memo. Many spellings may stand for one; to Python 2, any text does. */
+const place = (argument: ArgumentValue): number | string => {
+  if (typeof argument === 'number') return argument;
+  if (argument === undefined) throw new PickleBeyondLimits('a place in its memo has no end');
+  const [, digits] = /^\+?(\d[\d_]*)$/.exec(numeral(argument)) ?? [];
+  const index = Number(digits?.replaceAll('_', ''));
+  return Number.isSafeInteger(index) ? index : String(argument);
 };
 
 function tupleOf(items: readonly Value[]): Value {
@@ -174,7 +209,13 @@ function popped(machine: PickleMachine, count: number): readonly Value[] {
 }
 
 const pairs = (machine: PickleMachine, items: readonly Value[]): void => {
+  machine.change();
   for (let at = 0; at + 1 < items.length; at += 2) machine.setItem(items[at] ?? OTHER, items[at + 1] ?? OTHER);
+};
+
+const added: Effect = (machine) => {
+  machine.popToMark();
+  machine.change();
 };
 
 const isNames = (argument: ArgumentValue): argument is readonly [string, string] => Array.isArray(argument);
@@ -187,24 +228,22 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
   ...{ EMPTY_LIST: other, EMPTY_SET: other, PERSID: other },
   ...{ BININT: number, BININT1: number, BININT2: number, INT: numberLine, LONG: numberLine },
   FLOAT: (machine, argument) => {
-    if (Number.isNaN(Number(argument)) && !/^[+-]?(?:nan|inf)$/.test(String(argument))) {
-      throw new BrokenPickle('a number is none');
-    }
+    if (argument !== undefined && !REAL.test(numeral(argument))) throw new BrokenPickle('a number is none');
     machine.push(OTHER);
   },
-  ...{ BINSTRING: text, SHORT_BINSTRING: text, UNICODE: text, BINUNICODE: text, SHORT_BINUNICODE: text },
+  ...{ BINSTRING: text, SHORT_BINSTRING: text, BINUNICODE: text, SHORT_BINUNICODE: text },
   BINUNICODE8: text,
+  UNICODE: unescaped,
   STRING: (machine, argument) => {
     if (argument === undefined) {
       machine.push(OTHER);
       return;
     }
-    const [, , bare] = /^\s*(['"])(.*)\1\s*$/s.exec(String(argument)) ?? [];
+    const [, , bare] = /^[\0- ]*(['"])(.*)\1[\0- ]*$/s.exec(String(argument)) ?? [];
     if (bare === undefined) throw new BrokenPickle('a text is not quoted');
-    // Escapes may spell anything, so that such a text names nothing that could be trusted.
-    text(machine, bare.includes('\\') ? undefined : bare);
+    unescaped(machine, bare);
   },
-  MARK: (machine) => machine.push(MARK),
+  MARK: (machine) => machine.mark(),
   POP: (machine) => machine.drop(),
   POP_MARK: (machine) => void machine.popToMark(),
   DUP: (machine) => {
@@ -229,9 +268,12 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     machine.popToMark();
     machine.push(OTHER);
   },
-  APPEND: (machine) => void machine.pop(),
-  APPENDS: (machine) => void machine.popToMark(),
-  ADDITEMS: (machine) => void machine.popToMark(),
+  APPEND: (machine) => {
+    machine.pop();
+    machine.change();
+  },
+  APPENDS: added,
+  ADDITEMS: added,
   EMPTY_DICT: (machine) => machine.push({ kind: 'table', entries: new Map() }),
   DICT: (machine) => {
     const items = machine.popToMark();

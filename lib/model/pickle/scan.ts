@@ -43,6 +43,9 @@ const MOST_FINDINGS = 50;
 const OLD_TORCH = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
 const OLD_TORCH_PICKLES = 5;
 
+/** By these bytes of any name are known to be a pickle; an import alone is not enough, as a text may begin like that. */
+const DEEDS: readonly Act['act'][] = ['computed call', 'changed import', 'beyond limits'];
+
 /** Something to read, as often as wanted. */
 interface Content {
   readonly label: string;
@@ -205,8 +208,7 @@ class Scanner {
     }
     stream.end();
     this.pickles += count + 1;
-    if (stream.state === 'broken')
-      this.#add(label, 'unreadable', `is a pickle that cannot be read to its end: ${stream.why}`);
+    if (stream.state === 'broken') this.#add(label, 'unreadable', cutShort(stream.why));
   }
 
   #judge(label: string, act: Act): void {
@@ -228,6 +230,9 @@ class Scanner {
         return;
       case 'extension':
         this.#add(label, 'suspicious', 'uses the extension registry');
+        return;
+      case 'beyond limits':
+        this.#add(label, 'unreadable', cutShort(act.why));
     }
   }
 
@@ -240,15 +245,15 @@ class Scanner {
 
 /**
  * Whether content of another name is a pickle all the same: protocols 0 and 1 have no signature, and the first bytes of other formats
- * mean something to an unpickler as well (`GGUF` begins a float, `BZh` a byte string). It is one if it calls something, or has an
+ * mean something to an unpickler as well (`GGUF` begins a float, `BZh` a byte string). It is one if it does something, or has an
  * end; where it begins as another format, numbers may look like an end, so that it must import something as well. Nearly all that is
- * none breaks within its first bytes.
+ * none breaks within its first bytes: what goes on for longer than can be followed is one, too.
  */
 async function isPickle({ beginning, size, open: reopen }: Content, format: Format): Promise<boolean> {
   const acts = new Set<Act['act']>();
   const stream = new PickleStream(({ act }) => acts.add(act));
-  const calls = (): boolean => stream.calls > 0 || acts.has('computed call');
-  const isSettled = (): boolean => stream.state !== 'reading' || calls();
+  const does = (): boolean => stream.calls > 0 || DEEDS.some((act) => acts.has(act));
+  const isSettled = (): boolean => stream.state !== 'reading' || does();
   stream.feed(beginning);
   // A value that would end behind the file's end is one that no unpickler can read.
   if (!isSettled() && size - beginning.length > stream.missing) {
@@ -257,7 +262,11 @@ async function isPickle({ beginning, size, open: reopen }: Content, format: Form
       if (isSettled()) break;
     }
   }
-  return calls() || (stream.state === 'stopped' && (format === 'unknown' || acts.size > 0));
+  return does() || (stream.state === 'stopped' && (format === 'unknown' || acts.size > 0));
+}
+
+function cutShort(why: string): string {
+  return `is a pickle that cannot be read to its end: ${why}`;
 }
 
 async function firstBytes(stream: Readable, count: number): Promise<Buffer> {

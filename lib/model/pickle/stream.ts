@@ -1,5 +1,5 @@
 import { type EmbeddedArray, embeddedArray } from './array-wrapper.ts';
-import { type Act, type ArgumentValue, BrokenPickle, PickleMachine } from './machine.ts';
+import { type Act, type ArgumentValue, BrokenPickle, PickleBeyondLimits, PickleMachine } from './machine.ts';
 import { type Argument, opcodeOf } from './opcodes.ts';
 import { LONGEST_TEXT } from './values.ts';
 
@@ -7,11 +7,9 @@ import { LONGEST_TEXT } from './values.ts';
 const LONGEST_LINE = 64 * 1024;
 /** Pickles in pickles in pickles: nobody has a good reason. */
 const DEEPEST = 4;
-/** So much of an array's content is looked at for opcodes that a plain unpickler would take it for. */
-const LOOKED_AT = 64 * 1024;
 
-/** What is kept of the acts of a pickle of which it is not known yet whether it is one. */
-const MOST_ACTS = 100;
+/** More different acts than any model has. */
+const MOST_ACTS = 10_000;
 
 /** How far a pickle was read. */
 export type PickleState = 'reading' | 'stopped' | 'broken';
@@ -87,6 +85,7 @@ export class PickleStream {
       if (!(error instanceof BrokenPickle)) throw error;
       this.#state = 'broken';
       this.#why = error.message;
+      if (error instanceof PickleBeyondLimits) this.#report({ act: 'beyond limits', why: error.message });
     }
     return bytes;
   }
@@ -135,13 +134,12 @@ export class PickleStream {
     const last = count === 1 || first < 0 ? first : bytes.indexOf(0x0a, first + 1);
     if (last < 0) {
       if (bytes.length <= LONGEST_LINE) return undefined;
-      if (count === 2) throw new BrokenPickle('the name of an import has no end');
-      this.#passage = new LinePassage();
+      this.#passage = new LinesPassage(count);
       return { value: undefined, length: 0 };
     }
-    const line = bytes.toString(count === 1 ? 'latin1' : 'utf8', 1, first).replace(/\r$/, '');
-    if (count === 1) return { value: line, length: last };
-    return { value: [line, bytes.toString('utf8', first + 1, last).replace(/\r$/, '')], length: last };
+    if (last > (count === 1 ? LONGEST_LINE : LONGEST_TEXT)) return { value: undefined, length: last };
+    const line = bytes.toString(count === 1 ? 'latin1' : 'utf8', 1, first);
+    return { value: count === 1 ? line : [line, bytes.toString('utf8', first + 1, last)], length: last };
   }
 
   #nested(count: number): Passage {
@@ -151,16 +149,27 @@ export class PickleStream {
   #arrayPassage(array: EmbeddedArray | undefined): Passage | undefined {
     if (array === undefined) return undefined;
     if (array.kind === 'bytes') return new ArrayPassage(array, this.#report);
-    if (this.#depth >= DEEPEST) throw new BrokenPickle('it holds pickles within pickles within pickles');
+    if (this.#depth >= DEEPEST) throw new PickleBeyondLimits('it holds pickles within pickles within pickles');
     return new PicklePassage(new PickleStream(this.#report, this.#depth + 1));
   }
 }
 
-/** Keeps the first of what is reported: more than that says nothing more. */
-function firstOf(acts: Act[]): (act: Act) => void {
-  return (act) => {
-    if (acts.length < MOST_ACTS) acts.push(act);
+/** The acts of bytes of which it is not known yet whether they are a pickle: each once, as many as there are. */
+class Acts {
+  readonly #acts = new Map<string, Act>();
+
+  readonly add = (act: Act): void => {
+    if (this.#acts.size < MOST_ACTS) this.#acts.set(JSON.stringify(act), act);
+    else this.#acts.set('beyond limits', { act: 'beyond limits', why: 'it imports more than any model' });
   };
+
+  get goBeyondLimits(): boolean {
+    return [...this.#acts.values()].some(({ act }) => act === 'beyond limits');
+  }
+
+  reportTo(report: (act: Act) => void): void {
+    for (const act of this.#acts.values()) report(act);
+  }
 }
 
 /** Bytes that are no opcodes. */
@@ -200,23 +209,23 @@ class Passage {
   protected see?(bytes: Buffer): void;
 }
 
-/** A text that is too long to matter, to the end of its line. */
-class LinePassage extends Passage {
-  constructor() {
-    super(1);
-  }
-
+/** Text that is too long to matter, to the end of its last line. */
+class LinesPassage extends Passage {
   override feed(bytes: Buffer): number {
-    const end = bytes.indexOf(0x0a);
-    if (end < 0) return bytes.length;
-    this.left = 0;
-    return end + 1;
+    let used = 0;
+    while (this.left > 0) {
+      const end = bytes.indexOf(0x0a, used);
+      if (end < 0) return bytes.length;
+      this.left -= 1;
+      used = end + 1;
+    }
+    return used;
   }
 }
 
 /** A byte string, which may be a pickle of its own. */
 class NestedPassage extends Passage {
-  readonly #acts: Act[] = [];
+  readonly #acts = new Acts();
   readonly #report: (act: Act) => void;
   readonly #stream: PickleStream;
   #begin: Buffer | undefined = Buffer.alloc(0);
@@ -225,13 +234,14 @@ class NestedPassage extends Passage {
   constructor(count: number, report: (act: Act) => void, depth: number) {
     super(count);
     this.#report = report;
-    this.#stream = new PickleStream(firstOf(this.#acts), depth);
+    this.#stream = new PickleStream(this.#acts.add, depth);
   }
 
   override end(): void {
     this.#decide();
     // Numbers that happen to begin like one break soon; what was read to its end or has called something is one.
-    if (this.#stream.state === 'stopped' || this.#stream.calls > 0) for (const act of this.#acts) this.#report(act);
+    if (this.#stream.state === 'stopped' || this.#stream.calls > 0 || this.#acts.goBeyondLimits)
+      this.#acts.reportTo(this.#report);
   }
 
   protected override see(bytes: Buffer): void {
@@ -270,10 +280,9 @@ class PicklePassage extends Passage {
 /** Numbers of an array. A plain unpickler, which does not know joblib's way, would take them for opcodes: so they are looked at as such as well. */
 class ArrayPassage extends Passage {
   readonly #report: (act: Act) => void;
-  readonly #acts: Act[] = [];
-  readonly #stream = new PickleStream(firstOf(this.#acts), DEEPEST, true);
+  readonly #acts = new Acts();
+  readonly #stream = new PickleStream(this.#acts.add, DEEPEST, true);
   #padding: boolean;
-  #seen = 0;
 
   constructor({ length, padded }: { readonly length: number; readonly padded: boolean }, report: (act: Act) => void) {
     super(length + Number(padded));
@@ -282,7 +291,7 @@ class ArrayPassage extends Passage {
   }
 
   override end(): void {
-    if (this.#stream.calls > 0) for (const act of this.#acts) this.#report(act);
+    if (this.#stream.calls > 0 || this.#acts.goBeyondLimits) this.#acts.reportTo(this.#report);
   }
 
   protected override see(bytes: Buffer): void {
@@ -291,8 +300,6 @@ class ArrayPassage extends Passage {
       this.left += first;
       this.#padding = false;
     }
-    if (this.#seen >= LOOKED_AT || this.#stream.state !== 'reading') return;
-    this.#seen += bytes.length;
-    this.#stream.feed(bytes.subarray(0, LOOKED_AT));
+    if (this.#stream.state === 'reading') this.#stream.feed(bytes);
   }
 }

@@ -30,11 +30,12 @@ export type Value =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'number'; readonly number: number }
   | { readonly kind: 'tuple'; readonly items: readonly Value[] }
-  | { readonly kind: 'mark' }
+  | { readonly kind: 'computed' }
   | { readonly kind: 'other' };
 
 export const OTHER: Value = { kind: 'other' };
-export const MARK: Value = { kind: 'mark' };
+/** An import whose name is made while loading. */
+export const COMPUTED: Value = { kind: 'computed' };
 
 /** Longer texts are no names of anything. */
 export const LONGEST_TEXT = 1024;
