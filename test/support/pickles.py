@@ -128,6 +128,19 @@ flagged = bytearray((bad / "torch.pt").read_bytes())
 flagged[6] |= 1
 flagged[14] ^= 0xFF
 (bad / "flagged.pt").write_bytes(flagged)
+# Two archives of the same length in one file: Python finds the directory of the second, others that of the first.
+harmless = pickle.dumps("x" * 200, 4)
+parts = []
+for data in (harmless, pickle.dumps(Evil(os.system, "true"), 4).ljust(len(harmless), b"\0")):
+    torch_zip(bad / "decoy.pt", data)
+    parts.append((bad / "decoy.pt").read_bytes())
+harmless, evil = (part[:-22] for part in parts)
+end = parts[0][-22:]
+(bad / "decoy.pt").write_bytes(harmless + evil + end)
+count, length, offset = struct.unpack_from("<HII", end, 10)
+end64 = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, count, count, length, offset)
+locator = struct.pack("<IIQI", 0x07064B50, 0, len(harmless), 1)
+(bad / "decoy64.pt").write_bytes(harmless + end64 + evil + end64 + locator + end)
 (bad / "cut.pt").write_bytes((clean / "stored.pt").read_bytes()[:-40])
 joblib.dump([X, Evil(os.system, "true")], bad / "behind.joblib")
 joblib.dump(Evil(os.system, "true"), bad / "zlib.joblib", compress=3)

@@ -15,7 +15,6 @@ export class BrokenZip extends Error {
   override readonly name = 'BrokenZip';
 }
 
-const END = 0x06054b50;
 const END_64_LOCATOR = 0x07064b50;
 const END_64 = 0x06064b50;
 const CENTRAL = 0x02014b50;
@@ -23,6 +22,7 @@ const LOCAL = 0x04034b50;
 /** The end record and the longest comment. */
 const LONGEST_END = 22 + 0xffff;
 const LARGEST_DIRECTORY = 64 * 1024 * 1024;
+const MISPLACED = 'its directory is not where its end says: something stands before the archive, or within it';
 const STORED = 0;
 const DEFLATED = 8;
 
@@ -54,18 +54,26 @@ export function* zipEntries(readAt: ReadAt, size: number): Generator<ZipEntry> {
   if (at === 0) throw new BrokenZip('its directory lists nothing');
 }
 
+/** Python's zipfile reckons the directory's place back from its end, others take what the end record says: both must mean one and the same. */
 function directoryOf(readAt: ReadAt, size: number): Directory {
   const tailAt = Math.max(0, size - LONGEST_END);
   const tail = readAt(tailAt, size - tailAt);
   const end = tail.lastIndexOf(Buffer.from([0x50, 0x4b, 5, 6]));
-  if (end < 0 || end + 22 > tail.length || tail.readUInt32LE(end) !== END)
-    throw new BrokenZip('its directory is missing');
+  if (end < 0 || end + 22 > tail.length) throw new BrokenZip('its directory is missing');
+  const endAt = tailAt + end;
   const own = { length: tail.readUInt32LE(end + 12), offset: tail.readUInt32LE(end + 16) };
-  const locator = readAt(Math.max(0, tailAt + end - 20), 20);
-  if (locator.length < 20 || locator.readUInt32LE(0) !== END_64_LOCATOR) return own;
-  const large = readAt(Number(locator.readBigUInt64LE(8)), 56);
+  const locator = readAt(Math.max(0, endAt - 20), 20);
+  if (locator.length < 20 || locator.readUInt32LE(0) !== END_64_LOCATOR) return endingAt(endAt, own);
+  const largeAt = Number(locator.readBigUInt64LE(8));
+  const large = readAt(largeAt, 56);
   if (large.length < 56 || large.readUInt32LE(0) !== END_64) throw new BrokenZip('its directory is missing');
-  return { length: Number(large.readBigUInt64LE(40)), offset: Number(large.readBigUInt64LE(48)) };
+  if (largeAt !== endAt - 20 - 56) throw new BrokenZip(MISPLACED);
+  return endingAt(largeAt, { length: Number(large.readBigUInt64LE(40)), offset: Number(large.readBigUInt64LE(48)) });
+}
+
+function endingAt(end: number, directory: Directory): Directory {
+  if (directory.offset + directory.length !== end) throw new BrokenZip(MISPLACED);
+  return directory;
 }
 
 function entryAt(readAt: ReadAt, header: Buffer): ZipEntry {

@@ -21,6 +21,8 @@ const EXPECTED: Readonly<Record<string, Partial<PickleFinding>>> = {
   'computed.pkl': { severity: 'dangerous', what: 'imports something whose name is made while loading' },
   'crowd.pkl': { severity: 'unreadable' },
   'cut.pt': { severity: 'unreadable' },
+  'decoy.pt': { severity: 'unreadable' },
+  'decoy64.pt': { severity: 'unreadable' },
   'dotted.pkl': { severity: 'dangerous' },
   'endless.weights': { severity: 'dangerous', what: 'imports something whose name is made while loading' },
   'escaped.bin': { severity: 'dangerous', what: 'imports something whose name is made while loading' },
