@@ -74,7 +74,11 @@ export class Staging {
     return this.#journal.markOf(path) !== undefined;
   }
 
-  /** Opens a file of the model to write what is not there yet. What is there is read again and must be what the journal says. */
+  /**
+   * Opens a file of the model to write what is not there yet. What is there is read again and must be what the journal says.
+   *
+   * @throws what the file system says, and what aborted the signal
+   */
   async open({ path, size, md5 }: ModelFile, signal: AbortSignal): Promise<PartialFile> {
     const location = await this.place(path);
     const mark = this.#journal.markOf(path);
@@ -158,5 +162,11 @@ async function sizeOf(location: string): Promise<number> {
 async function hashFirst(location: string, bytes: number, hashes: readonly Hash[], signal: AbortSignal): Promise<void> {
   if (bytes === 0) return;
   const pieces = createReadStream(location, { end: bytes - 1, highWaterMark: PIECE, signal }) as AsyncIterable<Buffer>;
-  for await (const piece of pieces) for (const hash of hashes) hash.update(piece);
+  try {
+    for await (const piece of pieces) for (const hash of hashes) hash.update(piece);
+  } catch (error) {
+    // A stream that is aborted says so with an error of its own.
+    signal.throwIfAborted();
+    throw error;
+  }
 }
