@@ -98,15 +98,23 @@ function chosenOf(found: readonly StoredObject[], pattern: Pattern, select: Plai
     case 'newest':
       return { objects: withPaths([found.reduce(newer)]) };
     case 'semver': {
-      const version = highestFirst(found.flatMap(({ name }) => versionInPath(name) ?? [])).at(0);
+      const versions = versionsOf(found, pattern);
+      const version = highestFirst([...versions.values()].flatMap((each) => each ?? [])).at(0);
       if (version === undefined) throw noVersion(found, pattern);
-      return { objects: withPaths(found.filter(({ name }) => isVersion(versionInPath(name), version))), version };
+      return { objects: withPaths(found.filter(({ name }) => isVersion(versions.get(name), version))), version };
     }
     case 'newestFolder':
       return newestFolder(found, pattern);
     default:
       return { objects: withPaths(found) };
   }
+}
+
+/** The versions that names hold, without the pattern's own folders: all matches have those. Only where there are none otherwise, those of the folders. */
+function versionsOf(found: readonly StoredObject[], pattern: Pattern): ReadonlyMap<string, string | undefined> {
+  const own = new Map(found.map(({ name }) => [name, versionInPath(pattern.pathOf(name))]));
+  const isTold = [...own.values()].some((version) => version !== undefined);
+  return isTold ? own : new Map(found.map(({ name }) => [name, versionInPath(name)]));
 }
 
 /** All that matches in one folder of those right below the pattern's own: that of the highest version, else that modified last. */

@@ -128,6 +128,14 @@ describe('choosing a model', () => {
       });
     });
 
+    it('takes the version of a folder that the pattern spells out only where the names below it hold none', async () => {
+      await fill('release-2024.11/churn-6.pkl', 'release-2024.11/churn-7.pkl', 'release-2024.11/model.pkl');
+      const model = await find('semver', 'release-2024.11/churn-*.pkl');
+      assert.deepEqual([model.version, ...pathsOf(model)], ['7', 'churn-7.pkl']);
+      const other = await find('semver', 'release-2024.11/model.pkl');
+      assert.deepEqual([other.version, ...pathsOf(other)], ['2024.11', 'model.pkl']);
+    });
+
     it('names both versions where lines differ', async () => {
       await fill('w/w-1.0.0.bin', 'w/w-2.0.0.bin', 'l/l-1.5.0.txt');
       const model = await find('semver', 'w/*.bin', 'l/*.txt');
