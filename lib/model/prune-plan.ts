@@ -95,8 +95,7 @@ function leftoversOf({ version, manifest, objects }: VersionState, now: Date): r
   if (manifest === 'unreadable') return [];
   const left = objects.filter(({ path }) => isLeftover(path, manifest));
   if (left.length === 0) return [];
-  const newest = Math.max(...left.map(({ modified }) => modified.getTime()));
-  const old = now.getTime() - newest > LEFTOVERS_STAY;
+  const old = left.every(({ modified }) => now.getTime() - modified.getTime() > LEFTOVERS_STAY);
   const common = { version, what: 'leftovers', created: undefined, size: sizeOf(left), objects: left } as const;
   return [
     old

@@ -69,7 +69,7 @@ async function resolvePlain(
   const files: readonly ModelFile[] = objects.map(({ name, path, size, etag, md5 }) =>
     storedFile(store, { path, size, object: name, etag, md5, sha256: undefined }, shared),
   );
-  const newest = new Date(Math.max(...objects.map(({ modified }) => modified.getTime())));
+  const newest = objects.map(({ modified }) => modified).reduce((a, b) => (a < b ? b : a));
   const [only] = objects.length === 1 ? objects : [];
   return {
     name: selection.model ?? store.container,

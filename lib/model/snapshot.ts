@@ -122,7 +122,10 @@ function newestFolder(found: readonly StoredObject[], pattern: Pattern): Selecte
   const folders = new Map<string, StoredObject[]>();
   for (const object of found) {
     const [folder = '', ...rest] = pattern.pathOf(object.name).split('/');
-    if (rest.length > 0) folders.set(folder, [...(folders.get(folder) ?? []), object]);
+    if (rest.length === 0) continue;
+    const own = folders.get(folder) ?? [];
+    own.push(object);
+    folders.set(folder, own);
   }
   if (folders.size === 0) throw noFolder(pattern);
   const versions = highestFirst(folders.keys());

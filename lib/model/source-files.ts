@@ -77,8 +77,9 @@ async function filesBelow(folder: string, path: string, above: readonly string[]
     const found = await stat(location).catch((cause: unknown) => {
       throw unreadable(location, messageOf(cause), cause);
     });
-    if (found.isDirectory()) files.push(...(await filesBelow(location, `${path}${name}/`, [...above, real])));
-    else if (found.isFile()) files.push({ path: `${path}${name}`, size: found.size, location });
+    if (found.isDirectory()) {
+      for (const file of await filesBelow(location, `${path}${name}/`, [...above, real])) files.push(file);
+    } else if (found.isFile()) files.push({ path: `${path}${name}`, size: found.size, location });
     else throw unreadable(location, 'it is neither a file nor a folder');
   }
   return files;
