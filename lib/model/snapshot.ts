@@ -148,7 +148,8 @@ function isVersion(text: string | undefined, version: string): boolean {
 /** The version of all lines; where they differ, each of them, as the model is made of both. */
 function versionOf(lines: readonly Selected[]): string | undefined {
   const versions = lines.flatMap(({ version }) => version ?? []);
-  return versions.length === lines.length ? versionOfText([...new Set(versions)].join('_')) : undefined;
+  // A version can hold nothing of a folder called 模型.
+  return versions.length === lines.length ? versionOfText([...new Set(versions)].join('_')) || undefined : undefined;
 }
 
 /** The blob modified last; of two within the same second, the one whose name is greater, so that the choice is always the same. */

@@ -162,6 +162,13 @@ describe('choosing a model', () => {
       await assert.rejects(find('newestFolder', '*.onnx'), { code: 'VERSION_NOT_FOUND', remedy: /folder above/ });
     });
 
+    it('names a model by time where its folder has a name of which a version can hold nothing', async () => {
+      await fill('m/模型/model.onnx');
+      const model = await find('newestFolder', 'm');
+      assert.match(model.version, /^\d{8}T\d{6}Z$/);
+      assert.deepEqual(pathsOf(model), ['model.onnx']);
+    });
+
     it('takes what has a tag', async () => {
       const tags = { 'a/old.pkl': 'archive', 'a/model.pkl': 'production', 'b/model.pkl': 'staging' };
       for (const [name, stage] of Object.entries(tags)) {
