@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Stats } from 'node:fs';
-import { lstat, mkdir, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { diskFull, isDiskFull } from '../errors/disk-full.ts';
@@ -135,7 +135,7 @@ export class Destination {
     const recorded = await this.#recordOf(staging.files, model, files);
     if (!(await this.isAlone())) throw busy(this.path, 'another fetch took it over while this one stood still');
     await this.#record.announce(recorded);
-    const replaced = await renameIfThere(this.path, previous);
+    const replaced = await this.#moveAside(previous);
     try {
       await rename(staging.files, this.path);
     } catch (error) {
@@ -144,6 +144,20 @@ export class Destination {
     }
     await this.#record.settle(recorded);
     if (replaced) await rm(previous, { recursive: true, force: true });
+  }
+
+  /** Makes room for another folder; false where there was nothing to keep. */
+  async #moveAside(previous: string): Promise<boolean> {
+    try {
+      return await renameIfThere(this.path, previous);
+    } catch (error) {
+      if (codeOf(error) !== 'EXDEV') throw error;
+      // A container cannot rename a folder of its image, but it can remove one that is empty.
+      await rmdir(this.path).catch(() => {
+        throw error;
+      });
+      return false;
+    }
   }
 
   /** What a failed file operation means to the user. */

@@ -29,11 +29,11 @@ export class SmallDisk {
     execFileSync('mount', ['--bind', folder, folder]);
   }
 
-  /** Makes a folder with another in it that comes from a layer below, as in a container that of its image. */
-  layer(name: string, inImage: string): void {
+  /** Makes a folder of which all that is in `NAME-below` comes from a layer below, as in a container from its image. */
+  layer(name: string): void {
     const folder = (part: string): string => join(this.#folder, part);
     const [below, above, work] = [`${name}-below`, `${name}-above`, `${name}-work`].map(folder);
-    for (const path of [`${below}/${inImage}`, above, work, folder(name)]) mkdirSync(path ?? '', { recursive: true });
+    for (const path of [below, above, work, folder(name)]) mkdirSync(path ?? '', { recursive: true });
     const options = `lowerdir=${below},upperdir=${above},workdir=${work},redirect_dir=off`;
     execFileSync('mount', ['-t', 'overlay', '-o', options, 'overlay', folder(name)]);
   }

@@ -244,16 +244,27 @@ describe('a fetch that is interrupted', function () {
     it('that does not let the destination be renamed says why, and that a folder below it will do', async () => {
       await publish('1', { 'c.txt': 'small' });
       disk?.bind('model');
-      disk?.layer('job', 'model');
+      await fetchModel(store, latest, folder.at('out/job-below/model'), silent, NEVER);
+      await publish('2', { 'c.txt': 'other' });
+      disk?.layer('job');
+      const before = { model: {}, 'job/model': { 'c.txt': 'small' } };
       const reasons = { model: /: a folder is mounted there/, 'job/model': /: it belongs to the container's image/ };
       for (const [name, message] of Object.entries(reasons)) {
         const path = folder.at('out', name);
         const onto = (to: string): Promise<FetchedModel> => fetchModel(store, latest, to, silent, NEVER);
         const remedy = `Choose a folder below it, such as ${path}/model.`;
         await assert.rejects(onto(path), { code: 'DESTINATION_INVALID', message, remedy });
-        assert.deepEqual(contentOf(path), {});
+        assert.deepEqual(contentOf(path), before[name as keyof typeof before]);
         assert.equal((await onto(`${path}/model`)).result, 'fetched');
       }
+    });
+
+    it("on which an empty folder comes with a container's image takes the model in its place", async () => {
+      await publish('1', { 'c.txt': 'small' });
+      mkdirSync(folder.at('out/job-below/model'), { recursive: true });
+      disk?.layer('job');
+      const { result } = await fetchModel(store, latest, folder.at('out/job/model'), silent, NEVER);
+      assert.deepEqual([result, contentOf(folder.at('out/job/model'))], ['fetched', { 'c.txt': 'small' }]);
     });
 
     it('that gets full meanwhile leaves nothing on it, and what was there as it was', async () => {
