@@ -35,6 +35,8 @@ const ROUNDS = 100;
 export interface Publication {
   /** A file, a folder or a pattern, absolute; see {@link sourceFiles}. */
   readonly path: string;
+  /** See {@link sourceFiles}. */
+  readonly root?: string;
   /** Patterns of files to leave out. */
   readonly exclude?: readonly string[];
   /** Files may all have 0 bytes, as those of a placeholder. */
@@ -113,8 +115,8 @@ export async function publishModel(
   };
 }
 
-async function filesOf({ path, exclude = [], allowEmpty = false }: Publication): Promise<readonly SourceFile[]> {
-  const files = await sourceFiles({ path, exclude });
+async function filesOf({ path, root, exclude = [], allowEmpty = false }: Publication): Promise<readonly SourceFile[]> {
+  const files = await sourceFiles({ path, root, exclude });
   if (files.length === 0) throw empty(path, 'there are no files in it');
   if (totalSize(files) === 0 && !allowEmpty) throw empty(path, 'its files have 0 bytes, and allowEmpty is not set');
   checkFilePaths(files.map((file) => file.path));

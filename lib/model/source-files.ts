@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { type FileHandle, open, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join, sep } from 'node:path';
+import { basename, join, parse, relative, sep } from 'node:path';
 import picomatch from 'picomatch';
 import { asError, DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { inPathOrder } from './model-digest.ts';
@@ -20,52 +20,98 @@ export interface SourceFile {
 export interface Source {
   /** A file, a folder, or a pattern with `*`, `**`, `?`, `[…]` and `{…}`. Absolute. */
   readonly path: string;
+  /** A folder above it whose own path is no pattern, whatever signs are in it. */
+  readonly root?: string | undefined;
   /** Patterns of files to leave out, by their paths in the model; those without `/` hold in every folder. */
   readonly exclude: readonly string[];
 }
 
+/** What belongs to a model, by paths in it. */
+interface Wanted {
+  file(path: string): boolean;
+  /** Whether files below a folder may belong to it. */
+  folder(path: string): boolean;
+}
+
 /**
  * The files of a model: one file, all below a folder, or all that a pattern finds, with their paths below the folders that the
- * pattern spells out. Links are followed, as caches of model hubs are made of them.
+ * pattern spells out. Links are followed, as caches of model hubs are made of them. What does not belong to the model need not be readable.
  *
  * @throws DeliveryError `SOURCE_NOT_FOUND`, `SOURCE_UNREADABLE` (a link that leads in a circle, a device, missing rights)
  */
-export async function sourceFiles({ path, exclude }: Source): Promise<readonly SourceFile[]> {
-  const leftOut = exclude.map((pattern) => picomatch(pattern, { ...GLOB, basename: !pattern.includes('/') }));
-  const files = await filesAt(path);
-  return inPathOrder(files.filter((file) => !leftOut.some((matches) => matches(file.path))));
+export async function sourceFiles({ path, root, exclude }: Source): Promise<readonly SourceFile[]> {
+  const found = await stat(path).catch((cause: unknown) => asError(cause));
+  const kept = allBut(exclude);
+  // A folder may well be called `model[1]`: what is there always means itself.
+  if (found instanceof Error) return inPathOrder(await matchingFiles(patternOf(path, root, found), kept));
+  if (!found.isFile()) return inPathOrder(await filesBelow(path, '', [], kept));
+  const file = { path: basename(path), size: found.size, location: path };
+  return kept.file(file.path) ? [file] : [];
 }
 
 const GLOB = { dot: true, nonegate: true, windows: false } as const;
 
-async function filesAt(path: string): Promise<readonly SourceFile[]> {
-  const found = await stat(path).catch((cause: unknown) => asError(cause));
-  // A folder may well be called `model[1]`: what is there always means itself.
-  if (!(found instanceof Error)) {
-    return found.isFile() ? [{ path: basename(path), size: found.size, location: path }] : filesBelow(path, '', []);
-  }
-  const pattern = path.replaceAll(sep, '/');
-  const { base, glob, isGlob } = picomatch.scan(pattern, GLOB);
-  if (!isGlob) throw notFound(`There is no file or folder ${path}: ${messageOf(found)}.`, found);
-  const folder = base === '' ? '/' : base;
+function allBut(exclude: readonly string[]): Wanted {
+  const files = exclude.map((pattern) => picomatch(pattern, { ...GLOB, basename: !pattern.includes('/') }));
+  const folders = exclude
+    .filter((pattern) => pattern.endsWith('/**'))
+    .map((pattern) => picomatch(pattern.slice(0, -'/**'.length), GLOB));
+  return {
+    file: (path) => !files.some((matches) => matches(path)),
+    folder: (path) => !folders.some((matches) => matches(path)),
+  };
+}
+
+interface Pattern {
+  readonly path: string;
+  /** Where its matches are. */
+  readonly folder: string;
+  readonly glob: string;
+}
+
+/** @throws DeliveryError `SOURCE_NOT_FOUND` where a path is no pattern: nothing is there */
+function patternOf(path: string, root: string | undefined, cause: Error): Pattern {
+  const start = root !== undefined && path.startsWith(join(root, sep)) ? root : parse(path).root;
+  const { base, glob, isGlob } = picomatch.scan(relative(start, path).replaceAll(sep, '/'), GLOB);
+  if (!isGlob) throw notFound(`There is no file or folder ${path}: ${messageOf(cause)}.`, cause);
+  return { path, folder: join(start, base), glob };
+}
+
+async function matchingFiles({ path, folder, glob }: Pattern, kept: Wanted): Promise<readonly SourceFile[]> {
   const below = await stat(folder).catch((cause: unknown) => {
     throw notFound(`There is no folder ${folder}, in which ${path} should find files: ${messageOf(cause)}.`, cause);
   });
   const matches = picomatch(glob, GLOB);
-  const files = below.isDirectory() ? (await filesBelow(folder, '', [])).filter((file) => matches(file.path)) : [];
+  const depth = depthOf(glob);
+  const wanted: Wanted = {
+    file: (file) => matches(file) && kept.file(file),
+    folder: (name) => name.split('/').length < depth && kept.folder(name),
+  };
+  const files = below.isDirectory() ? await filesBelow(folder, '', [], wanted) : [];
   if (files.length === 0) throw notFound(`No file matches ${path}.`);
   return files;
+}
+
+/** Parts that the paths of matches have at most. */
+function depthOf(glob: string): number {
+  const isOpen = glob.includes('**') || /[[{(].*\//.test(glob);
+  return isOpen ? Infinity : glob.split('/').length;
 }
 
 function notFound(message: string, cause?: unknown): DeliveryError {
   return new DeliveryError('SOURCE_NOT_FOUND', {
     message,
-    remedy: 'Check source, and that the step which writes the model ran before.',
+    remedy: 'Check source and exclude, and that the step which writes the model ran before.',
     cause,
   });
 }
 
-async function filesBelow(folder: string, path: string, above: readonly string[]): Promise<readonly SourceFile[]> {
+async function filesBelow(
+  folder: string,
+  path: string,
+  above: readonly string[],
+  wanted: Wanted,
+): Promise<readonly SourceFile[]> {
   const real = await realpath(folder);
   if (above.includes(real)) throw unreadable(folder, 'it is a link to a folder above itself');
   const files: SourceFile[] = [];
@@ -73,16 +119,23 @@ async function filesBelow(folder: string, path: string, above: readonly string[]
     throw unreadable(folder, messageOf(cause), cause);
   });
   for (const name of names) {
-    const location = join(folder, name);
-    const found = await stat(location).catch((cause: unknown) => {
-      throw unreadable(location, messageOf(cause), cause);
-    });
-    if (found.isDirectory()) {
-      for (const file of await filesBelow(location, `${path}${name}/`, [...above, real])) files.push(file);
-    } else if (found.isFile()) files.push({ path: `${path}${name}`, size: found.size, location });
-    else throw unreadable(location, 'it is neither a file nor a folder');
+    const [location, own] = [join(folder, name), `${path}${name}`];
+    const found = await stat(location).catch((cause: unknown) => asError(cause));
+    if (!(found instanceof Error) && found.isDirectory()) {
+      const below = wanted.folder(own) ? await filesBelow(location, `${own}/`, [...above, real], wanted) : [];
+      for (const file of below) files.push(file);
+    } else if (wanted.file(own)) {
+      files.push({ path: own, size: sizeOf(found, location), location });
+    }
   }
   return files;
+}
+
+/** @throws DeliveryError `SOURCE_UNREADABLE` */
+function sizeOf(found: Stats | Error, location: string): number {
+  if (found instanceof Error) throw unreadable(location, messageOf(found), found);
+  if (!found.isFile()) throw unreadable(location, 'it is neither a file nor a folder');
+  return found.size;
 }
 
 /**

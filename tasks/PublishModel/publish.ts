@@ -46,6 +46,7 @@ async function publicationOf(agent: Agent): Promise<Publication> {
   const file = inputs.optionalText('propertiesFile');
   return {
     path: fullPath(agent, inputs.text('source')),
+    root: fullPath(agent, '.'),
     exclude: inputs.lines('exclude'),
     allowEmpty: inputs.flag('allowEmpty'),
     prefix: inputs.optionalText('prefix') ?? '',

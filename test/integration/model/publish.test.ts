@@ -282,6 +282,34 @@ describe('publishing a model', () => {
     assert.deepEqual(await pathsOf('model[1]', [], '6'), ['a.bin']);
   });
 
+  it('needs nothing to be readable that a pattern does not find or that is left out', async () => {
+    folder.write('repo', { 'a.pkl': 'a', 'deep/b.pkl': 'b', 'node_modules/c.pkl': 'c' });
+    symlinkSync('nowhere', folder.at('repo', 'dangling'));
+    symlinkSync('.', folder.at('repo', 'deep', 'circle'));
+    symlinkSync('nowhere', folder.at('repo', 'node_modules', 'dangling.pkl'));
+    const pathsOf = async (path: string, exclude: readonly string[], version: string): Promise<readonly string[]> =>
+      (await publish(folder.at(path), { exclude, version })).manifest.files.map((file) => file.path);
+    assert.deepEqual(await pathsOf('repo/*.pkl', [], '1'), ['a.pkl']);
+    const leftOut = ['node_modules/**', 'deep/circle/**'];
+    assert.deepEqual(await pathsOf('repo/**/*.pkl', leftOut, '2'), ['a.pkl', 'deep/b.pkl']);
+    assert.deepEqual(await pathsOf('repo', [...leftOut, 'dangling'], '3'), ['a.pkl', 'deep/b.pkl']);
+    for (const [path, exclude] of [
+      ['repo/**/*.pkl', ['deep/**']],
+      ['repo', leftOut],
+    ] as const) {
+      await assert.rejects(pathsOf(path, exclude, '4'), { code: 'SOURCE_UNREADABLE', message: /dangling/ });
+    }
+  });
+
+  it('reads no pattern in the path of the folder that its source is in', async () => {
+    const root = folder.write('repo (1) [x]', { 'a.pkl': 'a', 'deep/b.pkl': 'b', 'c.txt': 'c' });
+    const pathsOf = async (pattern: string, version: string): Promise<readonly string[]> =>
+      (await publish(`${root}/${pattern}`, { root, version })).manifest.files.map((file) => file.path);
+    assert.deepEqual(await pathsOf('*.pkl', '1'), ['a.pkl']);
+    assert.deepEqual(await pathsOf('deep/*', '2'), ['b.pkl']);
+    await assert.rejects(pathsOf('*.onnx', '3'), { code: 'SOURCE_NOT_FOUND', message: /No file matches .*\*\.onnx/ });
+  });
+
   it('refuses a model without content', async () => {
     for (const content of [{ 'a/b.txt': '' }]) {
       await assert.rejects(publish(folder.write('empty', content)), { code: 'MODEL_EMPTY' });
