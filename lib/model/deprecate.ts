@@ -1,8 +1,8 @@
 import { readChannels } from './channel.ts';
 import {
   type DeprecationResult,
+  liftDeprecation,
   readDeprecation,
-  removeDeprecation,
   versionDeprecated,
   writeDeprecation,
 } from './deprecation.ts';
@@ -40,7 +40,9 @@ export function deprecateVersion(
   signal: AbortSignal,
 ): Promise<Judged> {
   const deprecation = { reason, deprecated: new Date(), by };
-  return judge(store, version, signal, (managed) => writeDeprecation(managed, version, deprecation, signal));
+  return judge(store, version, signal, (managed) =>
+    writeDeprecation(managed, version, deprecation, signal, { sparesPruned: true }),
+  );
 }
 
 /**
@@ -49,7 +51,7 @@ export function deprecateVersion(
  * @throws DeliveryError `VERSION_NOT_FOUND`, `MODEL_NOT_FOUND`, `VERSION_PRUNED`, and those of {@link ObjectStore}
  */
 export function reinstateVersion(store: ObjectStore, version: StoredVersion, signal: AbortSignal): Promise<Judged> {
-  return judge(store, version, signal, (managed) => removeDeprecation(managed, version, signal));
+  return judge(store, version, signal, (managed) => liftDeprecation(managed, version, signal));
 }
 
 async function judge(

@@ -39,18 +39,21 @@ const ROUNDS: RetryPolicy = { attempts: 7, firstWait: 20, longestWait: 1_000 };
 /**
  * Deprecates a version, or gives a deprecated one another reason. The version must be there.
  *
- * @throws DeliveryError `DEPRECATION_BUSY` where it was changed by others, or the store says so, each time
+ * @param sparesPruned whether the note of a prune, which keeps a name taken, is left alone
+ * @throws DeliveryError `DEPRECATION_BUSY` where it was changed by others, or the store says so, each time; `VERSION_PRUNED`
  */
 export async function writeDeprecation(
   managed: ManagedStore,
   version: VersionName,
   deprecation: Deprecation,
   signal: AbortSignal,
+  { sparesPruned = false }: { readonly sparesPruned?: boolean } = {},
 ): Promise<DeprecationResult> {
   const name = managed.layout.deprecation(version.model, version.version);
   const bytes = Buffer.from(textOf(deprecation));
   for (let round = 1; round <= ROUNDS.attempts; round++) {
     const found = await findDeprecation(managed, version, signal);
+    if (sparesPruned && found?.deprecation.pruned !== undefined) throw versionDeprecated(version, found.deprecation);
     if (found?.deprecation.reason === deprecation.reason && found.deprecation.pruned === deprecation.pruned) {
       return 'unchanged';
     }
@@ -58,13 +61,38 @@ export async function writeDeprecation(
     if (await managed.store.write(name, bytes, condition, signal)) return 'deprecated';
     await wait(waitBefore(round, ROUNDS), signal);
   }
-  throw new DeliveryError('DEPRECATION_BUSY', {
-    message: `${managed.store.uriOf(name)} was changed by others each time this task tried to.`,
+  throw busy(managed, name);
+}
+
+/**
+ * Takes back a deprecation, but not the note of a prune, which keeps a name taken.
+ *
+ * @throws DeliveryError `DEPRECATION_BUSY` as {@link writeDeprecation}, `VERSION_PRUNED`
+ */
+export async function liftDeprecation(
+  managed: ManagedStore,
+  version: VersionName,
+  signal: AbortSignal,
+): Promise<DeprecationResult> {
+  const name = managed.layout.deprecation(version.model, version.version);
+  for (let round = 1; round <= ROUNDS.attempts; round++) {
+    const found = await findDeprecation(managed, version, signal);
+    if (found === undefined) return 'unchanged';
+    if (found.deprecation.pruned !== undefined) throw versionDeprecated(version, found.deprecation);
+    if (await managed.store.removeState(name, found.etag, signal)) return 'reinstated';
+    await wait(waitBefore(round, ROUNDS), signal);
+  }
+  throw busy(managed, name);
+}
+
+function busy({ store }: ManagedStore, name: string): DeliveryError {
+  return new DeliveryError('DEPRECATION_BUSY', {
+    message: `${store.uriOf(name)} was changed by others each time this task tried to.`,
     remedy: 'Run again; if it stays so, the store does not keep to If-Match, or something writes to that name.',
   });
 }
 
-/** Takes back what was said against a version. */
+/** Takes back whatever was said against a version. */
 export async function removeDeprecation(
   managed: ManagedStore,
   version: VersionName,

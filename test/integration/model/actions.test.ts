@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readChannels } from '../../../lib/model/channel.ts';
 import { deprecateVersion, reinstateVersion } from '../../../lib/model/deprecate.ts';
-import { readDeprecation } from '../../../lib/model/deprecation.ts';
+import { readDeprecation, writeDeprecation } from '../../../lib/model/deprecation.ts';
 import { ManagedLayout } from '../../../lib/model/layout.ts';
 import type { ManagedStore } from '../../../lib/model/managed-store.ts';
 import { promoteModel } from '../../../lib/model/promote.ts';
@@ -108,6 +108,34 @@ describe('what is done to models that are published', () => {
       await publish('1');
       await assert.rejects(deprecate('2'), { code: 'VERSION_NOT_FOUND', remedy: 'It has: 1.' });
       await assert.rejects(reinstate('2'), { code: 'VERSION_NOT_FOUND' });
+    });
+
+    it('neither takes the place of what a prune notes at the same moment nor takes it back: the name stays taken', async () => {
+      await publish('1');
+      await deprecate('1');
+      const { store } = managed;
+      const pruned = { reason: 'pruned', deprecated: new Date(), by: 'clean 1', pruned: 'sha256:0' };
+      /** A prune comes just before such a request. */
+      const before = (request: 'read' | 'removeState', end: string): ObjectStore => ({
+        ...delegating(store),
+        [request]: async (name: string, ...rest: readonly never[]) => {
+          if (name.endsWith(end)) await writeDeprecation(managed, one, pruned, NEVER);
+          return (store[request] as (...all: readonly unknown[]) => Promise<unknown>)(name, ...rest);
+        },
+      });
+      const one = { ...DIGITS, version: '1' };
+      const note = { reason: 'slow', by: 'ops 3' };
+      const attempts = [
+        () => deprecateVersion(before('read', 'model.json'), one, note, NEVER),
+        () => reinstateVersion(before('read', 'model.json'), one, NEVER),
+        () => reinstateVersion(before('removeState', 'deprecated.json'), one, NEVER),
+      ];
+      for (const attempt of attempts) {
+        await assert.rejects(attempt(), { code: 'VERSION_PRUNED' });
+        assert.equal((await readDeprecation(managed, one, NEVER))?.pruned, 'sha256:0');
+        await store.remove('models/digits/versions/1/deprecated.json', NEVER);
+        await deprecate('1');
+      }
     });
   });
 
