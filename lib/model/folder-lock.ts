@@ -26,7 +26,8 @@ export interface Holder {
 /**
  * A lock that is a file: whoever makes the file has the lock, on this machine or on another that shares the disk. The lock of a killed
  * process is taken over: at once where that ran on this machine, else after a minute without a sign of life. That a process on this
- * machine has shown none does not count: after a pause of the machine, or a step of its clock, it goes on.
+ * machine has shown none does not count where the system tells when processes began (Linux): after a pause of the machine, or a step
+ * of its clock, it goes on.
  */
 export class FolderLock {
   readonly #file: string;
@@ -119,7 +120,12 @@ async function showLife(file: string): Promise<void> {
 
 function isDead({ text, seen }: Found): boolean {
   const holder = holderOf(text);
-  return holder?.host === hostname() ? !isAtWork(holder) : Date.now() - seen > SIGN_LIMIT;
+  const isSilent = Date.now() - seen > SIGN_LIMIT;
+  if (holder?.host !== hostname()) return isSilent;
+  if (!isRunning(holder.pid)) return true;
+  // Its number may be that of a later process, as after a restart. Where the system tells no beginnings, only silence shows that.
+  const found = beginningOf(holder.pid);
+  return found === undefined || holder.began === undefined ? isSilent : found !== holder.began;
 }
 
 /** Who holds a lock; undefined where its file is not written yet, or by somebody else. */
@@ -129,12 +135,6 @@ function holderOf(text: string): Holder | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Whether a process of this machine still runs, and its number is not that of a later one, as after a restart. */
-function isAtWork({ pid, began }: Holder): boolean {
-  const found = beginningOf(pid);
-  return isRunning(pid) && (found === undefined || began === undefined || found === began);
 }
 
 /**
