@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import { copyFile, open } from 'node:fs/promises';
 import { codeOf } from '../http/retry.ts';
@@ -29,15 +29,17 @@ export async function clone(source: string, target: string): Promise<boolean> {
 /**
  * Copies a file byte by byte.
  *
+ * @param also takes the bytes as well
  * @returns the SHA-256 of what was copied, in hexadecimal
  */
-export async function copy(source: string, target: string, signal: AbortSignal): Promise<string> {
+export async function copy(source: string, target: string, signal: AbortSignal, also?: Hash): Promise<string> {
   const sha256 = createHash('sha256');
   const handle = await open(target, 'wx');
   try {
     for await (const chunk of createReadStream(source, { highWaterMark: CHUNK, signal }) as AsyncIterable<Buffer>) {
       const written = handle.writeFile(chunk);
       sha256.update(chunk);
+      also?.update(chunk);
       await written;
     }
     await handle.datasync();
@@ -47,11 +49,17 @@ export async function copy(source: string, target: string, signal: AbortSignal):
   return sha256.digest('hex');
 }
 
-/** SHA-256 of a file, in hexadecimal. */
-export async function sha256Of(location: string, signal: AbortSignal): Promise<string> {
+/**
+ * SHA-256 of a file, in hexadecimal.
+ *
+ * @param also takes the bytes as well
+ */
+export async function sha256Of(location: string, signal: AbortSignal, also?: Hash): Promise<string> {
   const sha256 = createHash('sha256');
-  for await (const chunk of createReadStream(location, { highWaterMark: CHUNK, signal }))
-    sha256.update(chunk as Buffer);
+  for await (const chunk of createReadStream(location, { highWaterMark: CHUNK, signal }) as AsyncIterable<Buffer>) {
+    sha256.update(chunk);
+    also?.update(chunk);
+  }
   return sha256.digest('hex');
 }
 

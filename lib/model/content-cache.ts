@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, type Hash, randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { lstat, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -73,7 +73,10 @@ export class ContentCache {
     const source = this.#at('files', sha256);
     const found = await statsOf(source);
     if (found?.size !== file.size) return undefined;
-    if (await this.#give(source, location, sha256, signal)) {
+    // Whoever may write to the cache chooses what is known of a blob, but not what the store says.
+    const md5 = file.sha256 === undefined && file.md5 !== undefined ? createHash('md5') : undefined;
+    const given = await this.#give(source, location, sha256, signal, md5);
+    if (given && (md5 === undefined || md5.digest('hex') === file.md5)) {
       // That of another user can be read but not touched; it is removed earlier then.
       await utimes(source, new Date(), found.mtime).catch(() => undefined);
       return sha256;
@@ -126,9 +129,9 @@ export class ContentCache {
   }
 
   /** Whether the content was given. What is not what its name says is removed. */
-  async #give(source: string, location: string, sha256: string, signal: AbortSignal): Promise<boolean> {
+  async #give(source: string, location: string, sha256: string, signal: AbortSignal, md5?: Hash): Promise<boolean> {
     try {
-      if ((await this.#cloneOrCopy(source, location, signal)) === sha256) return true;
+      if ((await this.#cloneOrCopy(source, location, signal, md5)) === sha256) return true;
     } catch (error) {
       signal.throwIfAborted();
       // Gone meanwhile, or not to be read: as good as not there. All else is wrong with the destination.
@@ -139,10 +142,10 @@ export class ContentCache {
     return false;
   }
 
-  /** Makes a second file with the content of a first; returns the SHA-256 of the second. */
-  async #cloneOrCopy(source: string, target: string, signal: AbortSignal): Promise<string> {
+  /** Makes a second file with the content of a first; returns the SHA-256 of the second, whose bytes another hash may take as well. */
+  async #cloneOrCopy(source: string, target: string, signal: AbortSignal, also?: Hash): Promise<string> {
     this.#clones &&= await clone(source, target);
-    return this.#clones ? sha256Of(target, signal) : copy(source, target, signal);
+    return this.#clones ? sha256Of(target, signal, also) : copy(source, target, signal, also);
   }
 
   async #known(identity: string | undefined): Promise<string | undefined> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ContentCache } from '../../../lib/model/content-cache.ts';
 import { fetchModel, type FetchedModel } from '../../../lib/model/fetch.ts';
 import { publishModel } from '../../../lib/model/publish.ts';
@@ -59,6 +59,20 @@ describe('the cache of an agent', function () {
     await put(container, 'a.bin', noise(3 * MiB, 2));
     assert.equal((await fetch(plain, 'three')).downloaded, 3 * MiB);
     assert.ok(readFileSync(folder.at('three/model/a.bin')).equals(noise(3 * MiB, 2)));
+  });
+
+  it('never gives another content for a blob of a plain container than the store has the MD5 of', async () => {
+    await put(container, 'a.bin', noise(3 * MiB, 2));
+    await fetch(plain, 'other');
+    const [other = ''] = cachedFiles();
+    await put(container, 'a.bin', big);
+    await fetch(plain, 'one');
+    const known = readdirSync(folder.at('cache/known'), { recursive: true, withFileTypes: true });
+    for (const { name, parentPath } of known.filter((entry) => entry.isFile()))
+      writeFileSync(join(parentPath, name), basename(other));
+    assert.equal((await fetch(plain, 'two')).downloaded, 3 * MiB);
+    assert.ok(readFileSync(folder.at('two/model/a.bin')).equals(big));
+    assert.equal((await fetch(plain, 'three')).downloaded, 0);
   });
 
   it('is not reached by what a job does to its model', async () => {
