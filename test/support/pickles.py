@@ -50,6 +50,10 @@ joblib.dump(models["forest"], clean / "gzip.joblib", compress=("gzip", 3))
 words = TfidfVectorizer().fit(["one two", "two three"])
 joblib.dump(words, clean / "words.joblib")
 joblib.dump({"names": np.array(["a", {"b": 1}], dtype=object), "sparse": csr_matrix(X), "x": X.astype("f4")}, clean / "objects.joblib")
+kinds = [X, X.astype(">f8"), X > 0.5, X[:0], X.T, np.array(3.0), np.array(["ab", "c"]), np.array([b"ab"]), np.array(["2026-11-26"], "M8[ns]"),
+         np.zeros(2, [("a", "f8", (2,)), ("b", "i4")]), np.array([(1, "x")], [("a", "i4"), ("b", "O")])]
+for protocol in range(6):
+    joblib.dump(kinds, clean / f"kinds{protocol}.joblib", protocol=protocol)
 np.save(clean / "numbers.npy", X)
 np.save(clean / "objects.npy", np.array([1, "two"], dtype=object), allow_pickle=True)
 np.savez(clean / "many.npz", x=X, o=np.array([1, "two"], dtype=object))
@@ -158,6 +162,14 @@ def joblib_array(path, padding, content):
 # joblib passes over an array and what it is padded with, where a plain unpickler finds opcodes, with all that lies on the stack and in the memo.
 attack = b"cos\nsystem\n(S'true'\ntR."
 joblib_array(bad / "padding.joblib", b"(" + attack, bytes(8))
+# Where it is not sure how long an array is, the rest would be read from another place than joblib reads it from.
+joblib.dump([np.zeros(3, dtype="u1"), Evil(os.system, "true")], bad / "shape.joblib")
+raw = (bad / "shape.joblib").read_bytes()
+unsure = {"shape": (b"K\x03\x85", b"\x8a\x01\x03\x85"), "flags": (b"K\x00t", b"K\x01t"), "list": (b"K\x03\x85", b"]K\x03a"), "name": (b"\x8c\x02u1", b"\x8c\x05uint8")}
+for name, (plain, odd) in unsure.items():
+    assert plain in raw
+    unframed = raw[:2] + raw[11:]
+    (bad / f"{name}.joblib").write_bytes(unframed.replace(plain, odd, 1))
 joblib_array(bad / "late.joblib", b"(" + b"N0" * 20, b"N0" * 40_000 + attack)
 joblib_array(bad / "recalled.joblib", b"(" + b"N0" * 20, b"h\x00h\x01\x93)\x81.")
 np.save(bad / "objects.npy", np.array([Evil(os.system, "true")], dtype=object), allow_pickle=True)

@@ -153,8 +153,10 @@ export class PickleMachine {
 
   setItem(key: Value, value: Value): void {
     const table = this.top;
-    if (table?.kind !== 'table' || key.kind !== 'text' || table.entries.size >= MOST_ITEMS) return;
-    table.entries.set(key.text, value);
+    if (table?.kind !== 'table') return;
+    // What nobody can read may be any of the names.
+    if (key.kind !== 'text') table.entries.clear();
+    else if (table.entries.has(key.text) || table.entries.size < MOST_ITEMS) table.entries.set(key.text, value);
   }
 }
 

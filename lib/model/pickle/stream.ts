@@ -149,6 +149,7 @@ export class PickleStream {
   #arrayPassage(array: EmbeddedArray | undefined): Passage | undefined {
     if (array === undefined) return undefined;
     if (array.kind === 'bytes') return new ArrayPassage(array, this.#report);
+    if (array.kind === 'unknown') throw new PickleBeyondLimits('the length of an array in it cannot be told');
     if (this.#depth >= DEEPEST) throw new PickleBeyondLimits('it holds pickles within pickles within pickles');
     return new PicklePassage(new PickleStream(this.#report, this.#depth + 1));
   }

@@ -28,6 +28,15 @@ const EXPECTED: Readonly<Record<string, Partial<PickleFinding>>> = {
   'escaped.bin': { severity: 'dangerous', what: 'imports something whose name is made while loading' },
   'escaped.weights': { severity: 'dangerous', what: 'imports something whose name is made while loading' },
   'extension.pkl': { severity: 'suspicious', what: 'uses the extension registry' },
+  ...Object.fromEntries(
+    ['shape', 'flags', 'list', 'name'].map((part) => [
+      `${part}.joblib`,
+      {
+        severity: 'unreadable',
+        what: 'is a pickle that cannot be read to its end: the length of an array in it cannot be told',
+      },
+    ]),
+  ),
   'garbage.pkl': { severity: 'suspicious', what: 'goes on behind the end of its pickle' },
   'halfzlib.joblib': { severity: 'unreadable' },
   'memo.pkl': { severity: 'dangerous', what: 'imports os.system' },
