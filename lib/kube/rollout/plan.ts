@@ -48,17 +48,19 @@ export async function planRollout(
   try {
     const placed = manifests.map((manifest) => place(manifest, kinds, namespace, fallback));
     refuseRepeats(manifests, (manifest) => placed[manifests.indexOf(manifest)]?.ref.namespace ?? '');
-    const ground = groundOf(placed.map(({ desired }) => desired));
+    const defined = namesOf('Namespace', placed);
     const known = placed.filter(({ desired }) => !kinds.isNew(desired));
     const refs = known.map(({ ref }) => ref);
     // Both at once; that a namespace is missing says more than what that does to its objects.
     const [namespaces, found] = await Promise.allSettled([
-      refuseMissingNamespaces(client, placed, ground.namespaces, signal),
+      refuseMissingNamespaces(client, placed, defined, signal),
       snapshot(client, refs, signal),
     ]);
     if (namespaces.status === 'rejected') throw namespaces.reason;
     if (found.status === 'rejected') throw found.reason;
     const before = new Map(known.map((one, index) => [one, found.value[index]]));
+    // What is there already lets the server judge whatever stands on it.
+    const ground = groundOf(placed.filter((one) => before.get(one) === undefined));
     return placed.map((one) => ({
       ...one,
       before: before.get(one),
@@ -100,10 +102,12 @@ interface Ground {
   readonly serviceAccounts: ReadonlySet<string>;
 }
 
-function groundOf(objects: readonly KubeObject[]): Ground {
-  const namesOf = (kind: string): ReadonlySet<string> =>
-    new Set(objects.filter((object) => object.kind === kind).map(({ metadata }) => metadata.name));
-  return { namespaces: namesOf('Namespace'), serviceAccounts: namesOf('ServiceAccount') };
+function groundOf(created: readonly Placed[]): Ground {
+  return { namespaces: namesOf('Namespace', created), serviceAccounts: namesOf('ServiceAccount', created) };
+}
+
+function namesOf(kind: string, placed: readonly Placed[]): ReadonlySet<string> {
+  return new Set(placed.filter(({ desired }) => desired.kind === kind).map(({ ref }) => ref.name));
 }
 
 function judgedOf({ ref, desired }: Placed, ground: Ground): Step['judged'] {
