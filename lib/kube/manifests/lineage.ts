@@ -31,12 +31,12 @@ export interface RunFacts {
   readonly commit?: string | undefined;
 }
 
-/** Whatever carries labels and annotations: an object, or the template of pods. */
+/** Whatever carries labels and annotations: an object, or the template of pods, which may leave them without a value. */
 interface Noted {
   readonly metadata?: {
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
+    readonly labels?: Readonly<Record<string, string>> | null;
+    readonly annotations?: Readonly<Record<string, string>> | null;
+  } | null;
 }
 
 /**
@@ -132,8 +132,8 @@ function bare<Carrier extends Noted>(carrier: Carrier): Carrier {
 
 type Texts = Readonly<Record<string, string>>;
 
-function only(texts: Texts = {}, isWanted: (name: string) => boolean): Texts {
-  return Object.fromEntries(Object.entries(texts).filter(([name]) => isWanted(name)));
+function only(texts: Texts | null | undefined, isWanted: (name: string) => boolean): Texts {
+  return Object.fromEntries(Object.entries(texts ?? {}).filter(([name]) => isWanted(name)));
 }
 
 function withMetadata<Carrier extends Noted>(carrier: Carrier, maps: Readonly<Record<string, Texts>>): Carrier {

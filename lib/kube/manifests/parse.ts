@@ -119,9 +119,16 @@ function objectOf(value: unknown, node: Node, place: Place): KubeObject {
         : 'Add metadata.name as a text (quote it if it looks like a number).';
     throw invalid(place, at, `a ${kind} has no metadata.name`, remedy);
   }
-  const kept = Object.fromEntries(Object.entries(metadata).filter(([key]) => !SERVER_OWNED.includes(key)));
+  const kept = Object.fromEntries(
+    Object.entries(metadata).filter(([key, field]) => !SERVER_OWNED.includes(key) && !isLeftOut(key, field)),
+  );
   const desired = Object.fromEntries(Object.entries(value).filter(([key]) => key !== 'status'));
   return { ...desired, metadata: kept } as unknown as KubeObject;
+}
+
+/** Templates often leave a field without a value; to kubectl it is as if it were not there. */
+function isLeftOut(key: string, field: unknown): boolean {
+  return field === null || (key === 'namespace' && field === '');
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -96,6 +96,18 @@ describe('lineage', () => {
     assert.deepEqual(podTemplatesOf(second), podTemplatesOf(first));
   });
 
+  it('does not mind a template that leaves labels and annotations without a value', () => {
+    const spec = { containers: [{ image: IMAGE }] };
+    const text = JSON.stringify({
+      ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' } },
+      spec: { template: { metadata: { labels: null, annotations: null }, spec } },
+    });
+    const desired = JSON.parse(text) as KubeObject;
+    const first = written(deployment(), RUN);
+    const kept = written(desired, RUN, first, () => undefined);
+    assert.equal(kept.metadata.annotations?.['model-delivery.run'], RUN.name);
+  });
+
   it('goes with the image', () => {
     const first = written(deployment(), RUN);
     const second = written(deployment({ image: 'shop.io/digits:2' }), { ...RUN, name: 'later' }, first);

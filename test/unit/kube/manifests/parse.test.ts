@@ -65,6 +65,12 @@ describe('a manifest', () => {
     });
   });
 
+  it('may leave labels, annotations and namespace without a value, as templates do: they are not there', () => {
+    const empty = HEAD.replace('name: a', 'name: a, labels: , annotations: null, namespace: ""');
+    assert.deepEqual(parseManifest('app.yaml', empty)[0]?.object.metadata, { name: 'a' });
+    assert.deepEqual(parseManifest('app.yaml', empty.replace('""', 'null'))[0]?.object.metadata, { name: 'a' });
+  });
+
   it('with a key twice is refused at its line', () => {
     assert.match(refusalOf(`${HEAD}kind: Pod\n`).message, /^app\.yaml, line 4, column 1: .*unique/);
   });
