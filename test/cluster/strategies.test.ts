@@ -141,6 +141,20 @@ describe('a strategy under traffic', () => {
     });
   });
 
+  it('canary of nothing but settings makes the stable pods anew with them, once', async () => {
+    const roll = (): Promise<TaskProcessResult> =>
+      bench.rollOut(web('changed'), { inputs: { ...CANARY, steps: '33', checks: `/ contains ${ONE}` } });
+    const generation = async (): Promise<unknown> => (await bench.get(KINDS.deployment, 'web'))?.metadata.generation;
+    const first = await generation();
+    const run = await roll();
+    assert.equal(run.outputs.result, 'deployed', run.log);
+    const restarted = await generation();
+    assert.notEqual(restarted, first, run.log);
+    const again = await roll();
+    assert.equal(again.outputs.result, 'unchanged', again.log);
+    assert.equal(await generation(), restarted);
+  });
+
   it('canary that waits is rejected by another run: all is as it was, the replicas of an autoscaler too', async () => {
     await bench.changeAs('autoscaler', KINDS.deployment, 'web', { replicas: 4 });
     const scaled = await bench.state();

@@ -16,7 +16,9 @@ const IMAGE_FACTS = [
   'model-delivery.app.source',
 ] as const;
 const RUN_FACTS = ['model-delivery.run', 'model-delivery.run.url', 'model-delivery.commit'] as const;
-const ALL_FACTS: readonly string[] = [...IMAGE_FACTS, ...RUN_FACTS];
+/** When pods were made anew though nothing of their template changed. */
+const RESTARTED = 'model-delivery.restarted';
+const ALL_FACTS: readonly string[] = [...IMAGE_FACTS, ...RUN_FACTS, RESTARTED];
 /** Those by which people look for pods. */
 const LABELS: readonly string[] = ['model-delivery.model.name', 'model-delivery.model.version'];
 /** What the value of a label may be (kubernetes.io, "Labels and Selectors"). */
@@ -57,6 +59,16 @@ export function withRunFacts(object: KubeObject, { name, url, commit }: RunFacts
   if (podTemplatesOf(object).size === 0) return object;
   const values = { 'model-delivery.run': name, 'model-delivery.run.url': url, 'model-delivery.commit': commit };
   return withNotes(object, values);
+}
+
+/**
+ * Has the pods of a workload made anew, as `kubectl rollout restart` does. The note is kept with the rest of the lineage, so the
+ * next run of the same content leaves the pods alone.
+ *
+ * @param at the time of it (ISO 8601)
+ */
+export function withRestart(object: KubeObject, at: string): KubeObject {
+  return mapPodTemplates(object, (template) => withNotes(template, { [RESTARTED]: at }));
 }
 
 /**

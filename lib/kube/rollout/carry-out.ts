@@ -24,6 +24,8 @@ export async function proveBeside(rollout: Rollout): Promise<'goes on' | 'waits'
 /** Writes everything; namespaces and definitions that others stand on first, if any. */
 export async function writeAll(rollout: Rollout): Promise<void> {
   const { view } = rollout.session;
+  const steps = rollout.beside?.promoting(rollout.course.steps) ?? rollout.course.steps;
+  rollout.course = { ...rollout.course, steps };
   await noteBeginning(rollout);
   await putBackOrphans(rollout);
   rollout.passOver(rollout.course.steps.filter((step) => rollout.beside?.hasRun(step) === true));

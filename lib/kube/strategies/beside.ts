@@ -16,6 +16,7 @@ import { bringUp } from './autoscaler-move.ts';
 import { wantedOf } from './blue-green.ts';
 import { isMove } from './move.ts';
 import { prove } from './prove.ts';
+import { restarting } from './restart.ts';
 import { Stage } from './stage.ts';
 import { planStage } from './stage-plan.ts';
 import type { StagedStrategy } from './strategy.ts';
@@ -86,6 +87,11 @@ export class Beside {
   /** What of it is looked at as it changes: not what was moved, which the run need not be allowed to watch. */
   get watched(): readonly Footprint[] {
     return this.#staged.filter((footprint) => !isMove(footprint));
+  }
+
+  /** The steps that promote what was proved, see {@link restarting}. */
+  promoting(steps: readonly Step[]): readonly Step[] {
+    return restarting(steps, this.#staged, new Date().toISOString());
   }
 
   /** Whether a step has to wait for {@link takeDown}: its Service is switched elsewhere, or it was moved. */
