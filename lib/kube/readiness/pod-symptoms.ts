@@ -11,8 +11,13 @@ const PULL_REASONS = ['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'E
 const PULL_GRACE = 30_000;
 /** A controller may be just about to create the Secret or ConfigMap. */
 const CONFIG_GRACE = 8_000;
-/** A cluster autoscaler that can help says so within this time, and then it is waited for. */
+/**
+ * A cluster autoscaler that can help says so within this time, and then it is waited for. That it cannot (`NotTriggerScaleUp`)
+ * is no last word: it says so too of a pod that fits as soon as an old one ends.
+ */
 const SCHEDULING_GRACE = 60_000;
+/** How the cluster autoscaler, and Karpenter (node auto-provisioning of AKS), say of a pod that a node comes for it. */
+const NODE_COMES = ['TriggeredScaleUp', 'Nominated'];
 /** From so many restarts on, a container is not just waiting for another part of the application. */
 const RESTARTS_TOO_MANY = 3;
 
@@ -135,7 +140,7 @@ function crashRemedy(
 function schedulingSymptoms(pod: Pod, events: readonly KubeEvent[]): readonly Symptom[] {
   const scheduled = conditionOf(pod, 'PodScheduled');
   if (scheduled?.status !== 'False' || scheduled.reason !== 'Unschedulable') return [];
-  if (events.some((event) => event.reason === 'TriggeredScaleUp')) return [];
+  if (events.some(({ reason }) => NODE_COMES.includes(reason ?? ''))) return [];
   const missing = /persistentvolumeclaim "[^"]*" not found/.exec(scheduled.message ?? '')?.[0];
   if (missing !== undefined) {
     return [
@@ -151,7 +156,7 @@ function schedulingSymptoms(pod: Pod, events: readonly KubeEvent[]): readonly Sy
   return [
     {
       key: `schedule/${pod.metadata.name}`,
-      graceMs: events.some((event) => event.reason === 'NotTriggerScaleUp') ? 0 : SCHEDULING_GRACE,
+      graceMs: SCHEDULING_GRACE,
       code: 'POD_UNSCHEDULABLE',
       message: `No node takes pod ${pod.metadata.name}${quoted(scheduled.message ?? '')}.`,
       remedy: 'Add nodes, lower the requests of the pod, or correct its nodeSelector, affinity and tolerations.',

@@ -89,8 +89,15 @@ describe('a pod', () => {
     };
     assert.equal(symptomsOfPod(lonely, [])[0]?.code, 'POD_UNSCHEDULABLE');
     assert.ok((symptomsOfPod(lonely, [])[0]?.graceMs ?? 0) > 0);
-    assert.equal(symptomsOfPod(lonely, [event('NotTriggerScaleUp', 'no')])[0]?.graceMs, 0);
     assert.deepEqual(symptomsOfPod(lonely, [event('TriggeredScaleUp', 'coming')]), []);
+    assert.deepEqual(symptomsOfPod(lonely, [event('Nominated', 'coming')]), []);
+  });
+
+  it('that no node takes has as much time where no new node helps: an old pod may make room', () => {
+    const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes' }];
+    const lonely: Pod = { ...pod('o'), status: { conditions } };
+    const [symptom] = symptomsOfPod(lonely, [event('NotTriggerScaleUp', 'no')]);
+    assert.equal(symptom?.graceMs, symptomsOfPod(lonely, [])[0]?.graceMs);
   });
 
   it('whose volume claim is not there names it, and does not ask for nodes', () => {
