@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeClient, PodPort } from '../client/kube-client.ts';
+import { defines } from '../manifests/definition.ts';
 import type { KubeObject } from '../objects.ts';
 import { isSameContent } from '../rollout/content.ts';
 import type { Step } from '../rollout/plan.ts';
@@ -73,7 +74,7 @@ export async function planStage(
       const settings = renamed(next, track);
       return { settings, copy: copyOf(next, settings, application) };
     });
-  return { track, contenders, copies, first: steps.filter(standsUnderPods) };
+  return { track, contenders, copies, first: standUnderPods(steps) };
 }
 
 /** A Service as it would be after the rollout; as it is, where it has no manifest. */
@@ -106,27 +107,24 @@ async function servicesAround(
   return lists.flatMap(({ items }) => items).filter(isService);
 }
 
-/** Kinds without which pods of a new version may not start. All others wait until the new version has proved itself. */
-const UNDER_PODS = [
-  'Namespace',
-  'CustomResourceDefinition',
-  'PriorityClass',
-  'StorageClass',
-  'PersistentVolume',
-  'PersistentVolumeClaim',
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'Role',
-  'RoleBinding',
-  'ServiceAccount',
-  'Secret',
-  'ConfigMap',
-  'Service',
-  'Job',
-  'Deployment',
-  'StatefulSet',
+/**
+ * What acts on pods that are there, or on requests to them: waits until the new version has proved itself. Whatever else is new
+ * may be what its pods need to start, whoever has defined the kind.
+ */
+const ACTING = [
+  ...['Ingress', 'HTTPRoute', 'GRPCRoute', 'VirtualService', 'DestinationRule', 'NetworkPolicy', 'AuthorizationPolicy'],
+  ...['HorizontalPodAutoscaler', 'VerticalPodAutoscaler', 'ScaledObject', 'PodDisruptionBudget'],
+  ...['ResourceQuota', 'LimitRange', 'DaemonSet', 'CronJob'],
+  ...['APIService', 'MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'],
+  ...['MutatingAdmissionPolicy', 'MutatingAdmissionPolicyBinding'],
+  ...['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'],
 ];
 
-function standsUnderPods({ before, desired }: Step): boolean {
-  return before === undefined && UNDER_PODS.includes(desired.kind);
+/** New objects that pods may stand on. Those of a kind that this run only defines wait for that. */
+function standUnderPods(steps: readonly Step[]): readonly Step[] {
+  const created = steps.filter(({ before }) => before === undefined);
+  const objects = created.map(({ desired }) => desired);
+  return created.filter(
+    ({ desired }) => !ACTING.includes(desired.kind) && !objects.some((one) => defines(one, desired)),
+  );
 }

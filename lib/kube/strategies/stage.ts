@@ -6,7 +6,7 @@ import type { LiveView } from '../readiness/live-view.ts';
 import type { Target } from '../readiness/verdict.ts';
 import type { RolloutReporter } from '../reporter.ts';
 import type { Step } from '../rollout/plan.ts';
-import { write } from '../rollout/write.ts';
+import { wantsNone, write } from '../rollout/write.ts';
 import type { PodAddress, VersionCheck, Versions } from './check.ts';
 import { isDeployment, replicasOf } from './deployment.ts';
 import type { Contender, StagePlan } from './stage-plan.ts';
@@ -111,7 +111,8 @@ export class Stage {
       { force, recreate: false, signal },
       {
         begun: () => undefined,
-        written: ({ step, object }) => targets.push({ ref: step.ref, written: object, wantsNone: false }),
+        written: ({ step, object }) =>
+          targets.push({ ref: step.ref, written: object, wantsNone: wantsNone(step.desired) }),
       },
     );
     await awaitReady(targets, view, { reporter, signal });

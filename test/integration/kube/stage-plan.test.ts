@@ -74,15 +74,43 @@ describe('the plan of what comes up beside the stable version', () => {
 
   it('makes new objects that pods may stand on first; what acts on the stable version waits', async () => {
     const policy = { ...settings('x', 'policy'), kind: 'NetworkPolicy' };
+    const vault = {
+      ...settings('x', 'vault'),
+      apiVersion: 'secrets-store.csi.x-k8s.io/v1',
+      kind: 'SecretProviderClass',
+    };
     const steps = [
       step(webDeployment({ priority: 1 }), webDeployment()),
       step(settings('x'), undefined),
+      step(vault, undefined),
       step(policy, undefined),
     ];
     const plan = await planOf(steps, webService());
     assert.deepEqual(
       plan?.first.map(({ title }) => title),
-      ['ConfigMap/settings'],
+      ['ConfigMap/settings', 'SecretProviderClass/vault'],
+    );
+  });
+
+  it('leaves an object whose kind is new with it to the promotion', async () => {
+    const definition = {
+      ...{
+        apiVersion: 'apiextensions.k8s.io/v1',
+        kind: 'CustomResourceDefinition',
+        metadata: { name: 'toys.shop.io' },
+      },
+      spec: { group: 'shop.io', names: { kind: 'Toy', plural: 'toys' } },
+    };
+    const toy = { ...settings('x', 'bear'), apiVersion: 'shop.io/v1', kind: 'Toy' };
+    const steps = [
+      step(webDeployment({ priority: 1 }), webDeployment()),
+      step(definition, undefined),
+      step(toy, undefined),
+    ];
+    const plan = await planOf(steps, webService());
+    assert.deepEqual(
+      plan?.first.map(({ title }) => title),
+      ['CustomResourceDefinition/toys.shop.io'],
     );
   });
 });
