@@ -25,8 +25,7 @@ export async function prepare(rollout: Rollout): Promise<void> {
   const { steps } = rollout.course;
   reporter.line(`${steps.length} objects for ${rollout.request.access.server}`);
   if (rollout.request.prune) {
-    const wanted = steps.map(({ ref }) => ref);
-    const scope = { applied: record.objects, wanted, leftovers: rollout.leftovers };
+    const scope = { applied: record.objects, wanted: steps, leftovers: rollout.leftovers };
     rollout.abandoned = await abandonedBy(client, scope, limit).catch(rethrow);
   }
   const changes = previewOf(steps, rollout.abandoned);

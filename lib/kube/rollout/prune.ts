@@ -16,8 +16,8 @@ const KEPT = ['Namespace', 'PersistentVolume', 'PersistentVolumeClaim', 'CustomR
 export interface PruneScope {
   /** Objects that earlier runs of the application have applied. */
   readonly applied: readonly ObjectRef[];
-  /** Objects that this run has. */
-  readonly wanted: readonly ObjectRef[];
+  /** Objects that this run has, and what is there of them. */
+  readonly wanted: readonly Pick<Footprint, 'ref' | 'before'>[];
   /** A run that did not finish may have removed what this one removes too; that counts as if it were there. */
   readonly leftovers: Leftovers;
 }
@@ -31,7 +31,9 @@ export async function abandonedBy(
   { applied, wanted, leftovers }: PruneScope,
   signal: AbortSignal,
 ): Promise<readonly Footprint[]> {
-  const keys = new Set(wanted.map(keyOf));
+  const keys = new Set(wanted.map(({ ref }) => keyOf(ref)));
+  // One object may be served by two groups: an Ingress by extensions and by networking.k8s.io.
+  const uids = new Set(wanted.flatMap(({ before }) => before?.metadata.uid ?? []));
   const candidates = applied.filter((ref) => !keys.has(keyOf(ref)) && !KEPT.includes(ref.resource.kind));
   const live = await Promise.all(
     candidates.map(async (ref) => {
@@ -40,6 +42,7 @@ export async function abandonedBy(
   );
   return live
     .filter(({ before }) => before !== undefined && isOurs(before) && before.metadata.deletionTimestamp === undefined)
+    .filter(({ before }) => !uids.has(before?.metadata.uid ?? ''))
     .map((one) => ({ ...one, desired: undefined }));
 }
 

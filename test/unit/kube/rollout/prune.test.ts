@@ -36,9 +36,13 @@ describe('what a rollout prunes', () => {
     ),
   );
   const pruned = async (left = leftovers): Promise<readonly string[]> =>
-    (await abandonedBy(client, { applied, wanted: [refTo('kept')], leftovers: left }, NEVER)).map(
-      ({ ref }) => ref.name,
-    );
+    (
+      await abandonedBy(
+        client,
+        { applied, wanted: [{ ref: refTo('kept'), before: undefined }], leftovers: left },
+        NEVER,
+      )
+    ).map(({ ref }) => ref.name);
 
   it('is what the application had, has no more, and still belongs to it', async () => {
     assert.deepEqual(await pruned(new Map()), ['left']);
@@ -46,5 +50,20 @@ describe('what a rollout prunes', () => {
 
   it('is also what a run that was killed had removed already, which must not be put back', async () => {
     assert.deepEqual(await pruned(), ['left', 'gone-unfinished']);
+  });
+
+  it('is nothing that another group of the API serves too, and the run has by that', async () => {
+    const ingress = (apiVersion: string): ObjectRef => ({
+      resource: { apiVersion, kind: 'Ingress', plural: 'ingresses', namespaced: true },
+      ...{ namespace: 'prod', name: 'web' },
+    });
+    const live = configMap('web');
+    const before = { ...live, metadata: { ...live.metadata, uid: 'one' } };
+    const cluster = sinon.createStubInstance(KubeClient);
+    cluster.get.resolves(before);
+    const scope = { applied: [ingress('extensions/v1beta1')], leftovers: new Map<string, Footprint>() };
+    const wanted = { ref: ingress('networking.k8s.io/v1'), before };
+    assert.deepEqual(await abandonedBy(cluster, { ...scope, wanted: [wanted] }, NEVER), []);
+    assert.equal((await abandonedBy(cluster, { ...scope, wanted: [] }, NEVER)).length, 1);
   });
 });
