@@ -26,6 +26,11 @@ export function levelOf(kind: string): number {
   return LAST.includes(kind) ? LEVELS.length + 1 : LEVELS.length;
 }
 
+/** Whether a kind is none that Kubernetes itself has and this list knows: most of all a custom resource. */
+export function isUnlisted(kind: string): boolean {
+  return levelOf(kind) === LEVELS.length;
+}
+
 /** Groups items by level, earliest first, keeping the order they came in within a level. */
 export function inLevels<Item>(items: readonly Item[], kindOf: (item: Item) => string): readonly (readonly Item[])[] {
   const levels = new Map<number, Item[]>();

@@ -6,6 +6,7 @@ import { inLevels } from '../manifests/order.ts';
 import { each } from './each.ts';
 import { isOurs } from './ours.ts';
 import type { Leftovers } from './recover.ts';
+import { untilCleared } from './until-cleared.ts';
 
 const AT_ONCE = 10;
 
@@ -53,11 +54,19 @@ export async function prune(
   signal: AbortSignal,
   begun: (footprint: Footprint) => void,
 ): Promise<void> {
-  for (const level of inLevels(abandoned, ({ ref }) => ref.resource.kind).toReversed()) {
+  const levels = inLevels(abandoned, ({ ref }) => ref.resource.kind).toReversed();
+  for (const level of levels) {
     await each(level, AT_ONCE, async (footprint) => {
       signal.throwIfAborted();
       begun(footprint);
       await client.remove(footprint.ref, footprint.before?.metadata.uid, signal);
     });
+    if (level !== levels.at(-1)) {
+      await untilCleared(
+        client,
+        level.map(({ ref }) => ref),
+        signal,
+      );
+    }
   }
 }

@@ -14,6 +14,7 @@ import { newborn } from './newborn.ts';
 import { isOurs } from './ours.ts';
 import { isTemporary } from '../strategies/temporary.ts';
 import { removeAndWait } from './recreate.ts';
+import { untilCleared } from './until-cleared.ts';
 import { wantsNone } from './write.ts';
 
 const AT_ONCE = 25;
@@ -36,11 +37,13 @@ export interface Restoration {
  * everything else still is.
  *
  * @param signal ends the attempt; whatever is not back by then counts as a failure
+ * @param waiting ends, or forbids, to wait for custom resources to go before the operator goes; left out, nobody waits
  */
 export async function restore(
   client: KubeClient,
   begun: readonly Footprint[],
   signal: AbortSignal,
+  waiting = AbortSignal.abort(),
 ): Promise<Restoration> {
   const putBack: Target[] = [];
   const removed: Footprint[] = [];
@@ -56,6 +59,8 @@ export async function restore(
         failures.push({ footprint, error: signal.aborted ? signal.reason : explained(error) });
       }
     });
+    const gone = level.filter((one) => removed.includes(one)).map(({ ref }) => ref);
+    if (level !== levels.at(-1)) await untilCleared(client, gone, AbortSignal.any([signal, waiting]));
   }
   return { putBack, removed, failures };
 }

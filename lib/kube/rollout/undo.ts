@@ -40,7 +40,7 @@ export async function undo(parts: UndoParts): Promise<Undone> {
   const stopped = (): boolean => signal.aborted;
   const hurried = stopped();
   reporter.line(`Putting back ${begun.length} ${begun.length === 1 ? 'object' : 'objects'} …`);
-  const restoration = await restore(client, begun, putBackLimit(hurried));
+  const restoration = await restore(client, begun, putBackLimit(hurried), signal);
   if (restoration.failures.length > 0) return notRestored(restoration);
   const { putBack } = restoration;
   if (stopped()) {
