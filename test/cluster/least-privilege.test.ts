@@ -279,6 +279,18 @@ describe('the rights of a rollout', () => {
     const given = await attempt(role, await userWith('escalator', [...documented, escalating]), 'escalator');
     assert.equal(given.result, 'deployed', String(given.failure));
   });
+
+  it('that a manifest gives away in a role of its own may be bound by who holds them', async () => {
+    const rbac = { apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'rolebindings'] };
+    const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
+    const rules = JSON.stringify([{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }]);
+    const head = 'apiVersion: rbac.authorization.k8s.io/v1\nmetadata: {name: reader}\nkind: ';
+    const subjects = '[{kind: ServiceAccount, name: default}]';
+    const roleRef = '{apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}';
+    const manifest = `${head}Role\nrules: ${rules}\n---\n${head}RoleBinding\nroleRef: ${roleRef}\nsubjects: ${subjects}\n`;
+    const run = await attempt(manifest, await userWith('binder', [...documented, { ...rbac, verbs }]), 'binder');
+    assert.equal(run.result, 'deployed', String(run.failure));
+  });
 });
 
 describe('the rights to make a namespace', () => {

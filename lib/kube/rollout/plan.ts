@@ -100,10 +100,20 @@ function place(
 interface Ground {
   readonly namespaces: ReadonlySet<string>;
   readonly serviceAccounts: ReadonlySet<string>;
+  /** Roles and ClusterRoles, by {@link roleOf}. */
+  readonly roles: ReadonlySet<string>;
 }
 
 function groundOf(created: readonly Placed[]): Ground {
-  return { namespaces: namesOf('Namespace', created), serviceAccounts: namesOf('ServiceAccount', created) };
+  return {
+    namespaces: namesOf('Namespace', created),
+    serviceAccounts: namesOf('ServiceAccount', created),
+    roles: new Set(
+      created
+        .filter(({ ref }) => ref.resource.kind.endsWith('Role'))
+        .map(({ ref }) => roleOf(ref.resource.kind, ref.name, ref.namespace)),
+    ),
+  };
 }
 
 function namesOf(kind: string, placed: readonly Placed[]): ReadonlySet<string> {
@@ -114,7 +124,16 @@ function judgedOf({ ref, desired }: Placed, ground: Ground): Step['judged'] {
   const { serviceAccountName } = (desired.spec ?? {}) as { readonly serviceAccountName?: string };
   // A Pod, other than a workload that makes pods, is refused even in a dry run while its service account is missing.
   if (desired.kind === 'Pod' && ground.serviceAccounts.has(serviceAccountName ?? '')) return 'whenWritten';
+  // Who may not bind roles freely has to have their rights, and for that the server looks the role up, also in a dry run.
+  const { kind = '', name = '' } = (desired.roleRef ?? {}) as { readonly kind?: string; readonly name?: string };
+  const isBinding = /^(Cluster)?RoleBinding$/.test(desired.kind);
+  if (isBinding && ground.roles.has(roleOf(kind, name, ref.namespace))) return 'whenWritten';
   return ref.namespace !== undefined && ground.namespaces.has(ref.namespace) ? 'onGround' : 'first';
+}
+
+/** A role as a binding in a namespace names it: a ClusterRole has none. */
+function roleOf(kind: string, name: string, namespace = ''): string {
+  return kind === 'ClusterRole' ? `${kind}/${name}` : `${kind}/${namespace}/${name}`;
 }
 
 async function refuseMissingNamespaces(

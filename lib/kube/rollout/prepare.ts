@@ -76,7 +76,8 @@ async function findSteps(rollout: Rollout): Promise<void> {
 async function follow(rollout: Rollout): Promise<void> {
   const { view } = rollout.session;
   const { steps, timeline } = rollout.course;
-  const first = steps.filter(({ judged }) => judged === 'first');
+  // The others are followed once what they stand on is there.
+  const first = steps.filter(({ judged }) => judged !== 'onGround');
   const beside = rollout.beside?.watched ?? [];
   await view.open([...first, ...beside, ...rollout.orphans].map(({ ref }) => ref)).catch(rethrow);
   timeline.countBy(podCounter(view, refsOfDeployments(steps), refsOfDeployments(beside)));

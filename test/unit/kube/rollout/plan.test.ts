@@ -48,6 +48,18 @@ describe('when the server can judge an object', () => {
     assert.deepEqual(await judged(app), { 'Namespace/shop': 'first', 'Deployment/web': 'onGround' });
   });
 
+  it('is when it is written for a binding whose role this run makes: the account may need the rights in it', async () => {
+    const binding = (kind: string): KubeObject => object('RoleBinding', 'b', { roleRef: { kind, name: 'reader' } });
+    const there = ['Namespace/shop', 'Role/reader'];
+    for (const kind of ['Role', 'ClusterRole']) {
+      const steps = [object(kind, 'reader'), binding(kind)];
+      assert.equal((await judged(steps, there.slice(0, 1)))['RoleBinding/b'], 'whenWritten');
+    }
+    assert.equal((await judged([object('Role', 'reader'), binding('Role')], there))['RoleBinding/b'], 'first');
+    const other = [object('Role', 'reader'), binding('ClusterRole')];
+    assert.equal((await judged(other, there.slice(0, 1)))['RoleBinding/b'], 'first');
+  });
+
   it('is when it is written for a Pod whose service account this run makes', async () => {
     const pod = object('Pod', 'one', { spec: { serviceAccountName: 'runner' } });
     const steps = [object('ServiceAccount', 'runner'), pod];
