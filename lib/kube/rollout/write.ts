@@ -73,11 +73,12 @@ export async function dryRun(
 /** How an object would be after it was written, and whether it has to be made anew for that. */
 async function judge(
   client: KubeClient,
-  { ref, desired, before }: Step,
+  step: Step,
   { force, recreate, signal }: WriteOptions,
 ): Promise<{ readonly preview: KubeObject; readonly recreates: boolean }> {
+  const { ref, desired, before } = step;
   try {
-    const preview = await client.apply(ref, desired, { dryRun: true, force }, signal);
+    const preview = await whenServed(() => client.apply(ref, desired, { dryRun: true, force }, signal), step);
     return { preview, recreates: before !== undefined && isAnotherPod(before, preview) };
   } catch (error) {
     const isPossible = before !== undefined && mayRecreate(ref.resource.kind, recreate);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import sinon from 'sinon';
+import { ApiError } from '../../../../lib/kube/client/api-error.ts';
 import type { KubeClient } from '../../../../lib/kube/client/kube-client.ts';
 import type { KubeObject } from '../../../../lib/kube/objects.ts';
 import type { Step } from '../../../../lib/kube/rollout/plan.ts';
@@ -47,6 +49,24 @@ async function written(managers: readonly object[], sizes: readonly [number, num
   await write(client, steps, OPTIONS, { begun: () => undefined, written: () => undefined });
   return (sent[0]?.spec as { readonly replicas?: number }).replicas;
 }
+
+describe('judging an object', () => {
+  it('of a kind that this run has just defined waits until that is served', async () => {
+    const missing = new ApiError(404, { reason: 'NotFound' }, { verb: 'patch', resource: 'toys.shop.io' });
+    const apply = sinon.stub().onFirstCall().rejects(missing).resolves(deployment(2));
+    const step: Step = {
+      ...{ title: 'Deployment/web', source: 'app.yml', judged: 'onGround', before: undefined },
+      ref: { resource: RESOURCE, namespace: 'shop', name: 'web' },
+      desired: deployment(2),
+    };
+    const client = { apply } as unknown as KubeClient;
+    const [accepted] = await dryRun(client, [step], OPTIONS, SILENT);
+    assert.deepEqual(accepted?.preview, deployment(2));
+    const early = { ...step, judged: 'first' as const };
+    apply.onThirdCall().rejects(missing);
+    await assert.rejects(dryRun(client, [early], OPTIONS, SILENT), { code: 'APPLY_REFUSED' });
+  });
+});
 
 describe('writing a manifest that names no replicas', () => {
   it('leaves a number alone that others have written, also where it changes meanwhile', async () => {
