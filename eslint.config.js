@@ -57,6 +57,13 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'ObjectExpression > SpreadElement > ObjectExpression',
+          message: 'Write the properties themselves: in a spread, TypeScript does not notice one that is misspelt.',
+        },
+      ],
     },
   },
   ...Object.entries(ARROWS).map(([folder, allowed]) => arrowsOf(folder, allowed)),

@@ -67,7 +67,9 @@ async function judge(
     (channel) => channel.version === version.version,
   );
   return {
-    ...{ result, manifest, channels: channels.map(({ name }) => name) },
+    result,
+    manifest,
+    channels: channels.map(({ name }) => name),
     uri: store.uriOf(managed.layout.version(version.model, version.version)),
   };
 }

@@ -93,7 +93,9 @@ function readModel(model: DocumentReader): RecordedModel {
     fingerprint: model.text('fingerprint'),
     lineage: model.has('lineage') ? readLineage(model.object('lineage')) : undefined,
     files: model.list('files').map((file) => ({
-      ...{ path: file.text('path'), size: file.count('size'), sha256: file.text('sha256') },
+      path: file.text('path'),
+      size: file.count('size'),
+      sha256: file.text('sha256'),
       modified: file.number('modified'),
     })),
   };
@@ -101,7 +103,9 @@ function readModel(model: DocumentReader): RecordedModel {
 
 function readLineage(lineage: DocumentReader): ModelLineage {
   return {
-    ...{ name: lineage.text('name'), version: lineage.text('version'), uri: lineage.text('uri') },
+    name: lineage.text('name'),
+    version: lineage.text('version'),
+    uri: lineage.text('uri'),
     properties: lineage.texts('properties'),
     source: readSource(lineage.object('source')),
   };

@@ -55,7 +55,8 @@ export async function download(
 ): Promise<Download> {
   const stop = new AbortController();
   const transfer: Transfer = {
-    ...{ staging, cache },
+    staging,
+    cache,
     memory: new ReusedMemory(IN_FLIGHT),
     sum: new ProgressSum(totalSize(files), reporter),
     signal: AbortSignal.any([signal, stop.signal]),
@@ -72,8 +73,11 @@ export async function download(
     const digested = done.map(({ path, size, sha256 }) => ({ path, size, sha256 }));
     const sumOf = (origin: keyof Origins): number => done.reduce((sum, file) => sum + file[origin], 0);
     return {
-      ...{ files: digested, digest: modelDigest(digested) },
-      ...{ downloaded: sumOf('downloaded'), resumed: sumOf('resumed'), cached: sumOf('cached') },
+      files: digested,
+      digest: modelDigest(digested),
+      downloaded: sumOf('downloaded'),
+      resumed: sumOf('resumed'),
+      cached: sumOf('cached'),
     };
   } catch (error) {
     // No write may come after the folder has been removed or handed on.

@@ -55,9 +55,15 @@ export function writeManifest(manifest: Manifest): string {
   const { name, version, created, digest, folder, files, properties, source, packed } = manifest;
   const document = {
     schemaVersion: SCHEMA_VERSION,
-    ...{ name, version, created: created.toISOString(), digest, folder },
+    name,
+    version,
+    created: created.toISOString(),
+    digest,
+    folder,
     files: files.map(({ path, size, sha256 }) => ({ path, size, sha256 })),
-    ...{ properties, source, packed },
+    properties,
+    source,
+    packed,
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -40,7 +40,8 @@ export async function promoteModel(store: ObjectStore, promotion: Promotion, sig
   const move = await moveChannel(managed, { model, channel, version, digest, expected }, signal);
   return {
     result: move.moved ? 'promoted' : 'unchanged',
-    ...{ manifest, channel: move },
+    manifest,
+    channel: move,
     uri: store.uriOf(managed.layout.version(model, version)),
   };
 }

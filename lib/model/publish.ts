@@ -110,7 +110,8 @@ export async function publishModel(
   const target = { model, version, digest, unlessAfter };
   return {
     ...outcome,
-    ...{ uri, scan },
+    uri,
+    scan,
     channel: channel === undefined ? undefined : await moveChannel(managed, { ...target, channel }, signal),
   };
 }
@@ -223,9 +224,14 @@ async function publishFiles(work: Work, attempt: Attempt): Promise<Outcome> {
     throw error;
   }
   const manifest: Manifest = {
-    ...{ name: version.model, version: version.version, created: new Date() },
-    ...{ digest: content.digest, folder: attempt.folder, files: content.files },
-    ...{ properties: publication.properties, source: publication.source },
+    name: version.model,
+    version: version.version,
+    created: new Date(),
+    digest: content.digest,
+    folder: attempt.folder,
+    files: content.files,
+    properties: publication.properties,
+    source: publication.source,
     packed: { format: PACKING_FORMAT, folder: PACKED_FOLDER, layers: content.layers },
   };
   return { ...(await sealVersion(work, attempt, manifest)), resumed };

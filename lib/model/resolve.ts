@@ -53,9 +53,18 @@ async function resolveManaged(
     return storedFile(store, { ...file, object, etag: undefined, md5: undefined }, shared);
   });
   return {
-    ...{ name: model, version, created, digest, fingerprint: digest, properties, source, files, packed },
+    name: model,
+    version,
+    created,
+    digest,
+    fingerprint: digest,
+    properties,
+    source,
+    files,
+    packed,
     uri: store.uriOf(layout.version(model, version)),
-    ...{ notes, warnings },
+    notes,
+    warnings,
   };
 }
 

@@ -176,7 +176,9 @@ function parsePattern(text: string): Pattern {
   const prefix = isGlob ? (base === '' ? '' : `${base}/`) : text;
   const folder = isGlob ? prefix : text.slice(0, text.lastIndexOf('/') + 1);
   return {
-    ...{ text, prefix, folder },
+    text,
+    prefix,
+    folder,
     // A blob may well be called `model[1].bin`: its own name always means itself.
     matches: (name) => name === text || matcher(name),
     pathOf: (name) => name.slice(folder.length),

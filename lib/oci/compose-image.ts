@@ -85,7 +85,10 @@ export function assemble(request: ImageRequest, base: BaseImage, added: readonly
   const targets = new Map(request.groups.map(({ name, target }) => [name, target]));
   return append(base, {
     layers: added.map(({ group, digest, size, diffId, compression }) => ({
-      ...{ digest, size, diffId, compression },
+      digest,
+      size,
+      diffId,
+      compression,
       createdBy: `BundleModelImage: ${group} into ${targets.get(group) ?? ''}`,
     })),
     settings: { ...request.settings, labels: { ...about, ...Object.fromEntries(listed), ...request.settings.labels } },

@@ -35,7 +35,9 @@ export async function withLayersOf(
   const ofOrigin = new Set(known.map((layer) => layer.digest));
   return {
     ...built,
-    ...{ publicName: origin.publicName, publicDigest, repository: origin.repository },
+    publicName: origin.publicName,
+    publicDigest,
+    repository: origin.repository,
     top: () => Promise.resolve({ mediaType: family.manifest, digest, bytes: encodeDocument(mended) }),
     layer: (layer) => (ofOrigin.has(layer.digest) ? origin.layer(layer) : built.layer(layer)),
   };

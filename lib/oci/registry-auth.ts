@@ -142,8 +142,11 @@ export class RegistryAuth {
   async #redeem({ url, service, scopes, asked, signal }: WantedToken, refreshToken: string): Promise<BearerToken> {
     const { registry, dispatcher } = this.#options;
     const form = {
-      ...{ grant_type: 'refresh_token', client_id: CLIENT_ID },
-      ...{ service, scope: scopes.join(' '), refresh_token: refreshToken },
+      grant_type: 'refresh_token',
+      client_id: CLIENT_ID,
+      service,
+      scope: scopes.join(' '),
+      refresh_token: refreshToken,
     };
     const body = await askForToken(dispatcher, { method: 'POST', url, form, asked, signal }, orLoginRefused(asked));
     return bearerTokenIn(body, ['access_token'], registry);

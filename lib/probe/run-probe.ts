@@ -109,7 +109,11 @@ async function measure(
   const requests = await loadRequests(caseFile);
   return measureLatency(
     {
-      ...{ path: scorePath, requests, warmUp: load.warmUp, count: load.requests, concurrency: load.concurrency },
+      path: scorePath,
+      requests,
+      warmUp: load.warmUp,
+      count: load.requests,
+      concurrency: load.concurrency,
       onProgress: (done) => onProgress(done / load.requests, `${done} of ${load.requests} requests`),
     },
     service,

@@ -80,7 +80,12 @@ async function fromFolder(agent: Agent, signal: AbortSignal): Promise<BundledMod
     ...(await folderLineage(agent, folder, digest)),
     digest,
     group: {
-      ...{ name: 'model', target, layers, compression, known, local: true },
+      name: 'model',
+      target,
+      layers,
+      compression,
+      known,
+      local: true,
       content: contentLabels(digest, packing),
     },
   };
@@ -113,10 +118,18 @@ function fromStore(agent: Agent, model: ResolvedModel, packing: Packing): Bundle
   const { packed } = model;
   const holds = packed?.format === PACKING_FORMAT && packed.folder === target && isRoot(owner);
   return {
-    ...{ name: model.name, version: model.version, digest: model.digest, uri: model.uri },
-    ...{ properties: model.properties, source: model.source },
+    name: model.name,
+    version: model.version,
+    digest: model.digest,
+    uri: model.uri,
+    properties: model.properties,
+    source: model.source,
     group: {
-      ...{ name: 'model', target, layers: planLayers(model.files, target, owner), compression, local: false },
+      name: 'model',
+      target,
+      layers: planLayers(model.files, target, owner),
+      compression,
+      local: false,
       known: holds ? packed.layers : undefined,
       content: contentLabels(contentOf(model), packing),
     },

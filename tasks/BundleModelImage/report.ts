@@ -35,10 +35,20 @@ export interface Report {
 export function bundleOutputs(facts: BundleFacts, { sbom, provenance, signature }: Attached): BundleOutputs {
   const { image, imageDigest, imageTags, imageChanged, modelLayers, bytesSent, bytesReused, model, base } = facts;
   return {
-    ...{ image, imageDigest, imageTags: imageTags.join(','), imageChanged },
-    ...{ modelLayers: modelLayers.join(','), bytesSent, bytesReused },
-    ...{ modelName: model?.name ?? '', modelVersion: model?.version ?? '' },
-    ...{ modelDigest: model?.digest ?? '', modelUri: model?.uri ?? '', baseDigest: base.digest },
-    ...{ sbomDigest: sbom ?? '', provenanceDigest: provenance ?? '', signatureDigest: signature ?? '' },
+    image,
+    imageDigest,
+    imageTags: imageTags.join(','),
+    imageChanged,
+    modelLayers: modelLayers.join(','),
+    bytesSent,
+    bytesReused,
+    modelName: model?.name ?? '',
+    modelVersion: model?.version ?? '',
+    modelDigest: model?.digest ?? '',
+    modelUri: model?.uri ?? '',
+    baseDigest: base.digest,
+    sbomDigest: sbom ?? '',
+    provenanceDigest: provenance ?? '',
+    signatureDigest: signature ?? '',
   };
 }

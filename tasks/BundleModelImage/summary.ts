@@ -58,7 +58,10 @@ export function factsOf(
     app: { revision },
     model: model && { name: model.name, version: model.version, digest: model.digest, uri: model.uri },
     modelLayers: layers.filter(({ group }) => group === 'model').map((layer) => layer.digest),
-    ...{ layers, bytesSent, bytesReused, attached },
+    layers,
+    bytesSent,
+    bytesReused,
+    attached,
   };
 }
 

@@ -84,7 +84,9 @@ async function documentsAbout(
     provenance:
       provenance &&
       provenanceOf({
-        ...{ image, base, model },
+        image,
+        base,
+        model,
         source: { repository: source, ref, commit },
         inputs: provenance,
         run: {

@@ -40,8 +40,14 @@ export function versionOutputs(
 ): VersionOutputs {
   const { name, version, digest, files } = manifest;
   return {
-    ...{ modelName: name, modelVersion: version, modelDigest: digest, modelUri: uri },
-    ...{ modelSize: totalSize(files), fileCount: files.length, previousVersion: previousVersion ?? '', result },
+    modelName: name,
+    modelVersion: version,
+    modelDigest: digest,
+    modelUri: uri,
+    modelSize: totalSize(files),
+    fileCount: files.length,
+    previousVersion: previousVersion ?? '',
+    result,
   };
 }
 

@@ -25,13 +25,20 @@ export function factsOf({ target, image, results, metrics, latency, measurements
     results.filter((each) => each.outcome === outcome).length;
   const broken = results.filter(({ outcome }) => outcome === 'failed').slice(0, MOST_FAILURES);
   return {
-    ...{ target, image, failure: failure?.code },
-    ...{ passed: counted('passed'), failed: counted('failed'), excused: counted('excused') },
-    ...{ accuracy: metrics.accuracy, meanAbsoluteError: metrics.meanAbsoluteError },
+    target,
+    image,
+    failure: failure?.code,
+    passed: counted('passed'),
+    failed: counted('failed'),
+    excused: counted('excused'),
+    accuracy: metrics.accuracy,
+    meanAbsoluteError: metrics.meanAbsoluteError,
     measurements: rounded(measurements),
     load: latency && {
-      ...{ requests: latency.requests, concurrency: latency.concurrency },
-      ...{ errors: latency.errors, firstError: latency.firstError },
+      requests: latency.requests,
+      concurrency: latency.concurrency,
+      errors: latency.errors,
+      firstError: latency.firstError,
     },
     histogram: latency && histogramOf(latency.times),
     failures: broken.map(({ kind, name, problem }) => ({ kind, name, problem })),

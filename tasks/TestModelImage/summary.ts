@@ -32,8 +32,14 @@ function headline({ passed, failed, excused }: TestFacts): string {
 }
 
 const TITLES: Readonly<Record<Measure, string>> = {
-  ...{ start: 'Healthy after', p50: 'p50', p95: 'p95', p99: 'p99', max: 'Slowest' },
-  ...{ throughput: 'Throughput', errorRate: 'Errors', memory: 'Memory, at most' },
+  start: 'Healthy after',
+  p50: 'p50',
+  p95: 'p95',
+  p99: 'p99',
+  max: 'Slowest',
+  throughput: 'Throughput',
+  errorRate: 'Errors',
+  memory: 'Memory, at most',
 };
 
 function measuredRows({

@@ -118,8 +118,12 @@ function measurementsOf(
   return {
     start: milliseconds,
     ...(latency && {
-      ...{ p50: latency.p50, p95: latency.p95, p99: latency.p99, max: latency.max },
-      ...{ errorRate: latency.errorRate, throughput: latency.throughput },
+      p50: latency.p50,
+      p95: latency.p95,
+      p99: latency.p99,
+      max: latency.max,
+      errorRate: latency.errorRate,
+      throughput: latency.throughput,
     }),
     ...(memory?.peak === undefined ? {} : { memory: memory.peak }),
   };

@@ -371,7 +371,8 @@ describe('an application that is autoscaled, with a disruption budget', () => {
       .replace(/---\napiVersion: autoscaling[\s\S]*?(?=---)/, '')
       .replace(/---\napiVersion: policy[\s\S]*?(?=---)/, '');
     const allowed = await bench.rollOut(manifest, {
-      ...{ kubeconfig: documented, images: `app=${bench.images[1]}` },
+      kubeconfig: documented,
+      images: `app=${bench.images[1]}`,
       inputs: BLUE_GREEN,
     });
     assert.equal(allowed.outputs.result, 'deployed', allowed.log);

@@ -46,8 +46,12 @@ describe('an image of BundleModelImage', () => {
     const bundled = await runTaskProcess({
       task: 'BundleModelImage',
       inputs: {
-        ...{ repository: `${registry.host}/bundled/${randomUUID()}`, tags: 'latest', baseImage: bench.images[0] },
-        ...{ appFolder: join(folder, 'app'), modelFolder: join(folder, 'model'), entrypoint: '/app/run.sh' },
+        repository: `${registry.host}/bundled/${randomUUID()}`,
+        tags: 'latest',
+        baseImage: bench.images[0],
+        appFolder: join(folder, 'app'),
+        modelFolder: join(folder, 'model'),
+        entrypoint: '/app/run.sh',
       },
       variables: { SOURCE_DATE_EPOCH: '1764000000' },
     });

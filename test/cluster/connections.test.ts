@@ -237,7 +237,9 @@ describe('a rollout to an AKS cluster by an Azure connection', () => {
     const proxy = await ConnectProxy.start({ username: 'agent', password: 'p@ss/word' });
     const variables = {
       'Agent.ProxyUrl': proxy.origin,
-      ...{ 'Agent.ProxyUsername': 'agent', 'Agent.ProxyPassword': 'p@ss/word', 'Agent.ProxyBypassList': '[]' },
+      'Agent.ProxyUsername': 'agent',
+      'Agent.ProxyPassword': 'p@ss/word',
+      'Agent.ProxyBypassList': '[]',
     };
     try {
       succeeded(await rollOut(SETTINGS, { variables }));
@@ -295,7 +297,9 @@ describe('a rollout by a Kubernetes connection', () => {
   function serviceAccount(data: Readonly<Record<string, string>>, certificate?: string): Connection {
     const { server, ca = '' } = readKubeconfig(bench.kubeconfig);
     return {
-      ...{ name: 'cluster', type: 'kubernetes', url: server },
+      name: 'cluster',
+      type: 'kubernetes',
+      url: server,
       authorization: {
         scheme: 'Token',
         parameters: { apiToken: base64(token), serviceAccountCertificate: base64(certificate ?? ca) },

@@ -36,8 +36,10 @@ const NO_PART: readonly UsedRight[] = [
 ];
 /** Asks the authorizer what somebody may do. */
 const REVIEWS = {
-  ...{ apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview' },
-  ...{ plural: 'subjectaccessreviews', namespaced: false },
+  apiVersion: 'authorization.k8s.io/v1',
+  kind: 'SubjectAccessReview',
+  plural: 'subjectaccessreviews',
+  namespaced: false,
 };
 const SETTINGS = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {greeting: hello}\n';
 
@@ -68,13 +70,15 @@ describe('the rights of a rollout', () => {
     const { server, ca, credential } = readKubeconfig(bench.kubeconfig);
     const headers = ({ authorization = '' }): Record<string, string> => ({
       authorization: `Bearer ${credential.token ?? ''}`,
-      ...{ 'impersonate-user': authorization.replace('Bearer ', ''), 'impersonate-group': 'system:authenticated' },
+      'impersonate-user': authorization.replace('Bearer ', ''),
+      'impersonate-group': 'system:authenticated',
     });
     front = await RequestProxy.start(server, { headers }, ca);
     // A claim of this class is ready although nobody provides its volume.
     await bench.create(KINDS.storageClass, {
       metadata: { name: bench.namespace },
-      ...{ provisioner: 'kubernetes.io/no-provisioner', volumeBindingMode: 'WaitForFirstConsumer' },
+      provisioner: 'kubernetes.io/no-provisioner',
+      volumeBindingMode: 'WaitForFirstConsumer',
     });
   });
 
@@ -126,15 +130,22 @@ describe('the rights of a rollout', () => {
       {
         access: readKubeconfig(user),
         goal: {
-          ...{ action: 'deploy', manifests: parseManifest('app.yml', manifests) },
+          action: 'deploy',
+          manifests: parseManifest('app.yml', manifests),
           imageFacts: Promise.resolve(() => undefined),
         },
         strategy: { kind: 'rolling' },
         namespace: bench.namespace,
         applicationName,
         run: { name: applicationName, url: undefined },
-        ...{ createNamespace: false, dryRun: false, forceConflicts: true, recreate: true, prune: false },
-        ...{ waitForOtherRunMinutes: 0, timeoutMinutes: 1, onFailure: 'restore' },
+        createNamespace: false,
+        dryRun: false,
+        forceConflicts: true,
+        recreate: true,
+        prune: false,
+        waitForOtherRunMinutes: 0,
+        timeoutMinutes: 1,
+        onFailure: 'restore',
       },
       {
         line: (text) => lines.push(text),

@@ -123,8 +123,10 @@ describe('a rollout of', () => {
         bench.rollOut('', {
           wrapper: ['env', `PATH=${programs}:${process.env.PATH ?? ''}`],
           variables: {
-            ...{ 'Agent.ProxyUrl': proxy.origin, 'Agent.ProxyBypassList': JSON.stringify(bypass) },
-            ...{ 'Agent.ProxyUsername': 'agent', 'Agent.ProxyPassword': 'p@ss/word' },
+            'Agent.ProxyUrl': proxy.origin,
+            'Agent.ProxyBypassList': JSON.stringify(bypass),
+            'Agent.ProxyUsername': 'agent',
+            'Agent.ProxyPassword': 'p@ss/word',
           },
           inputs: { manifests: '', images: '', chart: `oci://${registry}/digits`, releaseName: 'digits' },
         });

@@ -59,8 +59,13 @@ describe('ResolveLatestImage and what is deployed', () => {
     runTaskProcess({
       task: 'ResolveLatestImage',
       inputs: {
-        ...{ repository: repositoryOf(bench), newestBy: 'tag', tag },
-        ...{ kubernetesConnection: 'cluster', namespace: bench.namespace, workload: 'app', ...inputs },
+        repository: repositoryOf(bench),
+        newestBy: 'tag',
+        tag,
+        kubernetesConnection: 'cluster',
+        namespace: bench.namespace,
+        workload: 'app',
+        ...inputs,
       },
       connections: [kubeconfigConnection(kubeconfig)],
     });
@@ -120,11 +125,19 @@ describe('ResolveLatestImage and an AKS cluster by an Azure connection', () => {
     }: { readonly cluster?: Connection; readonly node?: NodeVersion } = {},
   ): Promise<TaskProcessResult> {
     const run = await runTaskProcess({
-      ...{ task: 'ResolveLatestImage', node },
+      task: 'ResolveLatestImage',
+      node,
       inputs: {
-        ...{ repository: repositoryOf(bench), newestBy: 'tag', tag: '1', namespace: bench.namespace, workload: 'app' },
-        ...{ connectionType: 'azureResourceManager', clusterSubscription: 'models' },
-        ...{ resourceGroup: 'shop', cluster: 'shop-aks', ...inputs },
+        repository: repositoryOf(bench),
+        newestBy: 'tag',
+        tag: '1',
+        namespace: bench.namespace,
+        workload: 'app',
+        connectionType: 'azureResourceManager',
+        clusterSubscription: 'models',
+        resourceGroup: 'shop',
+        cluster: 'shop-aks',
+        ...inputs,
       },
       connections: [cluster, azure.runConnection()],
       variables: shop.variables,
@@ -146,8 +159,11 @@ describe('ResolveLatestImage and an AKS cluster by an Azure connection', () => {
   it('takes the lines that RolloutToAKS takes, with either name for the connection', async () => {
     for (const name of ['azureSubscription', 'clusterSubscription']) {
       const cluster = {
-        ...{ connectionType: 'azureResourceManager', [name]: 'models', kubernetesConnection: '' },
-        ...{ resourceGroup: 'shop', cluster: 'shop-aks' },
+        connectionType: 'azureResourceManager',
+        [name]: 'models',
+        kubernetesConnection: '',
+        resourceGroup: 'shop',
+        cluster: 'shop-aks',
       };
       assert.equal(changedBy(await resolve({ clusterSubscription: '', ...cluster })), 'false');
       const released = await bench.rollOut('apiVersion: v1\nkind: Secret\nmetadata: {name: none}\n', {

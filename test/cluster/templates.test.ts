@@ -56,7 +56,9 @@ describe('the templates', function () {
     const parameters = { registry: `http://${host}`, username: 'test', password: 'test-password' };
     connections = [
       {
-        ...{ name: 'registry', type: 'dockerregistry', url: `http://${host}` },
+        name: 'registry',
+        type: 'dockerregistry',
+        url: `http://${host}`,
         authorization: { scheme: 'UsernamePassword', parameters },
       },
       kubeconfigConnection(bench.kubeconfig),
@@ -74,7 +76,10 @@ describe('the templates', function () {
     writeFileSync(file, `extends:\n  template: templates/${template}.yml@model-delivery\n  parameters:\n${parameters}`);
     const lines: string[] = [];
     const result = await runPipeline({
-      ...{ file, connections, source: folder, repositories: { 'model-delivery': ROOT } },
+      file,
+      connections,
+      source: folder,
+      repositories: { 'model-delivery': ROOT },
       secrets: { storage: container.service.connectionString },
       variables: { DOCKER_HOST: engine },
       onLine: (line) => lines.push(line),
@@ -92,8 +97,12 @@ describe('the templates', function () {
     const { result, log } = await runTaskProcess({
       task: 'PublishModel',
       inputs: {
-        ...{ storageAuth: 'connectionString', connectionString: container.service.connectionString },
-        ...{ container: container.name, model: 'digits', version, source: model },
+        storageAuth: 'connectionString',
+        connectionString: container.service.connectionString,
+        container: container.name,
+        model: 'digits',
+        version,
+        source: model,
       },
     });
     assert.equal(result, 'Succeeded', log);

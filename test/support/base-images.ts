@@ -75,14 +75,15 @@ async function pushPlatform(
   const layer = await buffer(readLayer(layerOf([file]), 0, NEVER));
   await repository.putDocument(layer, NEVER);
   const nothing: BaseImage = {
-    ...{
-      source: registryBase(repository.client, { ...repository.name, tag: undefined, digest: undefined }),
-      digest: '',
-    },
-    ...{ family, index: undefined },
+    source: registryBase(repository.client, { ...repository.name, tag: undefined, digest: undefined }),
+    digest: '',
+    family,
+    index: undefined,
     images: [
       {
-        ...{ platform, entry: undefined, family },
+        platform,
+        entry: undefined,
+        family,
         manifest: { schemaVersion: 2, config: { mediaType: family.config, digest: '', size: 0 }, layers: [] },
         config: { ...platform, rootfs: { type: 'layers', diff_ids: [] }, ...extra },
       },
@@ -92,12 +93,16 @@ async function pushPlatform(
   const { top, configs } = append(nothing, {
     layers: [
       {
-        ...{ digest: digestOf(layer), diffId: digestOf(layer), size: layer.length },
+        digest: digestOf(layer),
+        diffId: digestOf(layer),
+        size: layer.length,
         compression: 'none',
         createdBy: 'base',
       },
     ],
-    ...{ settings: {}, annotations: {}, created: new Date(extra.created ?? 0) },
+    settings: {},
+    annotations: {},
+    created: new Date(extra.created ?? 0),
   });
   for (const { bytes } of configs) await repository.putDocument(bytes, NEVER);
   await repository.putManifest(top.digest, top, NEVER);

@@ -7,7 +7,8 @@ import { execFileSync } from 'node:child_process';
  */
 export function dockerCommand(engine: string, args: readonly string[]): string {
   return execFileSync('docker', args, {
-    ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, DOCKER_HOST: engine },
   });
 }

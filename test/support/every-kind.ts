@@ -43,12 +43,16 @@ export const EVERY_KIND: Readonly<Record<string, Manifest>> = {
   configmaps: ({ name, value }) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { value } }),
   secrets: ({ name, value }) => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: { value } }),
   services: ({ name, value }) => ({
-    ...{ apiVersion: 'v1', kind: 'Service', metadata: labelled(name, value) },
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: labelled(name, value),
     spec: { selector: { app: name }, ports: [{ port: 80, targetPort: 8080 }] },
   }),
   serviceaccounts: ({ name, value }) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: labelled(name, value) }),
   persistentvolumeclaims: ({ name, value, storageClass }) => ({
-    ...{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: labelled(name, value) },
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: labelled(name, value),
     spec: {
       accessModes: ['ReadWriteOnce'],
       storageClassName: storageClass,
@@ -56,11 +60,15 @@ export const EVERY_KIND: Readonly<Record<string, Manifest>> = {
     },
   }),
   'deployments.apps': ({ name, value, replicas = 1 }) => ({
-    ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name } },
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
     spec: { replicas, ...selected(name), template: template(name, value, '/bin/busybox httpd -f -p 8080 -h /www') },
   }),
   'statefulsets.apps': ({ name, value, command, replicas = 1 }) => ({
-    ...{ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name } },
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name },
     spec: {
       replicas,
       serviceName: name,
@@ -69,7 +77,9 @@ export const EVERY_KIND: Readonly<Record<string, Manifest>> = {
     },
   }),
   'daemonsets.apps': ({ name, value, replicas = 1 }) => ({
-    ...{ apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name } },
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name },
     spec: {
       ...selected(`${name}-daemon`),
       template: {
@@ -79,19 +89,27 @@ export const EVERY_KIND: Readonly<Record<string, Manifest>> = {
     },
   }),
   'jobs.batch': ({ name, value }) => ({
-    ...{ apiVersion: 'batch/v1', kind: 'Job', metadata: labelled(name, value) },
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: labelled(name, value),
     spec: jobSpec('same'),
   }),
   'cronjobs.batch': ({ name, value }) => ({
-    ...{ apiVersion: 'batch/v1beta1', kind: 'CronJob', metadata: { name } },
+    apiVersion: 'batch/v1beta1',
+    kind: 'CronJob',
+    metadata: { name },
     spec: { schedule: '0 0 1 1 *', jobTemplate: { spec: jobSpec(value) } },
   }),
   'ingresses.networking.k8s.io': ({ name, value }) => ({
-    ...{ apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: labelled(name, value) },
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: labelled(name, value),
     spec: { defaultBackend: { service: { name, port: { number: 80 } } } },
   }),
   pods: ({ name, value }) => ({
-    ...{ apiVersion: 'v1', kind: 'Pod', metadata: labelled(name, value) },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: labelled(name, value),
     spec: podSpec('same'),
   }),
 };

@@ -76,8 +76,13 @@ export class ExamplePipelines {
     const supplies: Supplies = {
       connections,
       variables: {
-        ...{ python, baseImage, namespace, registry: registry.host, DOCKER_HOST: docker.host },
-        ...{ storageAccount: blob.endpoint, container: container.containerName },
+        python,
+        baseImage,
+        namespace,
+        registry: registry.host,
+        DOCKER_HOST: docker.host,
+        storageAccount: blob.endpoint,
+        container: container.containerName,
         repository: `${example}/${randomUUID()}`,
       },
       secrets: { storageKey: blob.accountKey, storageConnectionString: blob.connectionString },
@@ -110,7 +115,8 @@ export class ExamplePipelines {
     const result = await runPipeline({
       ...this.#supplies,
       ...(file === PULL_REQUEST ? this.#readOnly : {}),
-      ...{ file: join(this.folder, file), parameters },
+      file: join(this.folder, file),
+      parameters,
       variables: { ...this.#supplies.variables, ...variables },
       onLine: (line) => lines.push(line),
     });

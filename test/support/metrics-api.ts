@@ -97,8 +97,12 @@ export class MetricsApi {
     await this.#create(API_SERVICES, REGISTRATION.name, {
       metadata: { name: REGISTRATION.name, annotations: { [SERVED_BY]: String(process.pid) } },
       spec: {
-        ...{ group: GROUP, version: VERSION, service, insecureSkipTLSVerify: true },
-        ...{ groupPriorityMinimum: 100, versionPriority: 100 },
+        group: GROUP,
+        version: VERSION,
+        service,
+        insecureSkipTLSVerify: true,
+        groupPriorityMinimum: 100,
+        versionPriority: 100,
       },
     });
   }
@@ -121,7 +125,9 @@ export class MetricsApi {
     const share = Math.floor(this.#load.milliCpu / Math.max(1, reached.size));
     const running = (items as readonly Pod[]).filter(({ status }) => status?.phase === 'Running');
     return {
-      ...{ kind: 'PodMetricsList', apiVersion: `${GROUP}/${VERSION}`, metadata: {} },
+      kind: 'PodMetricsList',
+      apiVersion: `${GROUP}/${VERSION}`,
+      metadata: {},
       items: running.map((pod) => metricsOf(pod, reached.has(pod.metadata.name) ? share : IDLE)),
     };
   }
@@ -140,7 +146,9 @@ export class MetricsApi {
 }
 
 const DISCOVERY = {
-  ...{ kind: 'APIResourceList', apiVersion: 'v1', groupVersion: `${GROUP}/${VERSION}` },
+  kind: 'APIResourceList',
+  apiVersion: 'v1',
+  groupVersion: `${GROUP}/${VERSION}`,
   resources: [{ name: 'pods', singularName: '', namespaced: true, kind: 'PodMetrics', verbs: ['get', 'list'] }],
 };
 

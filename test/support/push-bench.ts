@@ -40,7 +40,12 @@ export class PushBench {
     await pushBaseImage(this.repository(base), '1', options);
     return {
       base: this.base(`${base}:1`),
-      ...{ mountFrom: [], immutableTags: false, annotations: {}, platforms: [], groups: [], settings: {} },
+      mountFrom: [],
+      immutableTags: false,
+      annotations: {},
+      platforms: [],
+      groups: [],
+      settings: {},
       target: parseRepositoryName(`${this.host}/push/${randomUUID()}`),
       tags: ['latest'],
       created: new Date('2026-11-24T01:02:03Z'),
@@ -79,7 +84,11 @@ export class PushBench {
 /** Layers of files. */
 export function groupOf(files: readonly LayerFile[], rest: Partial<LayerGroup> = {}): LayerGroup {
   return {
-    ...{ name: 'model', target: '/model', layers: planLayers(files, '/model'), compression: 'none', local: true },
+    name: 'model',
+    target: '/model',
+    layers: planLayers(files, '/model'),
+    compression: 'none',
+    local: true,
     ...rest,
   };
 }

@@ -96,7 +96,10 @@ export class ReferrersRegistry {
     if (subject === undefined) return {};
     const { artifactType = manifest.config.mediaType, annotations } = manifest;
     const entry: Descriptor = {
-      ...{ mediaType: MANIFEST, digest: digestOf(body), size: body.length, artifactType },
+      mediaType: MANIFEST,
+      digest: digestOf(body),
+      size: body.length,
+      artifactType,
       ...(annotations === undefined ? {} : { annotations }),
     };
     const key = `${repository}@${subject.digest}`;

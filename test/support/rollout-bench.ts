@@ -371,7 +371,9 @@ export async function rulesIn(file: string): Promise<readonly Rule[]> {
 /** A Kubernetes connection that holds a whole kubeconfig. */
 export function kubeconfigConnection(kubeconfig: string, clusterContext = ''): Connection {
   return {
-    ...{ name: 'cluster', type: 'kubernetes', url: 'https://kubernetes.example.com' },
+    name: 'cluster',
+    type: 'kubernetes',
+    url: 'https://kubernetes.example.com',
     authorization: { scheme: 'Kubernetes', parameters: { kubeconfig, clusterContext } },
     data: { authorizationType: 'Kubeconfig' },
   };

@@ -62,7 +62,12 @@ export async function startTokenRegistry(): Promise<TokenRegistry> {
     tokens: { realm, service: issuer.service, issuer: issuer.issuer, certificate: key.certificate },
   });
   const registry: TokenRegistry = {
-    ...{ host: running.host, ...USER, refreshToken: REFRESH_TOKEN, life: 300, allowed: ['pull', 'push'], asked },
+    host: running.host,
+    ...USER,
+    refreshToken: REFRESH_TOKEN,
+    life: 300,
+    allowed: ['pull', 'push'],
+    asked,
     tokenFor: (repository, actions, life = 300) => give([{ repository, actions }], life),
     stop: async () => {
       service.close();

@@ -37,7 +37,8 @@ export function near<Other extends string>(of: Measured<Other>, other: Other, fa
 export function withinMemory({ title, measures: { ours } }: Measured, megabytes: number): Result {
   const reached = ours.peak / 1e6;
   return {
-    ...{ title, measures: { ours } },
+    title,
+    measures: { ours },
     target: `≤ ${megabytes} MB of memory`,
     reached: `${reached.toFixed(0)} MB`,
     met: reached <= megabytes,
@@ -48,7 +49,8 @@ export function withinMemory({ title, measures: { ours } }: Measured, megabytes:
 export function nothingWritten({ title, measures: { ours } }: Measured): Result {
   const reached = ours.written / 1e6;
   return {
-    ...{ title, measures: { ours } },
+    title,
+    measures: { ours },
     target: 'no temporary files',
     reached: `${reached.toFixed(1)} MB written`,
     met: reached < 1,

@@ -63,7 +63,12 @@ function taskList({ displayName, friendlyName }: Form, icon: Buffer, height: num
 
 function head({ friendlyName, version, displayName }: Form): Piece {
   const name: Field = {
-    ...{ kind: 'text', label: 'Display name', required: true, value: displayName, refreshes: false, lines: 1 },
+    kind: 'text',
+    label: 'Display name',
+    required: true,
+    value: displayName,
+    refreshes: false,
+    lines: 1,
   };
   const fieldPiece = fieldOf(name);
   return {

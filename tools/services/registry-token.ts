@@ -31,9 +31,14 @@ export function registryToken(
 ): string {
   const now = seconds();
   const claims = {
-    ...{ iss: issuer, sub: subject, aud: service, jti: randomUUID() },
+    iss: issuer,
+    sub: subject,
+    aud: service,
+    jti: randomUUID(),
     // The second that has begun counts, as with Entra's tokens.
-    ...{ iat: now, nbf: now, exp: now + life + 1 },
+    iat: now,
+    nbf: now,
+    exp: now + life + 1,
     access: access.map(({ type = 'repository', repository: name, actions }) => ({ type, name, actions })),
   };
   const certificate = new X509Certificate(key.certificate).raw.toString('base64');

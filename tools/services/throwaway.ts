@@ -60,7 +60,9 @@ export async function startThrowawayRegistry(
   const port = await freePort();
   const { users, tokens, foreignLayers = false } = options;
   const settings = {
-    ...{ port, folder, foreignLayers },
+    port,
+    folder,
+    foreignLayers,
     ...(users === undefined ? {} : { htpasswd: await writePasswords(folder, users) }),
     ...(tokens === undefined ? {} : { tokens }),
   };

@@ -151,12 +151,17 @@ export class Transport {
     for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
     const headers = {
-      ...{ accept: 'application/json', 'user-agent': 'model-delivery/1' },
+      accept: 'application/json',
+      'user-agent': 'model-delivery/1',
       ...(who === undefined ? {} : { authorization: who }),
       ...(body === undefined ? {} : { 'content-type': contentType }),
     };
     const answer = await request(this.#dispatcher, {
-      ...{ method, url, headers, ...content, signal },
+      method,
+      url,
+      headers,
+      ...content,
+      signal,
       ...(idleLimit === undefined ? {} : { idleLimit }),
     });
     const date = Date.parse(headerOf(answer, 'date') ?? '');

@@ -223,17 +223,37 @@ const added: Effect = (machine) => {
 const isNames = (argument: ArgumentValue): argument is readonly [string, string] => Array.isArray(argument);
 
 const EFFECTS: Readonly<Record<string, Effect>> = {
-  ...{ PROTO: nothing, FRAME: nothing, READONLY_BUFFER: nothing },
+  PROTO: nothing,
+  FRAME: nothing,
+  READONLY_BUFFER: nothing,
   STOP: (machine) => void machine.pop(),
-  ...{ NONE: other, NEWTRUE: other, NEWFALSE: other, BINFLOAT: other, LONG1: other, LONG4: other, NEXT_BUFFER: other },
-  ...{ BINBYTES: other, SHORT_BINBYTES: other, BINBYTES8: other, BYTEARRAY8: other },
-  ...{ EMPTY_LIST: other, EMPTY_SET: other, PERSID: other },
-  ...{ BININT: number, BININT1: number, BININT2: number, INT: numberLine, LONG: numberLine },
+  NONE: other,
+  NEWTRUE: other,
+  NEWFALSE: other,
+  BINFLOAT: other,
+  LONG1: other,
+  LONG4: other,
+  NEXT_BUFFER: other,
+  BINBYTES: other,
+  SHORT_BINBYTES: other,
+  BINBYTES8: other,
+  BYTEARRAY8: other,
+  EMPTY_LIST: other,
+  EMPTY_SET: other,
+  PERSID: other,
+  BININT: number,
+  BININT1: number,
+  BININT2: number,
+  INT: numberLine,
+  LONG: numberLine,
   FLOAT: (machine, argument) => {
     if (argument !== undefined && !REAL.test(numeral(argument))) throw new BrokenPickle('a number is none');
     machine.push(OTHER);
   },
-  ...{ BINSTRING: text, SHORT_BINSTRING: text, BINUNICODE: text, SHORT_BINUNICODE: text },
+  BINSTRING: text,
+  SHORT_BINSTRING: text,
+  BINUNICODE: text,
+  SHORT_BINUNICODE: text,
   BINUNICODE8: text,
   UNICODE: unescaped,
   STRING: (machine, argument) => {

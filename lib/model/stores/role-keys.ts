@@ -81,7 +81,9 @@ export function assumption(
     hide(SecretAccessKey);
     hide(SessionToken);
     return {
-      ...{ accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken },
+      accessKeyId: AccessKeyId,
+      secretAccessKey: SecretAccessKey,
+      sessionToken: SessionToken,
       expiration: Expiration,
     };
   };

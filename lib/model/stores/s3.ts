@@ -180,7 +180,9 @@ export class S3Store implements ObjectStore {
 
   startUpload(name: string): PartUpload {
     return new MultipartUpload({
-      ...{ sdk: this.#sdk, client: this.#client, object: { ...this.#bucket, Key: name } },
+      sdk: this.#sdk,
+      client: this.#client,
+      object: { ...this.#bucket, Key: name },
       attempt: (signal, attempt) => this.#try(name, signal, attempt),
       // What could not become a version in the end need not be sent.
       mayBegin: (signal) => this.#proveConditions(name, signal),

@@ -69,7 +69,12 @@ function described({ tags, pushed, stored }: Candidate, { created, config }: Ima
   const labels = config?.Labels ?? {};
   const { digest, mediaType, bytes } = stored;
   return {
-    ...{ tags, pushed, digest, mediaType, size: bytes.length, labels },
+    tags,
+    pushed,
+    digest,
+    mediaType,
+    size: bytes.length,
+    labels,
     created: dateOf(created) ?? dateOf(labels['org.opencontainers.image.created']),
   };
 }

@@ -37,8 +37,11 @@ const PAGE = 1000;
 async function* catalogue(client: RegistryClient, wanted: string, signal: AbortSignal): AsyncGenerator<string> {
   const list = (from: string): AsyncGenerator<Buffer> =>
     client.pages({
-      ...{ method: 'GET', target: `_catalog?n=${PAGE}${from}`, scopes: ['catalogue'] },
-      ...{ doing: 'list its repositories', signal },
+      method: 'GET',
+      target: `_catalog?n=${PAGE}${from}`,
+      scopes: ['catalogue'],
+      doing: 'list its repositories',
+      signal,
     });
   const namespace = wanted.slice(0, Math.max(0, wanted.lastIndexOf('/')));
   try {

@@ -14,10 +14,22 @@ const TOKENS = { application: '6dae42f8-4368-4678-94ff-3960e28e3630', tokens: ()
 function cluster({ subscriptionId, tenantId }: Directory, part: Partial<ManagedCluster> = {}): ManagedCluster {
   const account = localAccount({ certificate: PEM, key: PEM });
   return {
-    ...{ name: 'shop-aks', resourceGroup: 'shop', subscriptionId, tenantId, authority: PEM },
-    ...{ server: 'https://shop.example.com', publicServer: undefined, user: account, admin: account },
-    ...{ entra: true, azureRbac: false, localAccounts: true },
-    ...{ isRunning: true, isPrivate: false, authorizedIpRanges: [], ...part },
+    name: 'shop-aks',
+    resourceGroup: 'shop',
+    subscriptionId,
+    tenantId,
+    authority: PEM,
+    server: 'https://shop.example.com',
+    publicServer: undefined,
+    user: account,
+    admin: account,
+    entra: true,
+    azureRbac: false,
+    localAccounts: true,
+    isRunning: true,
+    isPrivate: false,
+    authorizedIpRanges: [],
+    ...part,
   };
 }
 
@@ -45,8 +57,13 @@ describe("a cluster's credentials, by the service connection", () => {
     });
     const { subscriptionId } = azure.standIn.circumstances.directory;
     return openCluster(resources, {
-      ...{ subscriptionId, resourceGroup: 'shop', cluster: 'shop-aks', identity },
-      ...{ asAdmin: false, byPublicFqdn: false, ...part },
+      subscriptionId,
+      resourceGroup: 'shop',
+      cluster: 'shop-aks',
+      identity,
+      asAdmin: false,
+      byPublicFqdn: false,
+      ...part,
     });
   }
 

@@ -78,8 +78,15 @@ for (const [name, variables] of BUILDERS) {
       writeFileSync(join(context, 'Dockerfile'), `${dockerfile.replaceAll('BASE', from)}\n`);
       return buildImage(
         {
-          ...{ dockerfile: join(context, 'Dockerfile'), context, arguments: {}, target: undefined },
-          ...{ secrets: new Map(), platforms: [], cacheFrom: [], cacheTo: [], ...rest },
+          dockerfile: join(context, 'Dockerfile'),
+          context,
+          arguments: {},
+          target: undefined,
+          secrets: new Map(),
+          platforms: [],
+          cacheFrom: [],
+          cacheTo: [],
+          ...rest,
         },
         { docker, engine, folder: context, created: new Date(0), onLine, signal },
       );

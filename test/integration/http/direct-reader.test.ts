@@ -40,8 +40,12 @@ describe('reading a body straight into memory', () => {
     let filled = 0;
     const reached = (position: number): void => void (filled = position);
     const headers = await reader.read({
-      ...{ url, headers: { range: `bytes=${at}-${at + length - 1}` } },
-      ...{ into, signal, began, reached },
+      url,
+      headers: { range: `bytes=${at}-${at + length - 1}` },
+      into,
+      signal,
+      began,
+      reached,
     });
     return { headers, into, filled };
   };

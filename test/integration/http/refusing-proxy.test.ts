@@ -12,14 +12,21 @@ import { ConnectProxy } from '../../support/connect-proxy.ts';
 const NEVER = new AbortController().signal;
 const KEYS = { kind: 'keys', accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret', sessionToken: undefined } as const;
 const ROLE: S3Credential = {
-  ...{ kind: 'role', arn: 'arn:aws:iam::1:role/models', sessionName: 'run', externalId: undefined, by: KEYS },
+  kind: 'role',
+  arn: 'arn:aws:iam::1:role/models',
+  sessionName: 'run',
+  externalId: undefined,
+  by: KEYS,
   hide: () => undefined,
 };
 
 /** Of its cloud: it is the public one. */
 const NOTHING_SAID = {
-  ...{ environment: undefined, resourceManager: undefined, authority: undefined },
-  ...{ resourceManagerAudience: undefined, storageSuffix: undefined },
+  environment: undefined,
+  resourceManager: undefined,
+  authority: undefined,
+  resourceManagerAudience: undefined,
+  storageSuffix: undefined,
 };
 
 /** Nobody but the proxy is ever asked. */

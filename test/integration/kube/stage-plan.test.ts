@@ -94,11 +94,9 @@ describe('the plan of what comes up beside the stable version', () => {
 
   it('leaves an object whose kind is new with it to the promotion', async () => {
     const definition = {
-      ...{
-        apiVersion: 'apiextensions.k8s.io/v1',
-        kind: 'CustomResourceDefinition',
-        metadata: { name: 'toys.shop.io' },
-      },
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'toys.shop.io' },
       spec: { group: 'shop.io', names: { kind: 'Toy', plural: 'toys' } },
     };
     const toy = { ...settings('x', 'bear'), apiVersion: 'shop.io/v1', kind: 'Toy' };

@@ -29,7 +29,10 @@ describe('the cache of an agent', function () {
     await publishModel(store, what, silent, NEVER);
   };
   const version = (name: string): ModelSelection => ({
-    ...{ layout: 'managed', prefix: 'models', model: 'digits', by: { version: name } },
+    layout: 'managed',
+    prefix: 'models',
+    model: 'digits',
+    by: { version: name },
   });
   /** Fetches as a job of its own does, into a folder of its own. */
   const fetch = async (selection: ModelSelection, job: string, bound = 100 * MiB): Promise<FetchedModel> => {

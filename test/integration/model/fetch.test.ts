@@ -44,7 +44,7 @@ describe('fetching a model', () => {
 
   const publish = async (version: string, content: Content): Promise<string> => {
     const path = folder.write(`source-${version}`, content);
-    const publication = { ...{ path, prefix: 'models', model: 'digits', version, channel: 'latest' }, source: {} };
+    const publication = { path, prefix: 'models', model: 'digits', version, channel: 'latest', source: {} };
     const { manifest } = await publishModel(store, { ...publication, properties: { v: version } }, silent, NEVER);
     return manifest.folder;
   };
@@ -305,8 +305,11 @@ describe('fetching a model', () => {
     it('is told with what the store says of the model, under the version that was fetched last', async () => {
       const recorded = async ({ path, digest }: FetchedModel): Promise<unknown> => recordedLineage(path, digest);
       const of = (version: string): unknown => ({
-        ...{ name: 'digits', version, uri: store.uriOf(`models/digits/versions/${version}`) },
-        ...{ properties: { v: version }, source: {} },
+        name: 'digits',
+        version,
+        uri: store.uriOf(`models/digits/versions/${version}`),
+        properties: { v: version },
+        source: {},
       });
       assert.deepEqual(await recorded(await fetch()), of('1'));
       await publish('1-again', { 'model.pkl': 'weights' });

@@ -50,7 +50,13 @@ describe('a publication that is interrupted', () => {
   });
 
   const order = (path: string, wanted: Partial<Publication> = {}): Publication => ({
-    ...{ path, prefix: 'models', model: 'digits', version: '1', channel: 'latest', properties: {}, source: {} },
+    path,
+    prefix: 'models',
+    model: 'digits',
+    version: '1',
+    channel: 'latest',
+    properties: {},
+    source: {},
     ...wanted,
   });
   /** Puts all requests of one kind through but the first few; once the server has answered those, refuses the others for good. */
@@ -232,8 +238,13 @@ describe('a publication that is interrupted', () => {
 /** Makes one file of the publisher: many are started, and one file starts in a fraction of the time. */
 async function bundlePublisher(outfile: string): Promise<void> {
   await build({
-    ...{ entryPoints: [join(import.meta.dirname, '..', '..', 'support', 'publisher.ts')], outfile },
-    ...{ bundle: true, platform: 'node', format: 'esm', mainFields: ['module', 'main'], logLevel: 'warning' },
+    entryPoints: [join(import.meta.dirname, '..', '..', 'support', 'publisher.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    logLevel: 'warning',
     // Packages of the older module format ask for Node.js' own modules by `require`, which this one lacks.
     banner: { js: "import { createRequire as from } from 'node:module'; const require = from(import.meta.url);" },
   });

@@ -16,7 +16,10 @@ const NEVER = new AbortController().signal;
 const MANIFEST = 'models/digits/versions/1/model.json';
 const latest: ManagedSelection = { layout: 'managed', prefix: 'models', model: 'digits', by: { channel: 'latest' } };
 const plain = (...patterns: string[]): PlainSelection => ({
-  ...{ layout: 'plain', model: undefined, patterns, select: 'all' },
+  layout: 'plain',
+  model: undefined,
+  patterns,
+  select: 'all',
 });
 
 interface ManifestDocument {

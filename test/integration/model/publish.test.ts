@@ -31,8 +31,14 @@ describe('publishing a model', () => {
     publishModel(
       store,
       {
-        ...{ path, prefix: 'models', model: 'digits', version: '1', channel: 'latest' },
-        ...{ properties: {}, source: {}, ...wanted },
+        path,
+        prefix: 'models',
+        model: 'digits',
+        version: '1',
+        channel: 'latest',
+        properties: {},
+        source: {},
+        ...wanted,
       },
       silent,
       signal,
@@ -365,7 +371,11 @@ describe('publishing a model', () => {
     const cancelled = publishModel(
       store,
       {
-        ...{ path: source, prefix: 'models', model: 'digits', version: '1', channel: 'latest' },
+        path: source,
+        prefix: 'models',
+        model: 'digits',
+        version: '1',
+        channel: 'latest',
         properties: {},
         source: {},
       },

@@ -24,9 +24,15 @@ describe('the documents of an image', function () {
       groups: [newModel(1000), { ...newModel(1000), name: 'app', target: '/app', compression: 'gzip' }],
       annotations: { 'com.example.owner': 'ml' },
       settings: {
-        ...{ entrypoint: ['/app/run.sh'], command: ['serve'], env: { PORT: '8000' }, user: '10001:10001' },
-        ...{ workingDirectory: '/app', labels: { team: 'ml' }, stopSignal: 'SIGINT' },
-        ...{ ports: ['8000/tcp', '9000/udp'], healthCheck: { Test: ['CMD', 'true'], Interval: 1_000_000_000 } },
+        entrypoint: ['/app/run.sh'],
+        command: ['serve'],
+        env: { PORT: '8000' },
+        user: '10001:10001',
+        workingDirectory: '/app',
+        labels: { team: 'ml' },
+        stopSignal: 'SIGINT',
+        ports: ['8000/tcp', '9000/udp'],
+        healthCheck: { Test: ['CMD', 'true'], Interval: 1_000_000_000 },
       },
     });
     const repository = bench.repository(request.target.repository);

@@ -63,10 +63,17 @@ describe('a base image on this machine', function () {
     const layers = planLayers([model], '/model');
     const pushed = await pushImage(
       {
-        ...{ base: source, platforms, target: parseRepositoryName(`${host}/${name}`), tags: ['latest'], mountFrom: [] },
-        ...{ immutableTags: false, annotations: {} },
+        base: source,
+        platforms,
+        target: parseRepositoryName(`${host}/${name}`),
+        tags: ['latest'],
+        mountFrom: [],
+        immutableTags: false,
+        annotations: {},
         groups: [{ name: 'model', target: '/model', layers, compression: 'none', local: true }],
-        ...{ settings: {}, about: () => ({}), created: new Date(0) },
+        settings: {},
+        about: () => ({}),
+        created: new Date(0),
       },
       { client: client(), onProgress: () => undefined, signal: NEVER },
     );

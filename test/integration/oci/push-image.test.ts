@@ -57,11 +57,19 @@ describe('an image pushed to a registry', function () {
   };
 
   const modelGroup = (files: readonly LayerFile[], rest: Partial<LayerGroup> = {}): LayerGroup => ({
-    ...{ name: 'model', target: '/model', layers: planLayers(files, '/model'), compression: 'none', local: true },
+    name: 'model',
+    target: '/model',
+    layers: planLayers(files, '/model'),
+    compression: 'none',
+    local: true,
     ...rest,
   });
   const appGroup = (entries: readonly Entry<LayerFile>[]): LayerGroup => ({
-    ...{ name: 'app', target: '/app', layers: [layerOf(entries)], compression: 'none', local: true },
+    name: 'app',
+    target: '/app',
+    layers: [layerOf(entries)],
+    compression: 'none',
+    local: true,
   });
   const appFile = (path: string, content: string): Entry<LayerFile> => {
     const file = memoryFile(path, content);
@@ -81,7 +89,9 @@ describe('an image pushed to a registry', function () {
       tags: ['latest'],
       created: new Date('2026-11-24T01:02:03Z'),
       about: ({ digest }) => ({ 'org.opencontainers.image.base.digest': digest }),
-      ...{ platforms: [], groups: [], settings: {} },
+      platforms: [],
+      groups: [],
+      settings: {},
     };
   }
   const push = (request: PushRequest): Promise<PushedImage> =>
@@ -142,7 +152,9 @@ describe('an image pushed to a registry', function () {
         ) as { created: string; config: unknown };
         assert.equal(config.created, '2026-11-24T01:02:03Z');
         assert.deepEqual(config.config, {
-          ...{ Entrypoint: ['/app/run.sh'], User: '1000', Env: ['PORT=8080'] },
+          Entrypoint: ['/app/run.sh'],
+          User: '1000',
+          Env: ['PORT=8080'],
           Labels: {
             'org.opencontainers.image.base.digest': (await request.base.top(NEVER))?.digest,
           },

@@ -16,8 +16,10 @@ import { startTokenRegistry, type TokenRegistry } from '../../support/token-regi
 const NEVER = new AbortController().signal;
 const REPOSITORY = 'team/app';
 const USUAL = {
-  ...{ admin: undefined, blockedAddress: undefined },
-  ...{ roleAssignmentMode: 'rbac', allowsResourceManagerTokens: true },
+  admin: undefined,
+  blockedAddress: undefined,
+  roleAssignmentMode: 'rbac',
+  allowsResourceManagerTokens: true,
 } as const;
 const CONTENT = randomBytes(400_000);
 

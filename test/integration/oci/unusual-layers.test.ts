@@ -104,7 +104,12 @@ describe('a base image with a foreign layer and one by zstd', function () {
   const requestOn = (base: BaseSource): ImageRequest => {
     const layers = planLayers([memoryFile('weights.bin', 'weights')], '/model');
     return {
-      ...{ base, platforms: [], settings: {}, annotations: {}, about: () => ({}), created: new Date(0) },
+      base,
+      platforms: [],
+      settings: {},
+      annotations: {},
+      about: () => ({}),
+      created: new Date(0),
       groups: [{ name: 'model', target: '/model', layers, compression: 'none', local: true }],
     };
   };

@@ -42,7 +42,10 @@ describe('a service over HTTP', function () {
     };
     answer = (request, response) => void record(request, response);
     const service = httpService({
-      ...{ url: url('/digits/'), dispatcher, requestLimit: 20_000, headers: { authorization: 'Bearer t' } },
+      url: url('/digits/'),
+      dispatcher,
+      requestLimit: 20_000,
+      headers: { authorization: 'Bearer t' },
     });
     const reply = await service({ method: 'POST', path: '/score?a=b', body: 'two' }, NEVER);
     assert.deepEqual(seen, ['POST /digits/score?a=b Bearer t', 'two']);

@@ -52,7 +52,10 @@ describe('BundleModelImage, when something goes wrong or is large', function () 
     runTaskProcess({
       task: 'BundleModelImage',
       inputs: {
-        ...{ tags: 'latest', baseImage: base, appFolder: join(folder, 'app'), modelFolder: join(folder, 'model') },
+        tags: 'latest',
+        baseImage: base,
+        appFolder: join(folder, 'app'),
+        ...(inputs.modelSource === undefined ? { modelFolder: join(folder, 'model') } : {}),
         ...inputs,
       },
       variables: VARIABLES,

@@ -64,8 +64,11 @@ describe('BundleModelImage', function () {
     runTaskProcess({
       task: 'BundleModelImage',
       inputs: {
-        ...{ repository: newRepository(), tags: 'latest', baseImage: `${host}/${base}:1` },
-        ...{ appFolder: join(folder, 'app'), modelFolder: join(folder, 'model') },
+        repository: newRepository(),
+        tags: 'latest',
+        baseImage: `${host}/${base}:1`,
+        appFolder: join(folder, 'app'),
+        modelFolder: join(folder, 'model'),
         ...inputs,
       },
       variables: VARIABLES,
@@ -119,7 +122,8 @@ describe('BundleModelImage', function () {
       Env: ['PATH=/bin', 'PORT=8000'],
       Entrypoint: ['python3', '/app/main.py'],
       ExposedPorts: { '8000/tcp': {}, '9000/udp': {} },
-      ...{ WorkingDir: '/app', User: '10001' },
+      WorkingDir: '/app',
+      User: '10001',
     });
     assert.equal(labels['model-delivery.model.name'], 'digits');
     assert.equal(labels['model-delivery.model.version'], '7');
@@ -202,8 +206,12 @@ describe('BundleModelImage', function () {
       `oci:${layout}:1`,
     ]);
     const inputs = {
-      ...{ baseImage: `oci:${layout}:1`, modelCompression: 'gzip', owner: '1000:1000', stopSignal: 'sigint' },
-      ...{ healthCheck: '--interval=30s CMD curl -f http://localhost/', annotations: 'a.b=c' },
+      baseImage: `oci:${layout}:1`,
+      modelCompression: 'gzip',
+      owner: '1000:1000',
+      stopSignal: 'sigint',
+      healthCheck: '--interval=30s CMD curl -f http://localhost/',
+      annotations: 'a.b=c',
     };
     const runs = await Promise.all((['20', '24'] as const).map((node) => run(inputs, { node })));
     const [one, other] = runs.map((each) => succeeded(each).outputs);
@@ -239,8 +247,11 @@ describe('BundleModelImage', function () {
     const standard = { ...ofBase, 'base.name': 'example.com/below:1', 'base.digest': `sha256:${'1'.repeat(64)}` };
     const Labels = {
       ...Object.fromEntries(Object.entries(standard).map(([key, value]) => [`org.opencontainers.image.${key}`, value])),
-      ...{ 'org.opencontainers.image.vendor': 'us', team: 'base' },
-      ...{ 'model-delivery.model.name': 'old', 'model-delivery.model.version': '1', 'model-delivery.model.uri': 'x:' },
+      'org.opencontainers.image.vendor': 'us',
+      team: 'base',
+      'model-delivery.model.name': 'old',
+      'model-delivery.model.version': '1',
+      'model-delivery.model.uri': 'x:',
     };
     await pushBaseImage(repository(name), '1', { config: { config: { Labels } } });
     // In a folder under no name: nobody can say which image it is.
@@ -254,7 +265,8 @@ describe('BundleModelImage', function () {
       return (JSON.parse(inspected) as { config: { Labels: Record<string, string> } }).config.Labels;
     };
     const kept = {
-      ...{ 'org.opencontainers.image.vendor': 'us', team: 'base' },
+      'org.opencontainers.image.vendor': 'us',
+      team: 'base',
       'org.opencontainers.image.created': '1970-01-01T00:00:00Z',
       'org.opencontainers.image.version': 'latest',
     };

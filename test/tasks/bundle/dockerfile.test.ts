@@ -88,8 +88,12 @@ describe('BundleModelImage, from a Dockerfile', function () {
     runTaskProcess({
       task: 'BundleModelImage',
       inputs: {
-        ...{ builder: 'dockerfile', repository: newRepository(), tags: 'latest' },
-        ...{ modelFolder: join(folder, 'model'), model: 'digits', version: '7' },
+        builder: 'dockerfile',
+        repository: newRepository(),
+        tags: 'latest',
+        modelFolder: join(folder, 'model'),
+        model: 'digits',
+        version: '7',
         ...inputs,
       },
       variables: { SOURCE_DATE_EPOCH: '1764000000', DOCKER_HOST: engine, ...variables },
@@ -147,7 +151,8 @@ describe('BundleModelImage, from a Dockerfile', function () {
     const result = await run(
       {
         buildContext: app(`FROM BASE\nRUN --mount=type=secret,id=pip ${steps}`),
-        ...{ buildSecrets: `pip=${secret}`, modelSource: 'none' },
+        buildSecrets: `pip=${secret}`,
+        modelSource: 'none',
       },
       {
         // Debian's docker speaks to the engine's BuildKit even where no plugin is installed.

@@ -61,7 +61,9 @@ describe('where BundleModelImage brings an image', function () {
       task: 'BundleModelImage',
       inputs,
       variables: {
-        ...{ SOURCE_DATE_EPOCH: '1764000000', DOCKER_HOST: engine, 'Build.SourceVersion': 'a'.repeat(40) },
+        SOURCE_DATE_EPOCH: '1764000000',
+        DOCKER_HOST: engine,
+        'Build.SourceVersion': 'a'.repeat(40),
         ...variables,
       },
       ...rest,
@@ -72,8 +74,13 @@ describe('where BundleModelImage brings an image', function () {
   ): Promise<TaskProcessResult> =>
     run(
       {
-        ...{ repository: newRepository(), tags: '7', baseImage: base, appFolder: join(folder, 'app') },
-        ...{ modelFolder: join(folder, 'model'), model: 'digits', version: '7' },
+        repository: newRepository(),
+        tags: '7',
+        baseImage: base,
+        appFolder: join(folder, 'app'),
+        modelFolder: join(folder, 'model'),
+        model: 'digits',
+        version: '7',
         ...inputs,
       },
       rest,

@@ -52,7 +52,9 @@ describe('BundleModelImage pushes to a registry with a certificate of its own au
   /** By this name only the proxy finds the registry. */
   const proxiedHost = (): string => `registry.${PROXIED_DOMAIN}:${registry.host.split(':')[1] ?? ''}`;
   const throughProxy = ({ username, password }: typeof PROXY_USER = PROXY_USER): Values => ({
-    ...{ 'Agent.ProxyUrl': proxy.origin, 'Agent.ProxyUsername': username, 'Agent.ProxyPassword': password },
+    'Agent.ProxyUrl': proxy.origin,
+    'Agent.ProxyUsername': username,
+    'Agent.ProxyPassword': password,
     'Agent.ProxyBypassList': '[]',
   });
   const run = (at: string, repository: string, variables: Values, node: NodeVersion = '24') =>
@@ -60,7 +62,9 @@ describe('BundleModelImage pushes to a registry with a certificate of its own au
       task: 'BundleModelImage',
       node,
       inputs: {
-        ...{ repository: `${at}/${repository}`, tags: 'latest', baseImage: `${at}/${base}:1` },
+        repository: `${at}/${repository}`,
+        tags: 'latest',
+        baseImage: `${at}/${base}:1`,
         modelFolder: folder.at('model'),
       },
       variables: { SOURCE_DATE_EPOCH: '1764000000', NODE_EXTRA_CA_CERTS: '', ...variables },

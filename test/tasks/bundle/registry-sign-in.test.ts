@@ -21,8 +21,10 @@ import { startTokenRegistry, type TokenRegistry } from '../../support/token-regi
 type Values = Readonly<Record<string, string>>;
 const BASE = 'sign-in/base';
 const USUAL = {
-  ...{ admin: undefined, blockedAddress: undefined },
-  ...{ roleAssignmentMode: 'rbac', allowsResourceManagerTokens: true },
+  admin: undefined,
+  blockedAddress: undefined,
+  roleAssignmentMode: 'rbac',
+  allowsResourceManagerTokens: true,
 } as const;
 
 describe('BundleModelImage signs in to registries', function () {
@@ -68,8 +70,12 @@ describe('BundleModelImage signs in to registries', function () {
       inputs: { tags: 'latest', baseImage: base, modelFolder: join(folder, 'model'), ...inputs },
       connections: [...connections, azure.runConnection()],
       variables: {
-        ...{ ...azure.environment, NODE_EXTRA_CA_CERTS: azure.standIn.caFile, DOCKER_CONFIG: join(folder, 'none') },
-        ...{ 'System.Debug': 'true', SOURCE_DATE_EPOCH: '1764000000', ...variables },
+        ...azure.environment,
+        NODE_EXTRA_CA_CERTS: azure.standIn.caFile,
+        DOCKER_CONFIG: join(folder, 'none'),
+        'System.Debug': 'true',
+        SOURCE_DATE_EPOCH: '1764000000',
+        ...variables,
       },
     });
     assertNoSecret(result.log);
@@ -95,7 +101,9 @@ describe('BundleModelImage signs in to registries', function () {
     [azure.connection(scheme, parameters)],
   ];
   const shop = (scheme: string, parameters: Values): Connection => ({
-    ...{ name: 'shop', type: 'dockerregistry', url: `http://${docker.host}` },
+    name: 'shop',
+    type: 'dockerregistry',
+    url: `http://${docker.host}`,
     authorization: { scheme, parameters: { registry: `http://${docker.host}`, ...parameters } },
   });
   const byShop = (scheme: string, parameters: Values): [Values, Connection[]] => [

@@ -89,8 +89,12 @@ describe('the supply chain of a bundled image', function () {
     runTaskProcess({
       task: 'BundleModelImage',
       inputs: {
-        ...{ tags: 'latest', baseImage: `${host}/${base}:1`, appFolder: join(folder, 'app') },
-        ...{ modelFolder: join(folder, 'model'), model: 'digits', version: '7' },
+        tags: 'latest',
+        baseImage: `${host}/${base}:1`,
+        appFolder: join(folder, 'app'),
+        modelFolder: join(folder, 'model'),
+        model: 'digits',
+        version: '7',
         ...inputs,
       },
       variables: VARIABLES,
@@ -215,17 +219,36 @@ describe('the supply chain of a bundled image', function () {
     const name = newName();
     const variables = { ...VARIABLES, 'System.DefaultWorkingDirectory': folder };
     const given = {
-      ...{ tags: '7', platforms: 'linux/amd64', owner: '1000:1000', annotations: 'team=ml' },
-      ...{ appFolder: join(folder, 'app'), appTarget: '/srv', appCompression: 'none' },
-      ...{ modelTarget: '/opt/model', modelCompression: 'gzip', model: 'digits', version: '7' },
-      ...{ entrypoint: 'python3', command: 'main.py', workingDirectory: '/srv', ports: '8000', user: '1000' },
-      ...{ stopSignal: 'SIGINT', healthCheck: 'CMD true' },
+      tags: '7',
+      platforms: 'linux/amd64',
+      owner: '1000:1000',
+      annotations: 'team=ml',
+      appFolder: join(folder, 'app'),
+      appTarget: '/srv',
+      appCompression: 'none',
+      modelTarget: '/opt/model',
+      modelCompression: 'gzip',
+      model: 'digits',
+      version: '7',
+      entrypoint: 'python3',
+      command: 'main.py',
+      workingDirectory: '/srv',
+      ports: '8000',
+      user: '1000',
+      stopSignal: 'SIGINT',
+      healthCheck: 'CMD true',
     };
     const { outputs } = succeeded(await run({ ...given, repository: `${host}/${name}` }, { variables }));
     const recorded = await recordedIn(name, outputs.provenanceDigest);
     assert.deepEqual(recorded, {
-      ...{ ...given, appFolder: 'app', builder: 'append', baseImage: `${host}/${base}:1`, modelSource: 'folder' },
-      ...{ dockerfile: 'Dockerfile', buildContext: '.', modelInContext: 'false' },
+      ...given,
+      appFolder: 'app',
+      builder: 'append',
+      baseImage: `${host}/${base}:1`,
+      modelSource: 'folder',
+      dockerfile: 'Dockerfile',
+      buildContext: '.',
+      modelInContext: 'false',
     });
     const baseImage = `${host}/${base}:1@${outputs.baseDigest ?? ''}`;
     const again = succeeded(await run({ ...recorded, repository: `${host}/${newName()}`, baseImage }, { variables }));
@@ -400,8 +423,11 @@ describe('the supply chain of a bundled image', function () {
     assert.deepEqual(listing.writes, []);
     const secret = (value: string) => ({ value, secret: true }) as const;
     const variables = {
-      ...{ 'System.Debug': 'true', SOURCE_DATE_EPOCH: '1764000000' },
-      ...{ key: secret(COSIGN_KEY), password: secret(COSIGN_PASSWORD), wrong: secret('a wrong password') },
+      'System.Debug': 'true',
+      SOURCE_DATE_EPOCH: '1764000000',
+      key: secret(COSIGN_KEY),
+      password: secret(COSIGN_PASSWORD),
+      wrong: secret('a wrong password'),
     };
     const runs = [
       succeeded(await run({ ...target, ...SIGNED }, { variables })),

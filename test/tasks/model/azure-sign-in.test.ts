@@ -40,13 +40,19 @@ describe('tasks with an Azure service connection', () => {
       task,
       node,
       inputs: {
-        ...{ azureSubscription: 'models', storageAccount: azure.standIn.account.blobEndpoint },
-        ...{ container: container.containerName, model: 'digits', ...inputs },
+        azureSubscription: 'models',
+        storageAccount: azure.standIn.account.blobEndpoint,
+        container: container.containerName,
+        model: 'digits',
+        ...inputs,
       },
       connections: [connection, azure.runConnection()],
       variables: {
-        ...{ ...azure.environment, NODE_EXTRA_CA_CERTS: azure.standIn.caFile },
-        ...{ 'System.Debug': 'true', 'Build.BuildNumber': '7', ...variables },
+        ...azure.environment,
+        NODE_EXTRA_CA_CERTS: azure.standIn.caFile,
+        'System.Debug': 'true',
+        'Build.BuildNumber': '7',
+        ...variables,
       },
     });
     assertNoSecret(result.log);
@@ -125,12 +131,15 @@ describe('tasks with an Azure service connection', () => {
     const [login, management] = ['login', 'management'].map((name) => `https://${name}.${PROXIED_DOMAIN}:${port}`);
     const usual = azure.connection('federated');
     const connection = {
-      ...{ ...usual, url: management ?? '' },
+      ...usual,
+      url: management ?? '',
       data: { ...usual.data, activeDirectoryAuthority: login ?? '' },
     };
     const variables = {
       'Agent.ProxyUrl': proxy.origin,
-      ...{ 'Agent.ProxyUsername': 'agent', 'Agent.ProxyPassword': 'p@ss/word', 'Agent.ProxyBypassList': '[]' },
+      'Agent.ProxyUsername': 'agent',
+      'Agent.ProxyPassword': 'p@ss/word',
+      'Agent.ProxyBypassList': '[]',
     };
     const targets = (): readonly string[] => [...new Set(proxy.targets)].sort();
     try {

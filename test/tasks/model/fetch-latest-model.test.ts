@@ -31,8 +31,11 @@ describe('FetchLatestModel', function () {
     return runTaskProcess({
       task,
       inputs: {
-        ...{ storageAuth: 'connectionString', connectionString: value },
-        ...{ container: container.name, model: 'digits', ...inputs },
+        storageAuth: 'connectionString',
+        connectionString: value,
+        container: container.name,
+        model: 'digits',
+        ...inputs,
       },
       variables: { storage: { value, secret: true } },
       ...how,

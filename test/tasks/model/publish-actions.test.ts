@@ -21,8 +21,11 @@ describe('PublishModel', function () {
       task,
       node,
       inputs: {
-        ...{ storageAuth: 'connectionString', connectionString: container.service.connectionString },
-        ...{ container: container.name, model: 'digits', ...inputs },
+        storageAuth: 'connectionString',
+        connectionString: container.service.connectionString,
+        container: container.name,
+        model: 'digits',
+        ...inputs,
       },
       variables: {
         'Build.DefinitionName': 'train',

@@ -59,7 +59,9 @@ describe('the model tasks on S3', function () {
     return { store: 's3', s3Endpoint: endpoint, region, bucket: bucket.name };
   };
   const connection = (scheme: string, parameters: Values): Connection => ({
-    ...{ name: 'aws', type: 'AWS', url: 'https://aws.amazon.com/' },
+    name: 'aws',
+    type: 'AWS',
+    url: 'https://aws.amazon.com/',
     authorization: { scheme, parameters },
   });
   const byConnection = (scheme: string, parameters: Values, secrets: readonly string[]): Access => ({
@@ -108,7 +110,10 @@ describe('the model tasks on S3', function () {
       secret.map(([name, value]) => [`${name}Secret`, { value, secret: true as const }]),
     );
     return runTaskProcess({
-      ...{ task, inputs: all, connections, node },
+      task,
+      inputs: all,
+      connections,
+      node,
       variables: {
         ...planted,
         AWS_ENDPOINT_URL_STS: bucket.emulator.endpoint,
@@ -254,7 +259,10 @@ describe('the model tasks on S3', function () {
     it("trust the agent's own authorities, and tell what they do not trust", async () => {
       const given = accesses['keys of a connection']?.() ?? assert.fail();
       await publishAndFetch(given, {}, trusting());
-      const { result, issues, log } = await run('FetchLatestModel', given, { model: 'digits' });
+      const { result, issues, log } = await run('FetchLatestModel', given, {
+        model: 'digits',
+        destination: folder.at('out'),
+      });
       assert.equal(result, 'Failed', log);
       assert.equal(issues.length, 1, log);
       assert.match(issues[0]?.message ?? '', /^STORE_UNREACHABLE: .*certificate/);
@@ -267,7 +275,9 @@ describe('the model tasks on S3', function () {
       const variables = {
         ...trusting(),
         'Agent.ProxyUrl': proxy.origin,
-        ...{ 'Agent.ProxyUsername': 'agent', 'Agent.ProxyPassword': 'p@ss/word', 'Agent.ProxyBypassList': '[]' },
+        'Agent.ProxyUsername': 'agent',
+        'Agent.ProxyPassword': 'p@ss/word',
+        'Agent.ProxyBypassList': '[]',
         AWS_ENDPOINT_URL_STS: `https://${tokens ?? ''}`,
       };
       try {

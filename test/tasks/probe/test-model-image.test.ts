@@ -63,7 +63,11 @@ describe('TestModelImage', function () {
     return runTaskProcess({
       task: 'TestModelImage',
       inputs: {
-        ...{ image, port: '8000', pull: 'missing', command: 'node /service.mjs', latencyRequests: '0' },
+        image,
+        port: '8000',
+        pull: 'missing',
+        command: 'node /service.mjs',
+        latencyRequests: '0',
         volumes: [...VOLUMES, `${SERVICE}:/service.mjs:ro`, `${folder.at('mark')}:/mark`].join('\n'),
         ...inputs,
       },
@@ -91,10 +95,16 @@ describe('TestModelImage', function () {
       const result = succeeded(
         await run(
           {
-            ...{ pull: 'always', env: 'MODEL_VERSION=3\nTOKEN=planted-secret', memory: '256m', scoreCases },
-            ...{ checks: '/ contains healthy\n/version $.model == 3', answerPath: '$.result' },
-            ...{ latencyRequests: '40', latencyLimits: 'errorRate <= 0 %\np95 <= 60 s\nmemory <= 256 MiB' },
-            ...{ baseline: 'none.json', resultsFile: folder.at('out', 'results.json') },
+            pull: 'always',
+            env: 'MODEL_VERSION=3\nTOKEN=planted-secret',
+            memory: '256m',
+            scoreCases,
+            checks: '/ contains healthy\n/version $.model == 3',
+            answerPath: '$.result',
+            latencyRequests: '40',
+            latencyLimits: 'errorRate <= 0 %\np95 <= 60 s\nmemory <= 256 MiB',
+            baseline: 'none.json',
+            resultsFile: folder.at('out', 'results.json'),
           },
           { node },
         ),

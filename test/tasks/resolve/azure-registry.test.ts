@@ -46,11 +46,14 @@ describe('ResolveLatestImage in Azure Container Registry', function () {
     { node = '24', epoch = '1764000000' }: { readonly node?: NodeVersion; readonly epoch?: string } = {},
   ): Promise<TaskProcessResult> =>
     runTaskProcess({
-      ...{ task, node },
+      task,
+      node,
       inputs: { repository, registrySubscription: 'models', registry: registry.host, ...inputs },
       connections: [azure.connection('federated'), azure.runConnection()],
       variables: {
-        ...{ ...azure.environment, NODE_EXTRA_CA_CERTS: azure.standIn.caFile, DOCKER_CONFIG: join(folder, 'none') },
+        ...azure.environment,
+        NODE_EXTRA_CA_CERTS: azure.standIn.caFile,
+        DOCKER_CONFIG: join(folder, 'none'),
         SOURCE_DATE_EPOCH: epoch,
       },
     });

@@ -55,7 +55,9 @@ describe('ResolveLatestImage', function () {
     { variables = {}, ...rest }: Partial<TaskProcessOptions> = {},
   ): Promise<TaskProcessResult> =>
     runTaskProcess({
-      ...{ task, inputs, ...rest },
+      task,
+      inputs,
+      ...rest,
       variables: { DOCKER_CONFIG: join(folder, 'none'), 'Build.SourceVersion': COMMIT, ...variables },
     });
   /** Bundles the model that lies in the folder, as of so many days ago. */
@@ -64,8 +66,12 @@ describe('ResolveLatestImage', function () {
       await run(
         'BundleModelImage',
         {
-          ...{ repository: `${host}/${name}`, tags, baseImage: `${host}/resolve/base:1` },
-          ...{ modelFolder: join(folder, 'model'), model: 'digits', version: '7' },
+          repository: `${host}/${name}`,
+          tags,
+          baseImage: `${host}/resolve/base:1`,
+          modelFolder: join(folder, 'model'),
+          model: 'digits',
+          version: '7',
           ...inputs,
         },
         { variables: { SOURCE_DATE_EPOCH: String(Math.floor(Date.now() / 1000) - days * DAY) } },
@@ -90,14 +96,26 @@ describe('ResolveLatestImage', function () {
       const { outputs, summary, attachments } = succeeded(await resolve(gates, { node }));
       assert.deepEqual(
         {
-          ...{ image: outputs.image, digest: outputs.imageDigest, tags: outputs.imageTags?.split(',').sort() },
-          ...{ name: outputs.modelName, version: outputs.modelVersion, model: outputs.modelDigest },
-          ...{ base: outputs.baseDigest, revision: outputs.appRevision, changed: outputs.changed },
+          image: outputs.image,
+          digest: outputs.imageDigest,
+          tags: outputs.imageTags?.split(',').sort(),
+          name: outputs.modelName,
+          version: outputs.modelVersion,
+          model: outputs.modelDigest,
+          base: outputs.baseDigest,
+          revision: outputs.appRevision,
+          changed: outputs.changed,
         },
         {
-          ...{ image: `${host}/${name}@${made.imageDigest ?? ''}`, digest: made.imageDigest, tags: ['2', 'latest'] },
-          ...{ name: 'digits', version: '8', model: made.modelDigest },
-          ...{ base: made.baseDigest, revision: COMMIT, changed: 'true' },
+          image: `${host}/${name}@${made.imageDigest ?? ''}`,
+          digest: made.imageDigest,
+          tags: ['2', 'latest'],
+          name: 'digits',
+          version: '8',
+          model: made.modelDigest,
+          base: made.baseDigest,
+          revision: COMMIT,
+          changed: 'true',
         },
       );
       assert.match(summary ?? '', /To be rolled out[^]*`digits` `8`[^]*is signed by the key `?sha256:/);
@@ -223,7 +241,10 @@ describe('ResolveLatestImage', function () {
     succeeded(await run('PublishModel', inputs));
   };
   const storeInputs = ({ service, name: container }: BlobContainer): Values => ({
-    ...{ storageAuth: 'connectionString', connectionString: service.connectionString, container, model: 'digits' },
+    storageAuth: 'connectionString',
+    connectionString: service.connectionString,
+    container,
+    model: 'digits',
   });
 
   it('tells bad input from what is not there', async () => {

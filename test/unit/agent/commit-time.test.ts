@@ -48,11 +48,13 @@ describe('the time of a commit', () => {
   const places = (): Readonly<Record<string, Readonly<Record<string, string>>>> => ({
     'is that of the repository that is checked out alone': { 'Build.SourcesDirectory': at('s/app') },
     'is found among several checkouts, by the name of the repository': {
-      ...{ 'Build.SourcesDirectory': at('s'), 'Build.Repository.LocalPath': at('s') },
+      'Build.SourcesDirectory': at('s'),
+      'Build.Repository.LocalPath': at('s'),
       'Build.Repository.Name': 'shop/app',
     },
     'is found among several checkouts, by the path that the pipeline gives to the repository': {
-      ...{ 'Build.SourcesDirectory': at('s'), 'Build.Repository.LocalPath': at('s/app') },
+      'Build.SourcesDirectory': at('s'),
+      'Build.Repository.LocalPath': at('s/app'),
       'Build.Repository.Name': 'shop/renamed',
     },
   });

@@ -31,10 +31,15 @@ describe('service connections', () => {
     const parameters = { apitoken: 't' };
     const endpoint = { url: 'https://shop.example.com/', scheme: 'Token' };
     assert.deepEqual(connections({ ...endpoint, parameters }).registry('shop'), {
-      ...{ kind: 'token', host: 'shop.example.com', token: 't' },
+      kind: 'token',
+      host: 'shop.example.com',
+      token: 't',
     });
     assert.deepEqual(connections({ ...endpoint, parameters: { ...parameters, username: 'u' } }).registry('shop'), {
-      ...{ kind: 'password', host: 'shop.example.com', username: 'u', password: 't' },
+      kind: 'password',
+      host: 'shop.example.com',
+      username: 'u',
+      password: 't',
     });
   });
 
@@ -43,7 +48,9 @@ describe('service connections', () => {
     const small = Object.fromEntries(Object.entries(parameters).map(([key, value]) => [key.toLowerCase(), value]));
     const read = (scheme: string, more: Readonly<Record<string, string>> = {}): RegistryConnection =>
       connections({
-        ...{ url: 'https://Shop.azurecr.us', scheme, data: { registrytype: 'ACR' } },
+        url: 'https://Shop.azurecr.us',
+        scheme,
+        data: { registrytype: 'ACR' },
         parameters: { ...small, ...parameters, ...more },
       }).registry('shop');
     const connection = read('ServicePrincipal', { serviceprincipalkey: 's' });
@@ -120,11 +127,15 @@ describe('service connections', () => {
     const keys = { kind: 'keys', accessKeyId: 'AKIA', secretAccessKey: 'secret', sessionToken: undefined };
     const scheme = 'UsernamePassword';
     assert.deepEqual(connections({ scheme, parameters: { ...parameters, region: 'eu-west-1' } }).aws('shop'), {
-      ...{ kind: 'keys', region: 'eu-west-1', keys },
+      kind: 'keys',
+      region: 'eu-west-1',
+      keys,
     });
     const role = { assumeRoleArn: 'arn:aws:iam::1:role/models', externalId: 'agreed' };
     assert.deepEqual(connections({ scheme, parameters: { ...parameters, ...role } }).aws('shop'), {
-      ...{ kind: 'keysOfRole', region: undefined, keys },
+      kind: 'keysOfRole',
+      region: undefined,
+      keys,
       role: { arn: role.assumeRoleArn, externalId: 'agreed', sessionName: undefined },
     });
     assert.throws(() => connections({ scheme: 'None', parameters: { role: 'r' } }).aws('shop'), {

@@ -28,7 +28,10 @@ describe('the classic editor in docs/classic-editor.md', () => {
 
   it('hides what the values of a form hide, and marks what is asked of a service', () => {
     const form = formOf({
-      ...{ name: 'Some', friendlyName: 'Some task', instanceNameFormat: 'Do $(what)', version: { Major: 2 } },
+      name: 'Some',
+      friendlyName: 'Some task',
+      instanceNameFormat: 'Do $(what)',
+      version: { Major: 2 },
       groups: [{ name: 'more', displayName: 'More', isExpanded: false, visibleRule: 'what = that' }],
       inputs: [
         {

@@ -4,8 +4,14 @@ import { BuildLog } from '../../../lib/docker/build-log.ts';
 import type { ImageBuild } from '../../../lib/docker/image-build.ts';
 
 const BUILD: ImageBuild = {
-  ...{ dockerfile: '/src/Dockerfile', context: '/src', arguments: {}, target: 'web', secrets: new Map() },
-  ...{ platforms: [], cacheFrom: [], cacheTo: [] },
+  dockerfile: '/src/Dockerfile',
+  context: '/src',
+  arguments: {},
+  target: 'web',
+  secrets: new Map(),
+  platforms: [],
+  cacheFrom: [],
+  cacheTo: [],
 };
 
 /** What a user is told after a build printed this. */

@@ -69,9 +69,14 @@ describe('a build secret', () => {
 
 describe('the words behind docker', () => {
   const build: ImageBuild = {
-    ...{ dockerfile: '/src/Dockerfile', context: '/src', arguments: { A: 'x y' }, target: 'web' },
-    ...{ secrets: new Map([['pip', '/private/0']]), platforms: ['linux/amd64', 'linux/arm64'] },
-    ...{ cacheFrom: ['type=registry,ref=host/cache'], cacheTo: ['type=inline'] },
+    dockerfile: '/src/Dockerfile',
+    context: '/src',
+    arguments: { A: 'x y' },
+    target: 'web',
+    secrets: new Map([['pip', '/private/0']]),
+    platforms: ['linux/amd64', 'linux/arm64'],
+    cacheFrom: ['type=registry,ref=host/cache'],
+    cacheTo: ['type=inline'],
   };
   const common = ['--build-arg', 'A=x y', '--target', 'web', '--secret', 'id=pip,src=/private/0'];
   const more = ['--platform', 'linux/amd64,linux/arm64', '--cache-from', 'type=registry,ref=host/cache'];
@@ -85,8 +90,13 @@ describe('the words behind docker', () => {
 
   it('leave no container of the classic builder behind', () => {
     const plain: ImageBuild = {
-      ...{ ...build, arguments: {}, target: undefined, secrets: new Map() },
-      ...{ platforms: [], cacheFrom: [], cacheTo: [] },
+      ...build,
+      arguments: {},
+      target: undefined,
+      secrets: new Map(),
+      platforms: [],
+      cacheFrom: [],
+      cacheTo: [],
     };
     assert.deepEqual(buildArguments(plain, 'classic', { idFile: '/private/id', tag: undefined }), [
       ...['build', '--file', '/src/Dockerfile', '--force-rm', '--iidfile', '/private/id', '/src'],

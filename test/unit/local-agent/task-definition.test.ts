@@ -4,7 +4,12 @@ import { inputValues, type TaskDefinition, type TaskInput } from '../../../tools
 /** A task with these inputs and nothing else. */
 function task(...inputs: readonly TaskInput[]): TaskDefinition {
   return {
-    ...{ folder: '/', id: 'i', name: 'Task', version: '1.0.0', outputs: [], handlers: {} },
+    folder: '/',
+    id: 'i',
+    name: 'Task',
+    version: '1.0.0',
+    outputs: [],
+    handlers: {},
     inputs,
     restrictions: { commands: 'any', settableVariables: undefined },
   };

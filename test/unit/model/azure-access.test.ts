@@ -92,7 +92,10 @@ describe('a connection string', () => {
 
 describe('the way to a container', () => {
   const access = (endpoint: string, credential: AzureCredential): AzureAccess => ({
-    ...{ account: 'shop', endpoint, container: 'models', credential },
+    account: 'shop',
+    endpoint,
+    container: 'models',
+    credential,
   });
   const token: AzureCredential = { kind: 'token', token: () => Promise.resolve('t'), identity: 'the application a1' };
 

@@ -8,8 +8,11 @@ const FILES = [{ path: 'a/model.pkl', size: 7, sha256: 'a'.repeat(64), modified:
 const MODEL: RecordedModel = {
   fingerprint: 'etags:1',
   lineage: {
-    ...{ name: 'digits', version: '1.0.0', uri: 'https://models.example.com/models/digits/versions/1.0.0' },
-    ...{ properties: { accuracy: '0.97' }, source: { author: 'Ada', commit: 'b'.repeat(40) } },
+    name: 'digits',
+    version: '1.0.0',
+    uri: 'https://models.example.com/models/digits/versions/1.0.0',
+    properties: { accuracy: '0.97' },
+    source: { author: 'Ada', commit: 'b'.repeat(40) },
   },
   files: FILES,
 };

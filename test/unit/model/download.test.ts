@@ -30,7 +30,12 @@ describe('a download of files that are larger than its memory', () => {
   /** Files of a store that is nothing but its answer to a read. */
   const files = (count: number, readRange: ReadRange): readonly ModelFile[] =>
     Array.from({ length: count }, (_, index) => ({
-      ...{ path: `${index}.bin`, size: LARGE, sha256: undefined, md5: undefined, identity: undefined, readRange },
+      path: `${index}.bin`,
+      size: LARGE,
+      sha256: undefined,
+      md5: undefined,
+      identity: undefined,
+      readRange,
       open: () => assert.fail('reads ranges'),
       openBriefly: () => assert.fail('reads ranges'),
     }));

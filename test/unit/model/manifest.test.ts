@@ -4,7 +4,11 @@ import { modelDigest } from '../../../lib/model/model-digest.ts';
 
 const files = [{ path: 'model.pkl', size: 3, sha256: 'a'.repeat(64) }];
 const manifest: Manifest = {
-  ...{ name: 'digits', version: '1.0', folder: 'files/1a2b3c4d', files, digest: modelDigest(files) },
+  name: 'digits',
+  version: '1.0',
+  folder: 'files/1a2b3c4d',
+  files,
+  digest: modelDigest(files),
   created: new Date('2026-11-24T02:15:17.000Z'),
   properties: { accuracy: '0.97' },
   source: { commit: 'abc', run: 'train 7' },

@@ -3,7 +3,9 @@ import { checkRequirements, propertyRequirement, type Requirements } from '../..
 
 const NOW = new Date('2026-11-25T12:00:00Z');
 const model = {
-  ...{ name: 'digits', version: '3', created: new Date('2026-11-20T00:00:00Z') },
+  name: 'digits',
+  version: '3',
+  created: new Date('2026-11-20T00:00:00Z'),
   properties: { accuracy: '0.97', latency: '12ms', loss: '1e-3', dataset: 'optdigits', 'top 5': ' 99 ' },
 };
 

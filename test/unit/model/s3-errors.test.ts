@@ -4,10 +4,17 @@ import type { S3Access, S3Credential } from '../../../lib/model/stores/s3-access
 import { judgeFailure, RoleError, storeError } from '../../../lib/model/stores/s3-errors.ts';
 
 const KEYS: S3Credential = {
-  ...{ kind: 'keys', accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret', sessionToken: undefined },
+  kind: 'keys',
+  accessKeyId: 'AKIAEXAMPLE',
+  secretAccessKey: 'secret',
+  sessionToken: undefined,
 };
 const access = (credential: S3Credential = KEYS): S3Access => ({
-  ...{ bucket: 'models', region: 'eu-central-1', endpoint: undefined, pathStyle: true, credential },
+  bucket: 'models',
+  region: 'eu-central-1',
+  endpoint: undefined,
+  pathStyle: true,
+  credential,
 });
 const answered = (httpStatusCode: number, name: string, headers: Record<string, string> = {}, message = 'no'): Error =>
   Object.assign(new Error(message), { name, $metadata: { httpStatusCode }, $response: { headers } });
@@ -105,8 +112,12 @@ describe('a failed request to S3', () => {
 
   it('because a role was refused speaks of the role, not of the bucket', () => {
     const role: S3Credential = {
-      ...{ kind: 'role', arn: 'arn:aws:iam::1:role/models', sessionName: 's', externalId: undefined },
-      ...{ by: KEYS, hide: () => undefined },
+      kind: 'role',
+      arn: 'arn:aws:iam::1:role/models',
+      sessionName: 's',
+      externalId: undefined,
+      by: KEYS,
+      hide: () => undefined,
     };
     const refused = storeError(new RoleError(answered(403, 'AccessDenied', {}, 'Not authorized')), access(role), 'a');
     assert.equal(refused.code, 'ROLE_NOT_ASSUMED');

@@ -13,8 +13,14 @@ const ARM64: Platform = { os: 'linux', architecture: 'arm64', variant: 'v8' };
 
 /** Appending is about documents: it never asks where they came from. */
 const NOWHERE: BaseSource = {
-  ...{ name: 'r/b:1', publicName: 'r/b:1', repository: undefined, partial: false },
-  ...{ top: unasked, manifest: unasked, document: unasked, layer: unasked },
+  name: 'r/b:1',
+  publicName: 'r/b:1',
+  repository: undefined,
+  partial: false,
+  top: unasked,
+  manifest: unasked,
+  document: unasked,
+  layer: unasked,
 };
 
 function unasked(): never {
@@ -23,7 +29,8 @@ function unasked(): never {
 
 function base(family: MediaFamily, platforms: readonly Platform[], extra: Partial<ImageConfig> = {}): BaseImage {
   const images = platforms.map((platform) => ({
-    ...{ platform, family },
+    platform,
+    family,
     entry:
       platforms.length > 1
         ? { mediaType: family.manifest, digest: digest('e'), size: 1, platform, annotations: { old: 'x' } }
@@ -142,7 +149,10 @@ describe('appending to a base image', () => {
     assert.deepEqual(
       index.manifests,
       manifests.map(({ digest, bytes }, position) => ({
-        ...{ mediaType: OCI.manifest, size: bytes.length, digest, platform: [AMD64, ARM64][position] },
+        mediaType: OCI.manifest,
+        size: bytes.length,
+        digest,
+        platform: [AMD64, ARM64][position],
       })),
     );
     assert.equal(index.unknownField, 2);

@@ -12,7 +12,8 @@ describe("docker's configuration", () => {
     assert.deepEqual(found({ auths: { 'shop.example.com': { auth } } }), { kind: 'login', login });
     assert.deepEqual(found({ auths: { 'https://Shop.Example.com/v2/': { auth } } }), { kind: 'login', login });
     assert.deepEqual(found({ auths: { 'https://index.docker.io/v1/': { auth } } }, 'docker.io'), {
-      ...{ kind: 'login', login },
+      kind: 'login',
+      login,
     });
     const nobody = '00000000-0000-0000-0000-000000000000';
     const byToken = { auth: Buffer.from(`${nobody}:`).toString('base64'), identitytoken: 'refresh' };
@@ -21,7 +22,8 @@ describe("docker's configuration", () => {
       login: { kind: 'refreshToken', username: nobody, refreshToken: 'refresh', from },
     });
     assert.deepEqual(found({ auths: { 'shop.example.com': { registrytoken: 'jwt' } } }), {
-      ...{ kind: 'login', login: { kind: 'token', token: 'jwt', from } },
+      kind: 'login',
+      login: { kind: 'token', token: 'jwt', from },
     });
   });
 

@@ -9,7 +9,10 @@ describe('a health check', () => {
       ),
       {
         Test: ['CMD-SHELL', 'curl -f http://a/ || exit 1'],
-        ...{ Interval: 90e9, Timeout: 5e8, StartPeriod: 1.5e9, Retries: 3 },
+        Interval: 90e9,
+        Timeout: 5e8,
+        StartPeriod: 1.5e9,
+        Retries: 3,
       },
     );
     assert.deepEqual(parseHealthCheck('HEALTHCHECK CMD ["python3", "-m", "check"]'), {

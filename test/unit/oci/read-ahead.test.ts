@@ -67,7 +67,8 @@ describe('a source that is sent in pieces', () => {
   const unsizedSource = (): BlobSource & { readonly opened: number } => {
     let opened = 0;
     return {
-      ...{ name: 'it', size: undefined },
+      name: 'it',
+      size: undefined,
       open: (offset) => {
         opened += 1;
         return source.open(offset);
@@ -152,7 +153,8 @@ describe('a source that is sent in pieces', () => {
   it('may be all in one piece, which is not gathered first, also where nobody knows its size', async () => {
     let asked = 0;
     const unsized = {
-      ...{ name: 'it', size: undefined },
+      name: 'it',
+      size: undefined,
       open: async function* () {
         for (asked = 1; asked <= 10; asked += 1)
           yield await Promise.resolve(content.subarray(10 * asked - 10, 10 * asked));

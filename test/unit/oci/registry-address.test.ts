@@ -85,7 +85,9 @@ describe('a challenge', () => {
     const header =
       'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push"';
     assert.deepEqual(parseChallenge(header), {
-      ...{ scheme: 'bearer', realm: 'https://auth.docker.io/token', service: 'registry.docker.io' },
+      scheme: 'bearer',
+      realm: 'https://auth.docker.io/token',
+      service: 'registry.docker.io',
       scope: 'repository:a/b:pull,push',
     });
   });

@@ -27,16 +27,19 @@ const NAMED: Readonly<Record<string, Pick<Binding, 'endpointUrl' | 'resultSelect
   AzureStorageAccountRM: {
     endpointUrl:
       '{{{endpoint.url}}}/subscriptions/{{{endpoint.subscriptionId}}}/providers/Microsoft.Storage/storageAccounts',
-    ...{ resultSelector: 'jsonpath:$.value[*]', resultTemplate: '{{{name}}}' },
+    resultSelector: 'jsonpath:$.value[*]',
+    resultTemplate: '{{{name}}}',
   },
   AzureStorageContainer: {
     endpointUrl: 'containers',
-    ...{ resultSelector: 'jsonpath:$.Containers[*]', resultTemplate: '{{{Name}}}' },
+    resultSelector: 'jsonpath:$.Containers[*]',
+    resultTemplate: '{{{Name}}}',
   },
   AzureRMContainerRegistries: {
     endpointUrl:
       '{{{endpoint.url}}}/subscriptions/{{{endpoint.subscriptionId}}}/providers/Microsoft.ContainerRegistry/registries',
-    ...{ resultSelector: 'jsonpath:$.value[*]', resultTemplate: '{{{name}}}' },
+    resultSelector: 'jsonpath:$.value[*]',
+    resultTemplate: '{{{name}}}',
   },
   // The registry's own lists: names as they are, without a template of ours.
   AzureContainerRegistryImages: {},

@@ -9,7 +9,11 @@ function answering(
 ): Service {
   return ({ path }) =>
     Promise.resolve({
-      ...{ kind: 'answer', status: 200, contentType: 'application/json', location: undefined, milliseconds: 1 },
+      kind: 'answer',
+      status: 200,
+      contentType: 'application/json',
+      location: undefined,
+      milliseconds: 1,
       ...answers[path],
       body: Buffer.from(answers[path]?.body ?? ''),
     });

@@ -15,7 +15,11 @@ const echo: Service = ({ body }) => reply(String(body));
 
 function reply(body: string, status = 200): Promise<Reply> {
   return Promise.resolve({
-    ...{ kind: 'answer', status, contentType: 'application/json', location: undefined, milliseconds: 1 },
+    kind: 'answer',
+    status,
+    contentType: 'application/json',
+    location: undefined,
+    milliseconds: 1,
     body: Buffer.from(body),
   });
 }

@@ -17,7 +17,9 @@ describe('a package URL', () => {
     [
       'pkg:oci/debian@sha256%3A244fd47e07d10?repository_url=docker.io/library/debian&tag=latest',
       {
-        ...{ type: 'oci', name: 'debian', version: 'sha256:244fd47e07d10' },
+        type: 'oci',
+        name: 'debian',
+        version: 'sha256:244fd47e07d10',
         qualifiers: { tag: 'latest', repository_url: 'docker.io/library/debian' },
       },
     ],

@@ -4,7 +4,11 @@ import { cycloneDxValidator } from '../../support/cyclonedx-schema.ts';
 
 const digest = (letter: string): string => `sha256:${letter.repeat(64)}`;
 const found = (name: string, rest: Partial<FoundPackage> = {}): FoundPackage => ({
-  ...{ type: 'pypi', name, version: '1.0', use: 'runtime', lockFile: 'requirements.txt' },
+  type: 'pypi',
+  name,
+  version: '1.0',
+  use: 'runtime',
+  lockFile: 'requirements.txt',
   ...rest,
 });
 
@@ -12,7 +16,10 @@ const INGREDIENTS: Ingredients = {
   image: { name: 'registry.example.com:5000/team/app', digest: digest('a') },
   base: { name: 'docker.io/library/python:3.12-slim', digest: digest('b') },
   model: {
-    ...{ name: 'digits', version: '2.1.0', digest: digest('c'), uri: 'https://account.blob.core.windows.net/m/digits' },
+    name: 'digits',
+    version: '2.1.0',
+    digest: digest('c'),
+    uri: 'https://account.blob.core.windows.net/m/digits',
     properties: { accuracy: '0.97', loss: '1e-3', framework: 'numpy' },
     source: {
       repository: 'https://example.com/train',

@@ -71,8 +71,10 @@ describe('a signature of an image', () => {
 
 describe('provenance of an image', () => {
   const statement = (change: object = {}): unknown => ({
-    ...{ _type: 'https://in-toto.io/Statement/v1', predicateType: 'https://slsa.dev/provenance/v1' },
-    ...{ subject: [{ name: 'app', digest: { sha256: 'a'.repeat(64) } }], predicate: {} },
+    _type: 'https://in-toto.io/Statement/v1',
+    predicateType: 'https://slsa.dev/provenance/v1',
+    subject: [{ name: 'app', digest: { sha256: 'a'.repeat(64) } }],
+    predicate: {},
     ...change,
   });
 

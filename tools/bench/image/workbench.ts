@@ -81,9 +81,16 @@ export class ImageBench {
     );
     const host = through?.registry ?? this.registry.host;
     const inputs = {
-      ...{ repository: `${host}/${repository}`, tags: 'latest', baseImage: `${host}/${BASE}` },
-      ...{ appFolder: this.store.at('app'), modelSource: 'store', model, version },
-      ...{ storageAuth: 'connectionString', connectionString, container: CONTAINER },
+      repository: `${host}/${repository}`,
+      tags: 'latest',
+      baseImage: `${host}/${BASE}`,
+      appFolder: this.store.at('app'),
+      modelSource: 'store',
+      model,
+      version,
+      storageAuth: 'connectionString',
+      connectionString,
+      container: CONTAINER,
       ...(mountFrom === undefined ? {} : { mountFrom }),
     };
     const variables = { ...VARIABLES, store: { value: connectionString, secret: true } } as const;

@@ -74,16 +74,21 @@ export async function startAksCluster(
     { clientAuthority: authority.certificate },
   );
   const description: ManagedCluster = {
-    ...{ name: 'shop-aks', resourceGroup: 'shop', subscriptionId: directory().subscriptionId },
-    ...{
-      tenantId: directory().tenantId,
-      server: door.origin,
-      publicServer: undefined,
-      authority: authority.certificate,
-    },
-    ...{ user: localAccount(user), admin: localAccount(admin) },
-    ...{ entra: true, azureRbac: false, localAccounts: true },
-    ...{ isRunning: true, isPrivate: false, authorizedIpRanges: [] },
+    name: 'shop-aks',
+    resourceGroup: 'shop',
+    subscriptionId: directory().subscriptionId,
+    tenantId: directory().tenantId,
+    server: door.origin,
+    publicServer: undefined,
+    authority: authority.certificate,
+    user: localAccount(user),
+    admin: localAccount(admin),
+    entra: true,
+    azureRbac: false,
+    localAccounts: true,
+    isRunning: true,
+    isPrivate: false,
+    authorizedIpRanges: [],
   };
   const currentOf = ({ managedClusters }: Directory): ManagedCluster =>
     managedClusters.find(({ admin: { token } }) => token === description.admin.token) ?? description;
@@ -174,8 +179,13 @@ async function respondAsAzure(answer: IncomingMessage, response: ServerResponse)
 }
 
 const UNAUTHORIZED = {
-  ...{ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure' },
-  ...{ message: 'Unauthorized', reason: 'Unauthorized', code: 401 },
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Failure',
+  message: 'Unauthorized',
+  reason: 'Unauthorized',
+  code: 401,
 };
 
 function respond(response: ServerResponse, status: number, body: object): void {

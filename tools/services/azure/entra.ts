@@ -47,8 +47,18 @@ export function accessToken(
   // The second that has begun counts: clients take it that a token lives as long as they are told from the answer on.
   const [now, life] = [seconds(), tokenLife()];
   const claims = {
-    ...{ aud: audience, iss: issuerOf(tenantId), iat: now, nbf: now, exp: now + life + 1 },
-    ...{ appid: clientId, oid: objectId, sub: objectId, tid: tenantId, idtyp: 'app', ver: '1.0', jti: randomUUID() },
+    aud: audience,
+    iss: issuerOf(tenantId),
+    iat: now,
+    nbf: now,
+    exp: now + life + 1,
+    appid: clientId,
+    oid: objectId,
+    sub: objectId,
+    tid: tenantId,
+    idtyp: 'app',
+    ver: '1.0',
+    jti: randomUUID(),
   };
   return { token: issueToken(claims, signingKey, 'entra'), life, expires: now + life };
 }
@@ -71,7 +81,9 @@ function answering(work: () => unknown): Answer {
         error: refusal.error,
         error_description: `${refusal.message} Trace ID: ${trace} Correlation ID: ${correlation} Timestamp: ${timestamp}`,
         error_codes: [refusal.number],
-        ...{ timestamp, trace_id: trace, correlation_id: correlation },
+        timestamp,
+        trace_id: trace,
+        correlation_id: correlation,
         error_uri: `https://login.microsoftonline.com/error?code=${refusal.number}`,
       },
     };

@@ -25,8 +25,13 @@ export function instanceMetadata(surroundings: EntraSurroundings): Part {
     return {
       status: 200,
       body: {
-        ...{ access_token: token, client_id: identity.clientId, token_type: 'Bearer', resource },
-        ...{ expires_in: String(life), expires_on: String(expires), ext_expires_in: String(life) },
+        access_token: token,
+        client_id: identity.clientId,
+        token_type: 'Bearer',
+        resource,
+        expires_in: String(life),
+        expires_on: String(expires),
+        ext_expires_in: String(life),
       },
     };
   };

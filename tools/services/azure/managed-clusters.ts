@@ -171,7 +171,10 @@ function kubeconfigOf(
 function describe(cluster: ManagedCluster): object {
   const host = (url: string | undefined): string | undefined => (url === undefined ? undefined : new URL(url).hostname);
   return {
-    ...{ id: clusterId(cluster), name: cluster.name, type: TYPE, location: 'westeurope' },
+    id: clusterId(cluster),
+    name: cluster.name,
+    type: TYPE,
+    location: 'westeurope',
     properties: {
       provisioningState: 'Succeeded',
       powerState: { code: cluster.isRunning ? 'Running' : 'Stopped' },

@@ -33,8 +33,13 @@ export function pipelines({ directory, signingKey, assertionLife }: PipelinesSur
     if (connection === undefined) return refusal(404, `Service connection ${id ?? ''} was not found.`);
     const now = seconds();
     const claims = {
-      ...{ iss: PIPELINES_ISSUER, sub: connection.subject, aud: EXCHANGE_AUDIENCE, jti: randomUUID() },
-      ...{ iat: now, nbf: now - 600, exp: now + (assertionLife() ?? USUAL_LIFE) },
+      iss: PIPELINES_ISSUER,
+      sub: connection.subject,
+      aud: EXCHANGE_AUDIENCE,
+      jti: randomUUID(),
+      iat: now,
+      nbf: now - 600,
+      exp: now + (assertionLife() ?? USUAL_LIFE),
     };
     return { status: 200, body: { oidcToken: issueToken(claims, signingKey, 'pipelines') } };
   };

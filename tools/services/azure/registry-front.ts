@@ -78,8 +78,12 @@ export async function startAzureRegistry(surroundings: RegistrySurroundings): Pr
   });
   const circumstances: RegistryCircumstances = {
     registry: {
-      ...{ name: 'images', loginServer: host, subscriptionId: surroundings.directory().subscriptionId },
-      ...{ resourceGroup: 'models', roleAssignmentMode: 'rbac', allowsResourceManagerTokens: true },
+      name: 'images',
+      loginServer: host,
+      subscriptionId: surroundings.directory().subscriptionId,
+      resourceGroup: 'models',
+      roleAssignmentMode: 'rbac',
+      allowsResourceManagerTokens: true,
     },
     life: { refresh: 3 * 3600, access: 75 * 60 },
     bytesPerSecond: undefined,
@@ -123,7 +127,12 @@ export async function startAzureRegistry(surroundings: RegistrySurroundings): Pr
     } else forward(request, response);
   };
   return {
-    ...{ host, circumstances, tokenCalls, tokens, refusals, requests },
+    host,
+    circumstances,
+    tokenCalls,
+    tokens,
+    refusals,
+    requests,
     revokeTokens: () => tokens.forEach((token) => revoked.add(token)),
     stop: async () => {
       await Promise.all([door.stop(), emulator.stop()]);

@@ -150,11 +150,20 @@ export async function startAzureStandIn(): Promise<AzureStandIn> {
     origin: control.origin,
     metadataOrigin: metadata.origin,
     oidcRequestUri: `${control.origin}${OIDC_PATH}`,
-    ...{ caFile, account, blob, calls, unknownCalls, storageTokens, storageRefusals },
+    caFile,
+    account,
+    blob,
+    calls,
+    unknownCalls,
+    storageTokens,
+    storageRefusals,
     revokeTokens: () => storageTokens.forEach((token) => revoked.add(token)),
     startRegistry: async () => {
       const registry = await startAzureRegistry({
-        ...{ directory, entraKey, server, resourceManager: () => control.origin },
+        directory,
+        entraKey,
+        server,
+        resourceManager: () => control.origin,
         interrupt: (call) => circumstances.interrupt(call),
         onUnknown: (call) => unknownCalls.push(call),
       });

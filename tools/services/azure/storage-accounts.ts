@@ -44,7 +44,10 @@ function listKeys(
 
 function describe(account: StorageAccount): object {
   return {
-    ...{ id: accountId(account), name: account.name, type: TYPE, kind: 'StorageV2' },
+    id: accountId(account),
+    name: account.name,
+    type: TYPE,
+    kind: 'StorageV2',
     properties: {
       primaryEndpoints: { blob: `${account.blobEndpoint}/` },
       allowSharedKeyAccess: account.allowsKeys,

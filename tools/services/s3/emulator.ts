@@ -71,7 +71,9 @@ export async function startS3Emulator(options: S3EmulatorOptions = {}): Promise<
   return {
     endpoint: `${certified === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     region: S3_REGION,
-    ...{ keys: S3_KEYS, callers, tokenService },
+    keys: S3_KEYS,
+    callers,
+    tokenService,
     openUploads: () => guard.openUploads,
     createBucket: (name, settings) => {
       fauxqs.createBucket(name);

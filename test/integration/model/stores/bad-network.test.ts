@@ -14,7 +14,10 @@ const latest: ModelSelection = { layout: 'managed', prefix: 'models', model: 'di
 const MiB = 1024 * 1024;
 
 const plain = (pattern: string): ModelSelection => ({
-  ...{ layout: 'plain', model: undefined, patterns: [pattern], select: 'all' },
+  layout: 'plain',
+  model: undefined,
+  patterns: [pattern],
+  select: 'all',
 });
 
 /** A store in which something happens just before the piece of that number is read. */

@@ -122,8 +122,13 @@ describe('a role that reads from S3', function () {
   beforeEach(() => (hidden = []));
 
   const role = (changed: Partial<AssumedRole> = {}): S3Credential => ({
-    ...{ kind: 'role', arn: ROLE, sessionName: 'model-delivery', externalId: 'agreed' },
-    ...{ by: bucket.access.credential as S3Keys, hide: (secret) => hidden.push(secret), ...changed },
+    kind: 'role',
+    arn: ROLE,
+    sessionName: 'model-delivery',
+    externalId: 'agreed',
+    by: bucket.access.credential as S3Keys,
+    hide: (secret) => hidden.push(secret),
+    ...changed,
   });
   const read = async (credential: S3Credential, reads = 1, pause = 0): Promise<void> => {
     const store = await openBucket(bucket, { credential });

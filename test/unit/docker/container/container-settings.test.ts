@@ -6,8 +6,14 @@ import {
 } from '../../../../lib/docker/container/container-settings.ts';
 
 const SETTINGS: ContainerSettings = {
-  ...{ image: 'sha256:1', env: {}, volumes: [], gpus: undefined, memory: undefined, cpus: undefined },
-  ...{ command: [], runArguments: [] },
+  image: 'sha256:1',
+  env: {},
+  volumes: [],
+  gpus: undefined,
+  memory: undefined,
+  cpus: undefined,
+  command: [],
+  runArguments: [],
 };
 const PUBLISHED: ContainerNetwork = { kind: 'published', port: 8000, bind: '127.0.0.1', hostPort: undefined };
 

@@ -4,8 +4,14 @@ import { parseImageFacts } from '../../../../lib/docker/container/image-facts.ts
 import { notStarted } from '../../../../lib/docker/container/start-failure.ts';
 
 const SETTINGS = {
-  ...{ image: 'shop/digits:1', env: {}, volumes: [], gpus: undefined, memory: undefined, cpus: undefined },
-  ...{ command: [], runArguments: [] },
+  image: 'shop/digits:1',
+  env: {},
+  volumes: [],
+  gpus: undefined,
+  memory: undefined,
+  cpus: undefined,
+  command: [],
+  runArguments: [],
 };
 
 describe('the machine of the engine', () => {
@@ -36,7 +42,9 @@ describe('an image', () => {
       ports: [8000, 9090],
     });
     assert.deepEqual(parseImageFacts('{"Id": "sha256:1", "RepoDigests": null, "Config": {"ExposedPorts": null}}'), {
-      ...{ id: 'sha256:1', digests: [], ports: [] },
+      id: 'sha256:1',
+      digests: [],
+      ports: [],
     });
   });
 });

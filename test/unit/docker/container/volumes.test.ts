@@ -4,7 +4,10 @@ import { parseVolume, volumeArgument } from '../../../../lib/docker/container/vo
 describe('a volume', () => {
   it('is a path or a name, a target, and perhaps options', () => {
     assert.deepEqual(parseVolume('./models:/models:ro'), {
-      ...{ source: './models', isPath: true, target: '/models', options: 'ro' },
+      source: './models',
+      isPath: true,
+      target: '/models',
+      options: 'ro',
     });
     assert.deepEqual(parseVolume('cache:/c'), { source: 'cache', isPath: false, target: '/c', options: '' });
     assert.deepEqual(parseVolume('C:\\models:/m'), { source: 'C:\\models', isPath: true, target: '/m', options: '' });

@@ -99,7 +99,9 @@ describe('lineage', () => {
   it('does not mind a template that leaves labels and annotations without a value', () => {
     const spec = { containers: [{ image: IMAGE }] };
     const text = JSON.stringify({
-      ...{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' } },
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'web' },
       spec: { template: { metadata: { labels: null, annotations: null }, spec } },
     });
     const desired = JSON.parse(text) as KubeObject;

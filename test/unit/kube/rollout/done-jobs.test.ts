@@ -44,7 +44,10 @@ class JobRollout {
       return Promise.resolve(desired);
     };
     const session = {
-      ...{ reporter: SILENT, record: NO_RECORD, client: { apply }, limit: new AbortController().signal },
+      reporter: SILENT,
+      record: NO_RECORD,
+      client: { apply },
+      limit: new AbortController().signal,
       noteBeginning: () => Promise.resolve(),
       view: {
         object: ({ name }: ObjectRef) => this.#live.find(({ metadata }) => metadata.name === name),

@@ -16,7 +16,8 @@ function refTo(name: string): ObjectRef {
 
 function configMap(name: string, manager = FIELD_MANAGER): KubeObject {
   return {
-    ...{ apiVersion: 'v1', kind: 'ConfigMap' },
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
     metadata: { name, namespace: 'prod', managedFields: [{ manager, operation: 'Apply' }] },
   };
 }
@@ -55,7 +56,8 @@ describe('what a rollout prunes', () => {
   it('is nothing that another group of the API serves too, and the run has by that', async () => {
     const ingress = (apiVersion: string): ObjectRef => ({
       resource: { apiVersion, kind: 'Ingress', plural: 'ingresses', namespaced: true },
-      ...{ namespace: 'prod', name: 'web' },
+      namespace: 'prod',
+      name: 'web',
     });
     const live = configMap('web');
     const before = { ...live, metadata: { ...live.metadata, uid: 'one' } };

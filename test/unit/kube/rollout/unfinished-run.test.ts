@@ -84,8 +84,13 @@ class LeftCluster {
   /** A run begins, and fails at once; by `later`, if nothing else ends it. */
   async begin(goal: Goal, later?: Error): Promise<RolloutReport> {
     const request = {
-      ...{ goal, applicationName: 'shop', namespace: 'shop', strategy: { kind: 'rolling' }, onFailure: 'restore' },
-      ...{ access: { server: 'https://cluster', namespace: undefined }, run: { name: 'shop 2', url: undefined } },
+      goal,
+      applicationName: 'shop',
+      namespace: 'shop',
+      strategy: { kind: 'rolling' },
+      onFailure: 'restore',
+      access: { server: 'https://cluster', namespace: undefined },
+      run: { name: 'shop 2', url: undefined },
     };
     const rollout = new Rollout(request as unknown as RolloutRequest, this.#session() as unknown as Session);
     const error: unknown = await begin(rollout).then(
@@ -102,8 +107,11 @@ class LeftCluster {
       get record() {
         return recordNow();
       },
-      ...{ reporter: SILENT, client: this.#client(), isOvertaken: false },
-      ...{ stopped: new AbortController().signal, limit: new AbortController().signal },
+      reporter: SILENT,
+      client: this.#client(),
+      isOvertaken: false,
+      stopped: new AbortController().signal,
+      limit: new AbortController().signal,
       takeHold: () => Promise.resolve(),
       noteSuccess: noted,
       // As in the session itself: where no run has begun, there is nothing to note.
@@ -112,7 +120,9 @@ class LeftCluster {
       view: {
         openWhenReached: () => Promise.resolve(),
         object: (ref: ObjectRef) => this.objects.get(keyOf(ref)),
-        ...{ around: () => around(), settle: () => undefined, hidesEvents: false },
+        around: () => around(),
+        settle: () => undefined,
+        hidesEvents: false,
       },
     };
   }

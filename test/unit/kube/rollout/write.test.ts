@@ -36,7 +36,9 @@ async function written(managers: readonly object[], sizes: readonly [number, num
     get: () => Promise.resolve(deployment(now, managers)),
   } as unknown as KubeClient;
   const step: Step = {
-    ...{ title: 'Deployment/web', source: 'app.yml', judged: 'first' },
+    title: 'Deployment/web',
+    source: 'app.yml',
+    judged: 'first',
     ref: { resource: RESOURCE, namespace: 'shop', name: 'web' },
     desired: deployment(undefined),
     before: deployment(before, managers),
@@ -55,7 +57,10 @@ describe('judging an object', () => {
     const missing = new ApiError(404, { reason: 'NotFound' }, { verb: 'patch', resource: 'toys.shop.io' });
     const apply = sinon.stub().onFirstCall().rejects(missing).resolves(deployment(2));
     const step: Step = {
-      ...{ title: 'Deployment/web', source: 'app.yml', judged: 'onGround', before: undefined },
+      title: 'Deployment/web',
+      source: 'app.yml',
+      judged: 'onGround',
+      before: undefined,
       ref: { resource: RESOURCE, namespace: 'shop', name: 'web' },
       desired: deployment(2),
     };

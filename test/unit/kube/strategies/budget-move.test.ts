@@ -41,7 +41,10 @@ function toolsOf(list: () => Promise<object>, others: readonly KubeObject[] = []
     client: client as unknown as KubeClient,
     view: view as unknown as LiveView,
     reporter: { line: (text: string) => lines.push(text), group: ignore, warn: ignore, progress: ignore },
-    ...{ signal: new AbortController().signal, force: false, application: 'web', timeline: new Timeline() },
+    signal: new AbortController().signal,
+    force: false,
+    application: 'web',
+    timeline: new Timeline(),
     begin: () => Promise.resolve(),
   };
   return [tools, lines];

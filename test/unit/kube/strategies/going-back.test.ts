@@ -70,7 +70,8 @@ class SwitchedCluster {
         : put(ref, { ...live, spec: { ...(live.spec as object), selector: value } });
     };
     return {
-      ...{ reporter: silent, timeline: new Timeline() },
+      reporter: silent,
+      timeline: new Timeline(),
       client: {
         get: (ref: ObjectRef) => this.#answer(() => find(ref)),
         patchJson: (ref: ObjectRef, [{ value }]: readonly [{ readonly value: object }]) =>

@@ -16,7 +16,9 @@ const TWIN = temporaryStep(twinOf(READER, { track: 'canary', replicas: 1, applic
 
 function settings(before: string, next: string): Step {
   const of = (value: string): KubeObject => ({
-    ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', namespace: 'shop' } },
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'settings', namespace: 'shop' },
     data: { value },
   });
   const resource = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true };

@@ -10,7 +10,9 @@ describe('what is brought up beside the stable version', () => {
   it('may be a new Deployment whose manifest asks for no replicas', async () => {
     const { metadata, spec } = webDeployment();
     const idle = {
-      ...{ ...webDeployment(), metadata: { ...metadata, name: 'idle' }, status: {} },
+      ...webDeployment(),
+      metadata: { ...metadata, name: 'idle' },
+      status: {},
       spec: { ...spec, replicas: 0 },
     };
     const ref = { ...WEB.ref, name: 'idle' };

@@ -60,7 +60,11 @@ describe('a new version on trial', () => {
     };
     const end = tryOut(
       {
-        ...{ title: 'serving', twins: [target], checks, holdMs: 60_000, everyMs: 15_000 },
+        title: 'serving',
+        twins: [target],
+        checks,
+        holdMs: 60_000,
+        everyMs: 15_000,
         versions: () => Promise.resolve({ next: now().filter(isReady).map(addressOf), stable: [] }),
       },
       view as unknown as LiveView,
