@@ -198,7 +198,10 @@ class UploadSession {
     // A server that dislikes the size of a piece may just hang up on it.
     if (this.#failures > 2) this.#pieceSize = smallerPiece(this.#pieceSize, this.#smallestPiece) || this.#pieceSize;
     const retryAfter = answer && headerOf(answer, 'retry-after');
-    if (this.#failures > 1) await wait(waitBefore(this.#failures - 1, PATIENT, retryAfter), this.#upload.signal);
+    // The first break is taken up at once; a registry that asks for a wait gets it.
+    if (this.#failures > 1 || retryAfter !== undefined) {
+      await wait(waitBefore(Math.max(1, this.#failures - 1), PATIENT, retryAfter), this.#upload.signal);
+    }
     const end = this.#isWhole ? undefined : await this.#endThere();
     // Sent again to where it was refused, an upload would turn in circles.
     if (answer?.status === 416 && (end === undefined || end === this.#accepted)) this.#pieceSize = WHOLE;
@@ -219,9 +222,12 @@ class UploadSession {
     const target = new URL(this.#location ?? '');
     target.searchParams.set('digest', digest);
     const api = { ...this.#api('PUT', target), headers: { 'content-length': '0' }, answerLimit: COMMIT_LIMIT };
+    let busy: ApiAnswer | undefined;
     try {
       const answer = await this.#client.send(api);
-      const refused = refusalIn(answer, await readStart(answer.body, ERROR_LIMIT));
+      const body = await readStart(answer.body, ERROR_LIMIT);
+      const refused = refusalIn(answer, body);
+      if (isPassing(answer.status)) busy = { ...answer, body };
       if (isGood(answer.status)) return true;
       if (refused.code === 'DIGEST_INVALID')
         throw mismatch(this.#upload.source.name, digest, 'what the registry received');
@@ -234,7 +240,7 @@ class UploadSession {
     // Perhaps only the answer was lost.
     const there = await this.#client.ask({ ...this.#api('HEAD', `${this.#upload.repository}/blobs/${digest}`) }, [404]);
     if (there.status !== 404) return true;
-    await this.#recover();
+    await this.#recover(busy);
     return false;
   }
 
