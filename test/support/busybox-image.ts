@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Services } from '../../tools/services/services.ts';
+import { underSetupLock } from '../../tools/services/setup-lock.ts';
+import { printedProgress } from '../../tools/services/stages.ts';
 
 const run = promisify(execFile);
 const REPOSITORY = 'cluster-test/busybox';
@@ -21,7 +23,15 @@ export async function ensureBusyboxImage(
 ): Promise<string> {
   const name = `${registry.host}/${REPOSITORY}`;
   const known = await digestOf(registry.host, version);
-  if (known !== undefined) return `${name}@${known}`;
+  // Two files of tests that begin at once would push the same tag, which a registry may answer with 500.
+  const digest = known ?? (await underSetupLock(printedProgress(), () => pushed({ docker, registry }, version)));
+  return `${name}@${digest}`;
+}
+
+async function pushed({ docker, registry }: Pick<Services, 'docker' | 'registry'>, version: string): Promise<string> {
+  const name = `${registry.host}/${REPOSITORY}`;
+  const known = await digestOf(registry.host, version);
+  if (known !== undefined) return known;
   const folder = await mkdtemp(join(tmpdir(), 'busybox-image-'));
   try {
     const root = join(folder, 'root');
@@ -36,7 +46,7 @@ export async function ensureBusyboxImage(
   }
   const digest = await digestOf(registry.host, version);
   if (digest === undefined) throw new Error(`${name}:${version} is not in the registry after it was pushed`);
-  return `${name}@${digest}`;
+  return digest;
 }
 
 /** Debian's static busybox, unpacked without installing it. */
