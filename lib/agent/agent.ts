@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as taskLib from 'azure-pipelines-task-lib/task.js';
 import { DeliveryError, messageOf } from '../errors/delivery-error.ts';
 import { Inputs } from './inputs.ts';
-import { masked, SHORTEST_SECRET } from './masking.ts';
+import { hiddenLines, masked, SHORTEST_SECRET } from './masking.ts';
 import { neutralise } from './neutralise.ts';
 import { ServiceConnections } from './service-connections.ts';
 
@@ -96,9 +96,7 @@ export class Agent {
   /** Tells the agent to hide a value from now on. It takes single lines only: a key file is hidden line by line, as a log shows it. */
   hide(secret: string): void {
     this.#hidden.add(secret);
-    for (const line of secret.split(/\r?\n/).map((text) => text.trim())) {
-      if (line.length >= SHORTEST_SECRET) taskLib.setSecret(line);
-    }
+    for (const line of hiddenLines(secret)) taskLib.setSecret(line);
   }
 
   /** Shows a Markdown page on the run's summary tab; where it cannot be kept, that is a warning. */

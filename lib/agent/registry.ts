@@ -54,10 +54,7 @@ export interface RegistryRoute {
  * @throws DeliveryError `IMAGE_NAME_INVALID`, `INPUT_INVALID`, `CONNECTION_MISSING`, `CONNECTION_INVALID`, `REGISTRY_NOT_AZURE`
  */
 export async function registryRoute(agent: Agent, dispatcher: Dispatcher): Promise<RegistryRoute> {
-  const clients = await registryClients(agent, dispatcher, (host) =>
-    parseRepositoryName(agent.inputs.text('repository'), host),
-  );
-  const { clientOf, access, own: target } = clients;
+  const { clientOf, access, own: target } = await repositoryClients(agent, dispatcher);
   return {
     target,
     client: clientOf(target.registry, formatRepository(target), access),
@@ -74,10 +71,7 @@ export async function registryRoute(agent: Agent, dispatcher: Dispatcher): Promi
  */
 export async function imageRoute(agent: Agent, dispatcher: Dispatcher): Promise<ImageRoute> {
   const { inputs } = agent;
-  const clients = await registryClients(agent, dispatcher, (host) =>
-    parseRepositoryName(inputs.text('repository'), host),
-  );
-  const { clientOf, access, own: target } = clients;
+  const { clientOf, access, own: target } = await repositoryClients(agent, dispatcher);
   const baseAccess = registryAccess(agent, {
     registry: inputs.optionalText('baseRegistry'),
     connection: ['baseRegistryConnection', inputs.optionalText('baseRegistryConnection')],
@@ -124,6 +118,11 @@ export async function namedImage(
   const clients = await registryClients(agent, dispatcher, (host) => parseImageName(agent.inputs.text('image'), host));
   const { clientOf, access, own: image } = clients;
   return { image, client: clientOf(image.registry, formatImage(image), access) };
+}
+
+/** Clients for the repository that the inputs are about. */
+function repositoryClients(agent: Agent, dispatcher: Dispatcher) {
+  return registryClients(agent, dispatcher, (host) => parseRepositoryName(agent.inputs.text('repository'), host));
 }
 
 /**

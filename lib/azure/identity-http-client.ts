@@ -7,7 +7,7 @@ import {
 } from '@azure/core-rest-pipeline';
 import type { Dispatcher } from 'undici';
 import { messageOf } from '../errors/delivery-error.ts';
-import { readBounded, readStart } from '../http/bounded-body.ts';
+import { readAnswer } from '../http/bounded-body.ts';
 import { refusalOfProxy } from '../http/proxy.ts';
 import { request as send } from '../http/request.ts';
 import { codeOf } from '../http/retry.ts';
@@ -41,19 +41,16 @@ export function identityHttpClient({ persistent, dispatcher, signal, onExchange 
     sendRequest: async (request) => {
       const url = new URL(request.url);
       try {
-        const { status, headers, body } = await send(dispatcher, {
+        const answer = await send(dispatcher, {
           method: request.method as 'GET' | 'POST',
           url,
           headers: request.headers.toJSON(),
           ...(typeof request.body === 'string' ? { body: request.body } : {}),
           signal,
         });
-        // Of a refusal the start will do; a token that breaks off is worth another attempt.
-        const whole =
-          status === 200
-            ? readBounded(body, LARGEST_ANSWER, `What ${url.host} answered`)
-            : readStart(body, LARGEST_ANSWER);
-        const text = (await whole).toString('utf8');
+        const { status, headers } = answer;
+        const limits = { answer: LARGEST_ANSWER, refusal: LARGEST_ANSWER };
+        const text = (await readAnswer(answer, limits, url.host)).toString('utf8');
         onExchange({ url, status, text });
         return answerOf(request, status, headers as Readonly<Record<string, string>>, text);
       } catch (error) {

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { DeliveryError } from '../errors/delivery-error.ts';
-import { readBounded, readStart } from '../http/bounded-body.ts';
+import { readAnswer } from '../http/bounded-body.ts';
 import { headerOf, request } from '../http/request.ts';
 import { isPassing, isPassingError, PATIENT, wait, waitBefore } from '../http/retry.ts';
 import { busy, unreachable } from './availability.ts';
@@ -105,12 +105,8 @@ export class ResourceManager {
       ...(method === 'POST' ? { 'content-length': '0' } : {}),
     };
     const answer = await request(dispatcher, { method, url, headers, signal });
-    // A refusal that breaks off still explains something; an answer that breaks off is asked for again.
-    const body =
-      answer.status === 200
-        ? readBounded(answer.body, LARGEST_ANSWER, `What ${url.host} answered`)
-        : readStart(answer.body, LARGEST_REFUSAL);
-    const text = (await body).toString('utf8');
+    const limits = { answer: LARGEST_ANSWER, refusal: LARGEST_REFUSAL };
+    const text = (await readAnswer(answer, limits, url.host)).toString('utf8');
     return { status: answer.status, retryAfter: headerOf(answer, 'retry-after'), text };
   }
 
@@ -119,7 +115,7 @@ export class ResourceManager {
       return JSON.parse(text) as unknown;
     } catch {
       throw new DeliveryError('AZURE_FAILED', {
-        message: `${this.#options.cloud.resourceManager} answered ${method} ${path.replace(/\?.*/, '')} with something that is not JSON.`,
+        message: `${this.#options.cloud.resourceManager} answered ${titleOf(method, path)} with something that is not JSON.`,
         remedy: 'Look for a proxy between the agent and Azure that answers with pages of its own.',
       });
     }
@@ -127,7 +123,6 @@ export class ResourceManager {
 
   #refused(method: string, path: string, { status, code, message }: Refusal): DeliveryError {
     const { identity, cloud } = this.#options;
-    const what = `${method} ${path.replace(/\?.*/, '')}`;
     if (status === 401) {
       return new DeliveryError('AZURE_TOKEN_REFUSED', {
         message: `${cloud.resourceManager} did not accept the token of ${identity} (${code}): ${message}`,
@@ -147,10 +142,15 @@ export class ResourceManager {
       });
     }
     return new DeliveryError('AZURE_FAILED', {
-      message: `${cloud.resourceManager} answered ${status} (${code}) to ${what}: ${message}`,
+      message: `${cloud.resourceManager} answered ${status} (${code}) to ${titleOf(method, path)}: ${message}`,
       remedy: 'Run it with System.Debug set to true to see more, and report what it says if it should work.',
     });
   }
+}
+
+/** A request, for messages: what is behind the question mark only makes them long. */
+function titleOf(method: string, path: string): string {
+  return `${method} ${path.replace(/\?.*/, '')}`;
 }
 
 interface Problem {

@@ -42,3 +42,18 @@ export async function readStart(body: AsyncIterable<Uint8Array>, limit: number):
   await nextTurn();
   return Buffer.concat(chunks);
 }
+
+/**
+ * Reads what a host answered. Of a refusal the start will do, and one that breaks off still explains something; an answer that breaks
+ * off is an error, so that it can be asked for again.
+ *
+ * @param limits in bytes, for a 200 and for everything else
+ * @throws DeliveryError `ANSWER_TOO_LARGE`
+ */
+export function readAnswer(
+  { status, body }: { readonly status: number; readonly body: AsyncIterable<Uint8Array> },
+  limits: { readonly answer: number; readonly refusal: number },
+  host: string,
+): Promise<Buffer> {
+  return status === 200 ? readBounded(body, limits.answer, `What ${host} answered`) : readStart(body, limits.refusal);
+}

@@ -5,7 +5,7 @@ import type { ApplicationRecord } from '../application/record.ts';
 import type { KubeClient } from '../client/kube-client.ts';
 import type { RolloutReporter } from '../reporter.ts';
 import { each } from './each.ts';
-import { untilGone } from './until-gone.ts';
+import { untilGoneIfDeleted } from './until-gone.ts';
 
 const AT_ONCE = 10;
 
@@ -25,10 +25,7 @@ export function leftoversIn({ unfinished }: ApplicationRecord, reporter: Rollout
 
 /** Waits for what the earlier run was just deleting: until that is gone, it can be neither written nor put back. */
 export async function untilSettled(client: KubeClient, leftovers: Leftovers, signal: AbortSignal): Promise<void> {
-  await each([...leftovers.values()], AT_ONCE, async ({ ref }) => {
-    const live = await client.get(ref, signal);
-    if (live?.metadata.deletionTimestamp !== undefined) await untilGone(client, ref, live, signal);
-  });
+  await each([...leftovers.values()], AT_ONCE, ({ ref }) => untilGoneIfDeleted(client, ref, signal));
 }
 
 /** A footprint that goes back to before the earlier run, if that wrote the object. */

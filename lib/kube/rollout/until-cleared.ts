@@ -1,7 +1,7 @@
 import type { KubeClient } from '../client/kube-client.ts';
 import type { ObjectRef } from '../client/resource.ts';
 import { isUnlisted } from '../manifests/order.ts';
-import { untilGone } from './until-gone.ts';
+import { untilGoneIfDeleted } from './until-gone.ts';
 
 /** How long an operator may take to clear up, in milliseconds. */
 const CLEARING = 30_000;
@@ -18,10 +18,6 @@ export async function untilCleared(
   const custom = removed.filter(({ resource }) => isUnlisted(resource.kind));
   if (custom.length === 0 || signal.aborted) return;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(CLEARING)]);
-  const gone = custom.map(async (ref) => {
-    const live = await client.get(ref, limit);
-    if (live?.metadata.deletionTimestamp !== undefined) await untilGone(client, ref, live, limit);
-  });
   // One that does not go, or cannot be looked at, must not keep the rest from going.
-  await Promise.allSettled(gone);
+  await Promise.allSettled(custom.map((ref) => untilGoneIfDeleted(client, ref, limit)));
 }

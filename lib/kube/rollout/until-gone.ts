@@ -18,3 +18,9 @@ export async function untilGone(
     await sleep(LOOK_EVERY, undefined, { signal });
   }
 }
+
+/** Waits until an object is gone, if it is being deleted. */
+export async function untilGoneIfDeleted(client: KubeClient, ref: ObjectRef, signal: AbortSignal): Promise<void> {
+  const live = await client.get(ref, signal);
+  if (live?.metadata.deletionTimestamp !== undefined) await untilGone(client, ref, live, signal);
+}
